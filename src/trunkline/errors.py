@@ -1,0 +1,170 @@
+"""The one tree of errors that a caller of the gateway can meet.
+
+A class says what the error means on the wire: HTTP status, code, type, whether trying again helps, whose fault it is
+(`source`) and which outcome the call gets in the record. It is raised once, at the layer that knows; the gateway's
+edge turns it into an answer. Errors that never reach a caller (a bad configuration file, a torn log) live in the
+package that finds them.
+"""
+
+from typing import ClassVar, Literal
+
+Source = Literal["client", "tenant_limit", "guardrail", "provider", "gateway"]
+
+
+class CallError(Exception):
+    """A call that ends with an error; `message` is safe to show to the caller and names what to do.
+
+    `param` is the request field at fault, `rule` the policy or limit that decided, `retry_after` the seconds until
+    the same call can work.
+    """
+
+    status: int = 500
+    code: str | None = "internal_error"
+    type: str = "server_error"
+    retryable: bool = False
+    source: Source = "gateway"
+    outcome: ClassVar[str] = "failed"
+
+    def __init__(
+        self, message: str, *, param: str | None = None, rule: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.rule = rule
+        self.retry_after = retry_after
+
+
+class InternalError(CallError):
+    """A fault of ours; the operational log has the details, the caller only the call id."""
+
+
+class InvalidRequest(CallError):
+    """The request is malformed, or asks for what no target can do."""
+
+    status = 400
+    code: str | None = "invalid_request"
+    type = "invalid_request_error"
+    source: Source = "client"
+    outcome = "invalid"
+
+
+class UserRequired(InvalidRequest):
+    """The tenant requires a user on every call and this one names none."""
+
+    code = "user_required"
+
+
+class InvalidApiKey(CallError):
+    """No key, an unknown one, or one that is expired or revoked; the caller is not told which."""
+
+    status = 401
+    code = "invalid_api_key"
+    type = "authentication_error"
+    source: Source = "client"
+    outcome = "denied"
+
+
+class RouteNotAllowed(CallError):
+    """The key is good, but may not use this route."""
+
+    status = 403
+    code = "route_not_allowed"
+    type = "permission_error"
+    source: Source = "client"
+    outcome = "denied"
+
+
+class ModelNotFound(InvalidRequest):
+    """No route or `provider/model` of that name; the message names what the key may use."""
+
+    status = 404
+    code = "model_not_found"
+
+
+class EndpointNotSupported(InvalidRequest):
+    """A path or method that the gateway does not serve."""
+
+    status = 404
+    code = "endpoint_not_supported"
+
+
+class RequestTooLarge(InvalidRequest):
+    """The body is above `server.max_body`."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class RequestTimeout(InvalidRequest):
+    """The request did not arrive within `server.header_timeout`."""
+
+    status = 408
+    code = "request_timeout"
+    retryable = True
+
+
+class ProviderRejected(CallError):
+    """A provider answered in the 400 class: the caller gets its status, once, and its code normalised."""
+
+    type = "invalid_request_error"
+    source: Source = "provider"
+    outcome = "invalid"
+
+    def __init__(self, message: str, *, status: int, code: str | None, param: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.status = status
+        self.code = code
+
+
+class ProviderUnavailable(CallError):
+    """Every target rests after a 429 or has its breaker open."""
+
+    status = 429
+    code = "provider_unavailable"
+    type = "rate_limit_error"
+    retryable = True
+    source: Source = "provider"
+
+
+class ProvidersFailed(CallError):
+    """Every target was tried and failed, or the answer broke off after a released byte."""
+
+    status = 502
+    code = "providers_failed"
+    source: Source = "provider"
+
+
+class DeadlineExceeded(CallError):
+    """The call's total deadline passed before an answer came."""
+
+    status = 504
+    code = "deadline_exceeded"
+    source: Source = "provider"
+
+
+class AuditUnavailable(CallError):
+    """The record cannot be written, so the call must not be answered."""
+
+    status = 503
+    code = "audit_unavailable"
+    type = "service_unavailable"
+    retryable = True
+
+
+class Draining(CallError):
+    """This process is shutting down; another one takes the next call."""
+
+    status = 503
+    code = "draining"
+    type = "service_unavailable"
+    retryable = True
+
+
+class Overloaded(CallError):
+    """The process holds as much in flight as it may."""
+
+    status = 503
+    code = "overloaded"
+    type = "service_unavailable"
+    retryable = True
