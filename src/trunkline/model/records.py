@@ -1,0 +1,187 @@
+"""What the record log keeps of a call: the payloads of the `call.*` records.
+
+The envelope (`v`, `type`, `id`, `at`, `log`, `index`) and the references to stored bodies are the log's and are put
+in front when a record is appended. Money is a decimal string. Times inside a record are milliseconds since it opened.
+"""
+
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+
+from trunkline.model.delta import Usage
+
+Outcome = Literal[
+    "answered",
+    "tool_call",
+    "refused",
+    "replaced",
+    "blocked",
+    "limited",
+    "over_budget",
+    "denied",
+    "invalid",
+    "failed",
+    "cancelled_before",
+    "cancelled_after",
+    "abandoned",
+]
+OUTCOMES: tuple[str, ...] = Outcome.__args__  # type: ignore[attr-defined]
+
+AttemptOutcome = Literal["answered", "failed", "skipped", "cancelled"]
+
+
+class Estimate(msgspec.Struct, frozen=True, gc=False):
+    """What a call was expected to need when it was let in: tokens, and USD at its first target's price."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cost: Decimal
+
+
+class CostLine(msgspec.Struct, frozen=True, gc=False):
+    """One token class of a cost: `amount` = `tokens` x `unit_price` / 1,000,000, exactly."""
+
+    token_class: str
+    tokens: int
+    unit_price: Decimal
+    amount: Decimal
+
+
+class Cost(msgspec.Struct, frozen=True, gc=False):
+    """What a call cost in USD, by which price list; `estimated` where the provider did not say what it used."""
+
+    amount: Decimal
+    estimated: bool
+    price_version: str
+    price_source: str
+    lines: tuple[CostLine, ...] = ()
+
+
+class Attempt(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
+    """One target that was asked, or passed over (`skipped`, with the reason)."""
+
+    provider: str
+    model: str
+    dialect: str
+    outcome: AttemptOutcome
+    reason: str | None = None
+    started_ms: float | None = None
+    first_token_ms: float | None = None
+    total_ms: float | None = None
+    status: int | None = None
+    provider_request_id: str | None = None
+    provider_model: str | None = None
+    stop_reason: str | None = None
+    repairs: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    usage: Usage | None = None
+    cost: Cost | None = None
+    alarm: str | None = None
+
+
+class Timings(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
+    """Where the time of a call went, in milliseconds.
+
+    `overhead_ms` is what the gateway itself took: the whole time less the time that it waited for providers and,
+    on a stream, for a client that read slowly.
+    """
+
+    total_ms: float
+    overhead_ms: float
+    queue_ms: float = 0.0
+    first_token_ms: float | None = None
+    first_byte_ms: float | None = None
+    hold_ms: float = 0.0
+
+
+class ErrorSummary(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The error that a call ended with, as the caller was told."""
+
+    code: str | None
+    source: str
+    message: str
+
+
+class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A call was understood and let in; written before the first byte of its answer leaves."""
+
+    call: str
+    tenant: str
+    key_id: str
+    team: str | None = None
+    user: str | None = None
+    user_source: str | None = None
+    subject: str | None = None
+    session: str | None = None
+    purpose: str = "production"
+    tags: dict[str, str] = {}
+    endpoint: str
+    route: str
+    model_asked: str
+    stream: bool
+    prompt_fingerprint: str
+    parameters: dict[str, Any] = {}
+    tools: tuple[str, ...] = ()
+    traceparent: str | None = None
+    tracestate: str | None = None
+    client_request_id: str | None = None
+    idempotency_key: str | None = None
+    estimate: Estimate
+    snapshot: str
+    build: str
+
+
+class CallClosed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """How a call ended; written before the last byte of its answer leaves."""
+
+    call: str
+    outcome: Outcome
+    status: int
+    finish_reason: str | None = None
+    error: ErrorSummary | None = None
+    attempts: tuple[Attempt, ...] = ()
+    provider: str | None = None
+    model: str | None = None
+    usage: Usage | None = None
+    usage_estimated: bool = False
+    cost: Cost | None = None
+    timings: Timings
+    received_chars: int = 0
+    released_chars: int = 0
+    client_left_ms: float | None = None
+    tool_calls: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+
+class CallAbandoned(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A call whose worker died: charged by the estimate it was opened with."""
+
+    call: str
+    tenant: str
+    outcome: Literal["abandoned"] = "abandoned"
+    cost: Cost
+    released_bytes: int = 0
+    received_bytes: int = 0
+
+
+class CallRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """Calls that were not let in, coalesced: `count` of the same key, rule and second.
+
+    `key_id` is empty where no known key was named; such calls are counted and nothing of theirs is kept.
+    """
+
+    outcome: Outcome
+    status: int
+    code: str | None
+    source: str
+    rule: str | None = None
+    count: int
+    tenant: str | None = None
+    key_id: str | None = None
+    route: str | None = None
+    user: str | None = None
+    first_call: str | None = None
+    first_at: str
+    message: str | None = None
+    snapshot: str

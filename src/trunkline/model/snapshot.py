@@ -1,0 +1,206 @@
+"""What is in force: the whole effective configuration, immutable, named by the SHA-256 of its canonical form.
+
+Durations are seconds. No secret is in it: client keys are there as SHA-256 digests, and what a provider must be told
+(keys, extra header values, a proxy's password) travels apart as `Secrets`. Every call record names its snapshot.
+"""
+
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+
+from trunkline.model.chat import PassThrough
+
+
+class Params(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Changes to a request's parameters for one target: set if missing, set always, take away."""
+
+    default: dict[str, Any] = {}
+    set: dict[str, Any] = {}
+    drop: tuple[str, ...] = ()
+
+
+class Target(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A model at a provider, with what is particular to using it on this route."""
+
+    provider: str
+    model: str
+    weight: int = 1
+    first_token: float | None = None
+    max_output_tokens: int | None = None
+    params: Params = Params()
+
+    @property
+    def name(self) -> str:
+        """`provider/model`, the name by which prices, records and health know it."""
+        return f"{self.provider}/{self.model}"
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """Seconds. `first_token` and `gap` apply to streams; `total` to the whole call, failover included."""
+
+    connect: float = 1.0
+    first_token: float = 10.0
+    gap: float = 10.0
+    total: float = 60.0
+
+
+class Breaker(msgspec.Struct, frozen=True):
+    """Open after `failures` within `within` seconds; after `open_for` seconds one probe decides."""
+
+    failures: int = 5
+    within: float = 30.0
+    open_for: float = 15.0
+
+
+class Route(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a client names as `model`, and where such calls go."""
+
+    name: str
+    targets: tuple[Target, ...]
+    strategy: Literal["priority", "weighted"] = "priority"
+    attempts_per_target: int = 1
+    timeouts: Timeouts = Timeouts()
+    breaker: Breaker = Breaker()
+    sticky: Literal["session", "user"] | None = None
+    pass_through: PassThrough = "drop"
+    instead_of_error: dict[str, str] = {}
+
+
+class Provider(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An account at a provider. `data_retention` is seconds (0 for none, None if not stated)."""
+
+    name: str
+    dialect: Literal["openai", "anthropic"]
+    base_url: str
+    region: str | None = None
+    data_retention: float | None = None
+    keep_warm: int = 0
+    models: tuple[str, ...] = ()
+    proxy: str | None = None
+    ca_bundle: str | None = None
+    headers: tuple[str, ...] = ()
+
+
+class Allow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a tenant has approved; None allows all. A provider that does not state its retention fails a limit on it."""
+
+    providers: tuple[str, ...] | None = None
+    regions: tuple[str, ...] | None = None
+    data_retention: float | None = None
+
+
+class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A customer of the gateway's operator."""
+
+    name: str
+    regulated: bool = False
+    time_zone: str = "UTC"
+    require: tuple[Literal["user"], ...] = ()
+    allow: Allow = Allow()
+
+
+class Key(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A virtual key. `digests` are SHA-256 of its one or two secrets, hexadecimal.
+
+    `routes` are the routes and `provider/model` names that it may use; None means every route and no
+    `provider/model`. `expires` is the Unix second from which it is refused.
+    """
+
+    id: str
+    tenant: str
+    digests: tuple[str, ...]
+    routes: tuple[str, ...] | None = None
+    team: str | None = None
+    expires: int | None = None
+    source: Literal["file", "log"] = "file"
+
+
+class Rates(msgspec.Struct, frozen=True, omit_defaults=True):
+    """USD per million tokens by token class, in force from `from_prompt_tokens` on (a tier of the provider's)."""
+
+    from_prompt_tokens: int
+    input: Decimal
+    output: Decimal
+    cached_input: Decimal
+    cache_write: Decimal
+    cache_write_1h: Decimal
+    audio_input: Decimal
+    cached_audio_input: Decimal
+    reasoning: Decimal
+    audio_output: Decimal
+
+
+class Price(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The price of one model: tiers by prompt size, ascending from 0. `version` names the data it came from."""
+
+    version: str
+    source: str
+    tiers: tuple[Rates, ...]
+    per_request: Decimal = Decimal(0)
+
+
+class Server(msgspec.Struct, frozen=True):
+    """Limits of the data plane's wire: bytes and seconds."""
+
+    max_body: int = 10_000_000
+    max_headers: int = 32_000
+    header_timeout: float = 10.0
+    idle_timeout: float = 600.0
+    max_connections: int = 20_000
+    max_in_flight_bytes: int = 512_000_000
+    drain: float = 30.0
+
+
+class Tls(msgspec.Struct, frozen=True):
+    """Paths of the certificate chain and its key, PEM."""
+
+    cert: str
+    key: str
+
+
+class Log(msgspec.Struct, frozen=True):
+    """The operational log's form and least level."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """How durable a record is before the answer leaves."""
+
+    durability: Literal["before_response"] = "before_response"
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The effective configuration. `prices` are by `provider/model`, everything else by its own name."""
+
+    version: int
+    node: str
+    listen: str
+    workers: int
+    providers: dict[str, Provider]
+    routes: dict[str, Route]
+    tenants: dict[str, Tenant]
+    keys: dict[str, Key]
+    prices: dict[str, Price]
+    server: Server
+    tls: Tls | None
+    log: Log
+    audit: Audit
+    cors_origins: tuple[str, ...] = ()
+
+
+class ProviderSecrets(msgspec.Struct, frozen=True):
+    """What only the provider may be told; kept in memory, never written."""
+
+    api_keys: tuple[str, ...] = ()
+    headers: dict[str, str] = {}
+    proxy: str | None = None
+
+    def __repr__(self) -> str:
+        """Say that there is something, not what."""
+        return "ProviderSecrets(...)"
+
+
+Secrets = dict[str, ProviderSecrets]
