@@ -1,0 +1,63 @@
+"""How many tokens a call will probably need, where nobody has counted them.
+
+There is no tokenizer that every provider shares; English text has about four characters to a token. An estimate is
+always marked as one.
+"""
+
+from trunkline.model.chat import ChatRequest, RefusalPart, TextPart
+from trunkline.model.delta import Usage
+
+CHARACTERS_PER_TOKEN = 4
+TOKENS_PER_MESSAGE = 4  # role and separators
+TOKENS_PER_ATTACHMENT = 800  # an image of usual size; audio and files vary more
+ANSWER_TOKENS = 256  # a voice answer is shorter, a written one longer
+
+
+def prompt_tokens(request: ChatRequest) -> int:
+    """Return the estimated tokens of everything that the provider has to read."""
+    characters, tokens = 0, 0
+    for message in request.messages:
+        tokens += TOKENS_PER_MESSAGE
+        content = message.content
+        if type(content) is str:
+            characters += len(content)
+        elif content:
+            for part in content:
+                if isinstance(part, TextPart):
+                    characters += len(part.text)
+                elif isinstance(part, RefusalPart):
+                    characters += len(part.refusal)
+                else:
+                    tokens += TOKENS_PER_ATTACHMENT
+        if message.tool_calls:
+            for call in message.tool_calls:
+                characters += len(call.function.name) + len(call.function.arguments)
+    if request.tools:
+        for tool in request.tools:
+            function = tool.function
+            characters += len(function.name) + len(function.description or "") + len(str(function.parameters or ""))
+    return tokens + -(-characters // CHARACTERS_PER_TOKEN)
+
+
+def answer_tokens(request: ChatRequest, target_limit: int | None) -> int:
+    """Return the estimated tokens of the answer, or of all `n` of them."""
+    limits = [limit for limit in (request.answer_limit, target_limit, ANSWER_TOKENS) if limit is not None]
+    return min(limits) * (request.n or 1)
+
+
+def usage_of_cut(reported: Usage | None, estimated_prompt: int, received_characters: int) -> Usage:
+    """Return the probable usage of an answer that broke off: what was reported so far, the rest by estimate."""
+    written = -(-received_characters // CHARACTERS_PER_TOKEN)
+    if reported is None:
+        return Usage(input=estimated_prompt, output=written)
+    return Usage(
+        input=reported.input,
+        cached_input=reported.cached_input,
+        cache_write=reported.cache_write,
+        cache_write_1h=reported.cache_write_1h,
+        audio_input=reported.audio_input,
+        cached_audio_input=reported.cached_audio_input,
+        output=max(reported.output, written - reported.reasoning),
+        reasoning=reported.reasoning,
+        audio_output=reported.audio_output,
+    )

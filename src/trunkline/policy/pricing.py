@@ -1,0 +1,53 @@
+"""What a call costs: tokens by class times a price list, in exact decimals."""
+
+from decimal import Decimal
+
+from trunkline.model.delta import Usage
+from trunkline.model.records import Cost, CostLine
+from trunkline.model.snapshot import Price, Rates
+
+MILLIONTH = Decimal("0.000001")
+ZERO = Decimal(0)
+TOKEN_CLASSES = Usage.__struct_fields__
+
+
+def rates_for(price: Price, prompt_tokens: int) -> Rates:
+    """Return the tier that a prompt of this size is charged at: the last one that it reaches."""
+    tier = price.tiers[0]
+    for candidate in price.tiers[1:]:
+        if prompt_tokens < candidate.from_prompt_tokens:
+            break
+        tier = candidate
+    return tier
+
+
+def cost_of(usage: Usage, price: Price, *, estimated: bool) -> Cost:
+    """Return the cost in USD of this usage, with a line for each class that has tokens.
+
+    The sum of the lines and the price per request is the amount, exactly: nothing is rounded.
+    """
+    rates = price.tiers[0] if len(price.tiers) == 1 else rates_for(price, usage.prompt_tokens)
+    lines = []
+    amount = price.per_request
+    for name in TOKEN_CLASSES:
+        tokens = getattr(usage, name)
+        if tokens:
+            unit_price = getattr(rates, name)
+            part = tokens * unit_price * MILLIONTH
+            amount += part
+            lines.append(CostLine(name, tokens, unit_price, part))
+    return Cost(amount, estimated, price.version, price.source, tuple(lines))
+
+
+def sum_of(costs: list[Cost]) -> Cost | None:
+    """Return what a call cost over all its attempts; None where none was charged."""
+    if len(costs) < 2:
+        return costs[0] if costs else None
+    last = costs[-1]
+    return Cost(
+        amount=sum((cost.amount for cost in costs), ZERO),
+        estimated=any(cost.estimated for cost in costs),
+        price_version=last.price_version,
+        price_source=last.price_source,
+        lines=tuple(line for cost in costs for line in cost.lines),
+    )
