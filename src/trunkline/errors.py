@@ -168,3 +168,17 @@ class Overloaded(CallError):
     code = "overloaded"
     type = "service_unavailable"
     retryable = True
+
+
+def envelope(error: CallError, call: str | None) -> dict[str, object]:
+    """OpenAI's error body with our part inside it, where SDKs keep it; `call` is the call id, None where there is none."""
+    ours = {"call": call, "rule": error.rule, "source": error.source, "retry_after": error.retry_after}
+    return {
+        "error": {
+            "message": error.message,
+            "type": error.type,
+            "code": error.code,
+            "param": error.param,
+            "trunkline": ours,
+        }
+    }

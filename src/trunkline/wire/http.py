@@ -1,0 +1,71 @@
+"""What both directions share: the request as the handler sees it, heads of answers, chunk framing."""
+
+from email.utils import formatdate
+from http import HTTPStatus
+
+import msgspec
+
+CRLF = b"\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+# RFC 9110, 6.4.1: these answers never have a body, whatever the handler gives.
+_BODYLESS = frozenset({204, 304})
+
+
+class Request(msgspec.Struct, gc=False):
+    """One whole request; the body has been read in full.
+
+    `target` is as on the request line, `path` its decoded path without the query. Names in `headers` are lower-case,
+    repeated ones are joined with `, `; trailers are not among them. `received` is `time.monotonic_ns()` when the head
+    was complete. `peer` is `address:port`.
+    """
+
+    method: bytes
+    target: bytes
+    path: str
+    headers: dict[bytes, bytes]
+    body: bytes
+    received: int
+    peer: str
+    http10: bool = False
+    keep_alive: bool = True
+
+    def __repr__(self) -> str:
+        # Headers and body hold keys and what people said.
+        return f"Request({self.method.decode()} {self.path!r}, {len(self.body)} bytes, from {self.peer})"
+
+
+def has_body(method: bytes, status: int) -> bool:
+    """Whether an answer with this status to this method carries a body (RFC 9110, 6.4.1)."""
+    return method != b"HEAD" and status not in _BODYLESS
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk of the chunked transfer coding (RFC 9112, 7.1); `data` must not be empty, that would be the end."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class AnswerHeads:
+    """Status line and `date` of an answer, ready made; `refresh` once a second keeps the date true."""
+
+    __slots__ = ("_date", "_heads")
+
+    def __init__(self, now: float) -> None:
+        self._heads: dict[int, bytes] = {}
+        self._date = b""
+        self.refresh(now)
+
+    def refresh(self, now: float) -> None:
+        """Take `now`, seconds since the epoch, as the date of the answers from here on."""
+        self._date = formatdate(now, usegmt=True).encode()
+        self._heads.clear()
+
+    def of(self, status: int) -> bytes:
+        """The first lines of an answer with this status, each with its line end."""
+        head = self._heads.get(status)
+        if head is None:
+            reason = _REASONS.get(status, b"")
+            head = self._heads[status] = b"HTTP/1.1 %d %b\r\ndate: %b\r\n" % (status, reason, self._date)
+        return head
