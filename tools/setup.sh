@@ -1,0 +1,23 @@
+#!/bin/sh
+# Makes the virtual environment that the Makefile's targets run in: tools/setup.sh DIRECTORY
+# Debian packages are installed only when root and only when missing.
+set -eu
+venv=$1
+python=${PYTHON:-python3.11}
+
+missing=
+"$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+command -v strace >/dev/null 2>&1 || missing="$missing strace"
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        apt-get update -qq
+        # shellcheck disable=SC2086 # a list of package names
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    else
+        echo "setup: these Debian packages are missing; install them as root:$missing" >&2
+    fi
+fi
+
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
