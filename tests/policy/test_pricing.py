@@ -1,0 +1,72 @@
+from decimal import Decimal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trunkline.model.delta import Usage
+from trunkline.model.snapshot import Price, Rates
+from trunkline.policy.pricing import cost_of, rates_for, sum_of
+
+
+def rates(start=0, **changes):
+    values = dict.fromkeys(Usage.__struct_fields__, Decimal(0)) | {
+        "input": Decimal("0.15"),
+        "cached_input": Decimal("0.075"),
+        "output": Decimal("0.60"),
+        "reasoning": Decimal("0.60"),
+    }
+    return Rates(from_prompt_tokens=start, **(values | changes))
+
+
+MINI = Price(version="test-1", source="override", tiers=(rates(),))
+TIERED = Price(version="t", source="override", tiers=(rates(), rates(1000, input=Decimal("0.30"))))
+
+
+def test_a_cost_is_exact_to_the_last_digit():
+    cost = cost_of(Usage(input=212, output=58), MINI, estimated=False)
+    assert cost.amount == Decimal("0.00006660")
+    assert [(line.token_class, line.amount) for line in cost.lines] == [
+        ("input", Decimal("0.0000318")),
+        ("output", Decimal("0.0000348")),
+    ]
+    assert (cost.price_version, cost.price_source, cost.estimated) == ("test-1", "override", False)
+
+
+def test_cached_and_reasoning_tokens_have_their_own_lines():
+    cost = cost_of(Usage(input=100, cached_input=1000, output=10, reasoning=90), MINI, estimated=True)
+    assert {line.token_class for line in cost.lines} == {"input", "cached_input", "output", "reasoning"}
+    assert cost.amount == Decimal("0.000015") + Decimal("0.000075") + Decimal("0.000006") + Decimal("0.000054")
+    assert cost.estimated
+
+
+def test_a_price_per_request_is_added_once():
+    price = Price(version="t", source="override", tiers=(rates(),), per_request=Decimal("0.01"))
+    assert cost_of(Usage(), price, estimated=False).amount == Decimal("0.01")
+
+
+def test_a_tier_is_chosen_by_the_whole_prompt():
+    assert rates_for(TIERED, 999).input == Decimal("0.15")
+    assert rates_for(TIERED, 1000).input == Decimal("0.30")
+    assert cost_of(Usage(input=600, cached_input=400), TIERED, estimated=False).lines[0].unit_price == Decimal("0.30")
+
+
+def test_what_a_call_cost_is_the_sum_of_its_attempts():
+    first = cost_of(Usage(input=10), MINI, estimated=True)
+    second = cost_of(Usage(input=20), MINI, estimated=False)
+    total = sum_of([first, second])
+    assert total.amount == first.amount + second.amount
+    assert total.estimated
+    assert total.lines == first.lines + second.lines
+    assert sum_of([second]) is second
+    assert sum_of([]) is None
+
+
+COUNTS = st.integers(0, 10**9)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.builds(Usage, **dict.fromkeys(Usage.__struct_fields__, COUNTS)))
+def test_lines_add_up_to_the_amount_and_classes_to_the_totals(usage):
+    cost = cost_of(usage, TIERED, estimated=False)
+    assert sum((line.amount for line in cost.lines), Decimal(0)) == cost.amount
+    assert sum(line.tokens for line in cost.lines) == usage.prompt_tokens + usage.completion_tokens
