@@ -84,6 +84,13 @@ class Responder:
         if last:
             self._outlet.write(last)
 
+    def unframe(self) -> None:
+        """Leave HTTP behind: what is written from here on goes out as it is, and `finish` closes the connection."""
+        self.started = True
+        self._chunked = False
+        self._with_body = True
+        self.close_after = True
+
     def abort(self) -> None:
         """Cut the connection with a reset: the client must not take what it has for a whole answer."""
         self.finished = True
