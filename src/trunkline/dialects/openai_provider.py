@@ -1,0 +1,106 @@
+"""OpenAI's chat completions as a provider, and every server that is compatible with them."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from trunkline.dialects.histories import Rules, repair
+from trunkline.dialects.openai_faults import decode_fault
+from trunkline.dialects.openai_stream import OpenAIStream, decode_answer
+from trunkline.dialects.openai_unknown import REQUEST, pass_on_unknown
+from trunkline.dialects.provider import CannotTake, Encoded, ProviderFault, StreamDecoder
+from trunkline.model.chat import ChatRequest, PassThrough
+from trunkline.model.delta import Delta
+from trunkline.model.snapshot import Params, Target
+
+_encode = msgspec.json.Encoder().encode
+
+# `metadata`, `user` and `safety_identifier` are consumed by the gateway and are nobody else's business; `stream` and
+# `stream_options` are the gateway's own; `store` would keep the conversation where no retention rule of ours reaches.
+_OWN = frozenset({"model", "messages", "stream", "stream_options"})
+_KEPT_BACK = frozenset({"metadata", "user", "safety_identifier", "store"})
+_SENT = tuple(sorted(REQUEST.keys - _OWN - _KEPT_BACK - {"functions", "function_call"}))
+_LIMITS = ("max_completion_tokens", "max_tokens")
+
+# Any history with an assistant's empty text is accepted, ids have at most 40 characters (both as answered with 400).
+_RULES = Rules(call_id=re.compile(r"(?s:.{1,40})"), keeps_empty=True)
+_KEY = re.compile(r"[\x21-\x7e]*")
+
+
+class _OpenAI:
+    """The dialect; it has no state."""
+
+    name = "openai"
+    path = b"/chat/completions"
+    request_id_header = b"x-request-id"
+
+    def headers(self, api_key: str) -> bytes:
+        """Return the header lines; without a key (a server of one's own) there is no authorization."""
+        if not _KEY.fullmatch(api_key):
+            raise ValueError("the key has characters that no header can hold")
+        authorization = f"authorization: Bearer {api_key}\r\n" if api_key else ""
+        return (
+            f"content-type: application/json\r\naccept: application/json, text/event-stream\r\n{authorization}".encode()
+        )
+
+    def encode(self, request: ChatRequest, target: Target, pass_through: PassThrough) -> Encoded:
+        """Return the body; raises CannotTake for an unknown field on a route that refuses those."""
+        unknown = request.unknown
+        if unknown and pass_through == "refuse":
+            raise CannotTake(
+                f"the field `{unknown[0]}` is not known here, and the route refuses such", param=unknown[0]
+            )
+        messages, repairs = repair(request.messages, _RULES)
+        if not messages:
+            raise CannotTake("no message says anything", param="messages")
+        body: dict[str, Any] = {name: value for name in _SENT if (value := getattr(request, name)) is not None}
+        dropped: tuple[str, ...] = ("store",) if request.store is not None else ()
+        body["messages"] = messages
+        if request.stream:
+            body["stream_options"] = {"include_usage": True}
+        if unknown and pass_through == "allow":
+            body, lost = pass_on_unknown(request, body)
+            dropped += lost
+        elif unknown:
+            dropped += unknown
+        dropped += apply_params(target.params, body)
+        if target.max_output_tokens is not None and not any(name in body for name in _LIMITS):
+            body["max_completion_tokens"] = target.max_output_tokens
+            repairs += (f"max_completion_tokens:{target.max_output_tokens}",)
+        body["model"] = target.model
+        if request.stream:
+            body["stream"] = True
+        return Encoded(_encode(body), dropped, repairs)
+
+    def decode_answer(self, body: bytes) -> list[Delta]:
+        """Return the deltas of a `chat.completion`; raises BrokenAnswer."""
+        return decode_answer(body)
+
+    def stream_decoder(self) -> StreamDecoder:
+        """Return a decoder of `chat.completion.chunk` events."""
+        return OpenAIStream()
+
+    def decode_fault(self, status: int, headers: dict[bytes, bytes], body: bytes, now: float) -> ProviderFault:
+        """Return what an error says."""
+        return decode_fault(status, headers, body, now)
+
+
+def apply_params(params: Params, body: dict[str, Any]) -> tuple[str, ...]:
+    """Change the parameters as the target wants them; return the names of those that the client had and that are gone.
+
+    The two names of the answer's limit are one parameter here: a default for one does not join the client's other.
+    """
+    for name, value in params.default.items():
+        if not any(other in body for other in (_LIMITS if name in _LIMITS else (name,))) and name not in _OWN:
+            body[name] = value
+    for name, value in params.set.items():
+        if name in _LIMITS:
+            for other in _LIMITS:
+                body.pop(other, None)
+        if name not in _OWN:
+            body[name] = value
+    return tuple(name for name in params.drop if name not in _OWN and body.pop(name, None) is not None)
+
+
+OPENAI = _OpenAI()

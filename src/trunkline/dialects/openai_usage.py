@@ -1,0 +1,84 @@
+"""OpenAI's token counts, where classes overlap, to our disjoint ones and back."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+
+from trunkline.model.delta import Usage
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class PromptDetails(msgspec.Struct, gc=False):
+    """Parts of `prompt_tokens`."""
+
+    cached_tokens: Count | None = None
+    audio_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+
+
+class CompletionDetails(msgspec.Struct, gc=False):
+    """Parts of `completion_tokens`."""
+
+    reasoning_tokens: Count | None = None
+    audio_tokens: Count | None = None
+
+
+class WireUsage(msgspec.Struct, gc=False):
+    """`usage` as OpenAI and the servers compatible with it send it."""
+
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    total_tokens: Count | None = None
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
+
+
+def read_usage(wire: WireUsage) -> Usage:
+    """Return disjoint counts whose sums are what the provider says that it read and wrote.
+
+    Parts that contradict the whole are cut to it, except reasoning that a server (xAI's, for one) counts beside
+    `completion_tokens`: known by a `total_tokens` that only adds up with it.
+    """
+    prompt, completion = wire.prompt_tokens or 0, wire.completion_tokens or 0
+    read, wrote = wire.prompt_tokens_details, wire.completion_tokens_details
+    cached = audio_in = written = reasoning = audio_out = 0
+    if read is not None:
+        cached = min(read.cached_tokens or 0, prompt)
+        written = min(read.cache_write_tokens or 0, prompt - cached)
+        audio_in = min(read.audio_tokens or 0, prompt - cached - written)
+    if wrote is not None:
+        reasoning, audio_out = wrote.reasoning_tokens or 0, wrote.audio_tokens or 0
+        if wire.total_tokens == prompt + completion + reasoning:
+            completion += reasoning
+        audio_out = min(audio_out, completion)
+        reasoning = min(reasoning, completion - audio_out)
+    return Usage(
+        input=prompt - cached - written - audio_in,
+        cached_input=cached,
+        cache_write=written,
+        audio_input=audio_in,
+        output=completion - reasoning - audio_out,
+        reasoning=reasoning,
+        audio_output=audio_out,
+    )
+
+
+def write_usage(usage: Usage, cost: Decimal | None) -> dict[str, Any]:
+    """Return `usage` for a client: OpenAI's shape, with `cost` in USD as a number of exactly these digits."""
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    wire: dict[str, Any] = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached_input + usage.cached_audio_input,
+            "audio_tokens": usage.audio_input + usage.cached_audio_input,
+            "cache_write_tokens": usage.cache_write + usage.cache_write_1h,
+        },
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning, "audio_tokens": usage.audio_output},
+    }
+    if cost is not None:
+        wire["cost"] = msgspec.Raw(format(cost, "f").encode())
+    return wire
