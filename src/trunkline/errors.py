@@ -171,7 +171,7 @@ class Overloaded(CallError):
 
 
 def envelope(error: CallError, call: str | None) -> dict[str, object]:
-    """OpenAI's error body with our part inside it, where SDKs keep it; `call` is the call id, None where there is none."""
+    """OpenAI's error body with our part inside it, where SDKs keep it; `call` is the call id, if there is one."""
     ours = {"call": call, "rule": error.rule, "source": error.source, "retry_after": error.retry_after}
     return {
         "error": {

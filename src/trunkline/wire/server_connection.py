@@ -274,7 +274,7 @@ class Connection(asyncio.Protocol):
         self._refuse(RequestTimeout(f"the request did not arrive within {seconds:g} s", rule="server.header_timeout"))
 
     def _count_ahead(self, size: int) -> None:
-        """Bound what is read while a handler runs; up to there reading goes on, for only a reader sees a client leave."""
+        """Bound what is read while a handler runs; until then reading goes on: only a reader sees a client leave."""
         held = self._server.held_bytes.take(size)
         if held:
             self._read_ahead += size
