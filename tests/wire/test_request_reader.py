@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from trunkline.errors import CallError, EndpointNotSupported, InvalidRequest, Overloaded, RequestTooLarge
 from trunkline.wire.http import Request
 from trunkline.wire.limits import InFlightBytes, ServerLimits
-from trunkline.wire.request_reader import HeadersTooLarge, RequestReader
+from trunkline.wire.refusals import HeadersTooLarge
+from trunkline.wire.request_reader import RequestReader
 
 LIMITS = ServerLimits(max_body=10_000, max_headers=2_000)
 
@@ -138,14 +139,14 @@ def streams_of_bytes(draw):
     return bytes(data)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=700, deadline=None)
 @given(streams_of_bytes())
 def test_what_is_accepted_is_accepted_by_h11_with_the_same_meaning(data):
     requests, _ = read([data])
     assert [seen(request) for request in requests] == seen_by_h11(data)[: len(requests)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(streams_of_bytes(), st.data())
 def test_no_way_to_cut_the_bytes_changes_what_is_read(data, draw):
     whole, refusal = read([data])

@@ -7,6 +7,7 @@ are CRLF only, a size is hexadecimal digits only, and nothing stands between a c
 import re
 
 from trunkline.errors import InvalidRequest, RequestTooLarge
+from trunkline.wire.refusals import body_too_large
 
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t -~\x80-\xff]*)?\r\n")
 _SIZE_LINE_SO_FAR = re.compile(rb"(?:[0-9A-Fa-f]{1,16}(?:;[\t -~\x80-\xff]*)?\r?)?")
@@ -65,7 +66,7 @@ class ChunkedBody:
             return 0
         size = int(line[1], 16)
         if len(self.data) + size > self._max_body:
-            raise RequestTooLarge(f"the body is larger than {self._max_body} bytes", rule="server.max_body")
+            raise body_too_large(self._max_body)
         self._chunks += 1
         if self._chunks > FREE_CHUNKS + len(self.data) // SMALL_CHUNK:
             raise InvalidRequest(f"the body comes in too many chunks below {SMALL_CHUNK} bytes")

@@ -13,10 +13,11 @@ from urllib.parse import unquote
 
 import httptools
 
-from trunkline.errors import EndpointNotSupported, InvalidRequest, Overloaded, RequestTooLarge
+from trunkline.errors import EndpointNotSupported, InvalidRequest
 from trunkline.wire.chunked_body import ChunkedBody
 from trunkline.wire.http import Request
 from trunkline.wire.limits import InFlightBytes, ServerLimits
+from trunkline.wire.refusals import HeadersTooLarge, body_too_large, headers_too_large, too_many_bytes
 
 _END_OF_HEAD = b"\r\n\r\n"
 _REQUEST_LINE = re.compile(rb"([A-Z-]{1,24}) ([!-\"$-~]+) HTTP/1\.([01])\r\n")
@@ -29,13 +30,6 @@ _LENGTH = re.compile(rb"[0-9]{1,20}")
 # Said twice, these would let two readers of one request believe different things.
 _SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"x-api-key", b"api-key"})
 MAX_FIELDS = 256
-OVERLOADED_RETRY_AFTER = 1.0
-
-
-class HeadersTooLarge(RequestTooLarge):
-    """The request line and headers are above `server.max_headers` (RFC 6585, 5)."""
-
-    status = 431
 
 
 class RequestReader:
@@ -149,7 +143,7 @@ class RequestReader:
             return None
         end += 4
         if end > self._limits.max_headers:
-            raise self._headers_too_large()
+            raise headers_too_large(self._limits.max_headers)
         line = _REQUEST_LINE.match(buffer)
         if line is None:
             raise InvalidRequest("malformed request line, or not HTTP/1.1")
@@ -168,15 +162,11 @@ class RequestReader:
     def _check_partial_head(self, buffer: bytes) -> None:
         """Refuse as early as possible what can never become a head."""
         if len(buffer) > self._limits.max_headers:
-            raise self._headers_too_large()
+            raise headers_too_large(self._limits.max_headers)
         if _METHOD_SO_FAR.match(buffer) is None:
             raise InvalidRequest("malformed request line, or not HTTP/1.1")
         if _BARE_LINE_FEED.search(buffer) is not None:
             raise InvalidRequest("malformed request head: a line feed without its carriage return")
-
-    def _headers_too_large(self) -> HeadersTooLarge:
-        limit = self._limits.max_headers
-        return HeadersTooLarge(f"the request line and headers are larger than {limit} bytes", rule="server.max_headers")
 
     def _understand(self, line: re.Match[bytes]) -> Request:
         method, target, minor = line.groups()
@@ -218,9 +208,9 @@ class RequestReader:
                 raise InvalidRequest("malformed content-length")
             self._length = int(length)
             if self._length > self._limits.max_body:
-                raise RequestTooLarge(f"the body is larger than {self._limits.max_body} bytes", rule="server.max_body")
+                raise body_too_large(self._limits.max_body)
             if not self._held_bytes.has_room(self._length):
-                raise _overloaded()
+                raise too_many_bytes()
         expects = headers.get(b"expect")
         if expects is not None and not http10 and (self._length or coding is not None):
             self.awaiting_continue = expects.lower() == b"100-continue"
@@ -260,7 +250,7 @@ class RequestReader:
     def _hold(self, size: int) -> None:
         if size:
             if not self._held_bytes.take(size):
-                raise _overloaded()
+                raise too_many_bytes()
             self._held += size
             self.awaiting_continue = False
 
@@ -268,14 +258,6 @@ class RequestReader:
         self._request = self._body = self._chunks = None
         self._held = 0
         self.awaiting_continue = False
-
-
-def _overloaded() -> Overloaded:
-    return Overloaded(
-        "the gateway holds as many request bytes as it may; try again",
-        rule="server.max_in_flight_bytes",
-        retry_after=OVERLOADED_RETRY_AFTER,
-    )
 
 
 def _path(target: bytes) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from trunkline.errors import CallError
 from trunkline.wire.http import AnswerHeads, Request
 from trunkline.wire.limits import InFlightBytes, ServerLimits
+from trunkline.wire.owner import Handler, Member
 from trunkline.wire.responder import Responder
-from trunkline.wire.server_connection import Connection, Handler
+from trunkline.wire.server_connection import Connection
 
 __all__ = ["Handler", "Request", "Responder", "Server", "ServerLimits"]
 
@@ -50,7 +51,7 @@ class Server:
         self.in_flight = 0
         self._on_refused = on_refused
         self._on_fault = on_fault
-        self._open: set[Connection] = set()
+        self._open: set[Member] = set()
         self._listeners: list[asyncio.Server] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._sweep_seconds = min(SWEEP_SECONDS, limits.header_timeout / 2, limits.idle_timeout / 2)
@@ -107,14 +108,14 @@ class Server:
 
     # What the connections call
 
-    def connection_opened(self, connection: Connection) -> bool:
+    def connection_opened(self, connection: Member) -> bool:
         """Count a connection; False where there are too many."""
         self._open.add(connection)
         if len(self._open) > self.limits.max_connections + REFUSALS:
             connection.abort()
         return len(self._open) <= self.limits.max_connections
 
-    def connection_closed(self, connection: Connection) -> None:
+    def connection_closed(self, connection: Member) -> None:
         """Forget a connection."""
         self._open.discard(connection)
         self._notify()

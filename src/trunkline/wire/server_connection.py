@@ -5,18 +5,14 @@ import enum
 import math
 import socket
 import struct
-from collections.abc import Awaitable, Callable
-from typing import Protocol, cast
+from typing import cast
 
-import msgspec
-
-from trunkline.errors import CallError, InternalError, Overloaded, RequestTimeout, envelope
+from trunkline.errors import CallError, InternalError
 from trunkline.wire.http import CONTINUE, AnswerHeads, Request
-from trunkline.wire.limits import InFlightBytes, ServerLimits
-from trunkline.wire.request_reader import OVERLOADED_RETRY_AFTER, RequestReader
+from trunkline.wire.owner import Owner
+from trunkline.wire.refusals import error_answer, too_many_connections, too_slow
+from trunkline.wire.request_reader import RequestReader
 from trunkline.wire.responder import Responder
-
-Handler = Callable[[Request, Responder], Awaitable[None]]
 
 HIGH_WATER = 64 * 1024
 LOW_WATER = 16 * 1024
@@ -36,35 +32,6 @@ class Phase(enum.Enum):
     ARRIVING = enum.auto()  # the rest of a request
     ANSWERING = enum.auto()  # the handler
     LEAVING = enum.auto()  # the client to read the last answer and close
-
-
-class Owner(Protocol):
-    """What a connection needs of its server."""
-
-    handler: Handler
-    limits: ServerLimits
-    held_bytes: InFlightBytes
-    heads: AnswerHeads
-    draining: bool
-    loop: asyncio.AbstractEventLoop
-
-    def connection_opened(self, connection: "Connection") -> bool:
-        """Count a connection; False where there are too many."""
-
-    def connection_closed(self, connection: "Connection") -> None:
-        """Forget a connection."""
-
-    def call_started(self) -> None:
-        """Count a request whose handler starts."""
-
-    def call_ended(self) -> None:
-        """Count a request whose handler has ended."""
-
-    def refused(self, error: CallError, peer: str) -> None:
-        """Take note of a request that no handler saw."""
-
-    def faulted(self, error: Exception) -> None:
-        """Take note of an error that a handler should not have raised."""
 
 
 class Connection(asyncio.Protocol):
@@ -114,14 +81,10 @@ class Connection(asyncio.Protocol):
         server = self._server
         self._reader = RequestReader(server.limits, server.held_bytes, _peer(transport))
         if server.connection_opened(self):
-            self._become_idle()
+            # A draining server gives its newcomers time for one request, to be told to go elsewhere.
+            self._wait_for_a_request(server.limits.header_timeout if server.draining else server.limits.idle_timeout)
         else:
-            error = Overloaded(
-                "the gateway has as many connections as it may; try again",
-                rule="server.max_connections",
-                retry_after=OVERLOADED_RETRY_AFTER,
-            )
-            self._refuse(error)
+            self._refuse(too_many_connections())
 
     def data_received(self, data: bytes) -> None:
         """The client has sent bytes."""
@@ -230,8 +193,11 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def abort(self) -> None:
-        """Close now; a handler that still runs is cancelled."""
-        self._leave_at_once()
+        """Close now; a client that has not got its whole answer sees a reset."""
+        if self._responder is not None or self._transport.get_write_buffer_size():
+            self.reset()
+        else:
+            self._leave_at_once()
 
     # Reading
 
@@ -251,9 +217,12 @@ class Connection(asyncio.Protocol):
     def _become_idle(self) -> None:
         if self._server.draining:
             self.close()
-            return
+        else:
+            self._wait_for_a_request(self._server.limits.idle_timeout)
+
+    def _wait_for_a_request(self, seconds: float) -> None:
         self._phase = Phase.IDLE
-        self.deadline = self._server.loop.time() + self._server.limits.idle_timeout
+        self.deadline = self._server.loop.time() + seconds
 
     def _expect_more(self) -> None:
         if self._phase is not Phase.ARRIVING:
@@ -270,8 +239,7 @@ class Connection(asyncio.Protocol):
             self._mark = progress
             self.deadline = now + self._server.limits.header_timeout
             return
-        seconds = self._server.limits.header_timeout
-        self._refuse(RequestTimeout(f"the request did not arrive within {seconds:g} s", rule="server.header_timeout"))
+        self._refuse(too_slow(self._server.limits.header_timeout))
 
     def _count_ahead(self, size: int) -> None:
         """Bound what is read while a handler runs; until then reading goes on: only a reader sees a client leave."""
@@ -320,7 +288,7 @@ class Connection(asyncio.Protocol):
             return
         if not responder.started:
             responder.close_after = True
-            responder.send(*_error_answer(InternalError("the gateway failed; the call was not answered")))
+            responder.send(*error_answer(InternalError("the gateway failed; the call was not answered")))
         self._server.faulted(error)
 
     def _settle(self, responder: Responder) -> None:
@@ -347,7 +315,7 @@ class Connection(asyncio.Protocol):
         """Answer what no handler shall see, and close; every earlier request has had its answer."""
         if self._gone:
             return
-        status, headers, body = _error_answer(error)
+        status, headers, body = error_answer(error)
         head = self._server.heads.of(status)
         self.write(b"%b%bconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (head, headers, len(body), body))
         self._half_close()
@@ -378,7 +346,7 @@ class Connection(asyncio.Protocol):
             self._mark = waiting
             self.deadline = now + LINGER_SECONDS
         else:
-            self._leave_at_once()
+            self.abort()
 
     def _leave_at_once(self) -> None:
         self._client_gone()
@@ -402,13 +370,6 @@ class Connection(asyncio.Protocol):
                 self._settle(responder)
         if waiter is not None and not waiter.done():
             waiter.set_exception(ConnectionResetError("the client has gone"))
-
-
-def _error_answer(error: CallError) -> tuple[int, bytes, bytes]:
-    headers = b"content-type: application/json\r\n"
-    if error.retry_after is not None:
-        headers += b"retry-after: %d\r\n" % math.ceil(error.retry_after)
-    return error.status, headers, msgspec.json.encode(envelope(error, None))
 
 
 def _peer(transport: asyncio.Transport) -> str:
