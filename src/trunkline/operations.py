@@ -34,8 +34,8 @@ PENDING_BYTES = 1024 * 1024
 FACT_CHARACTERS = 500
 # Names already quoted; a configuration has some hundreds at most.
 QUOTED_NAMES = 4096
+_encode = msgspec.json.Encoder().encode
 NOTHING = Decimal(0)
-NANOSECONDS = 1_000_000_000
 NANOSECONDS_PER_MS = 1_000_000
 PLAIN = re.compile(r"[A-Za-z0-9_./:@%+*-]+")
 # C0 and C1 controls, line and paragraph separators, and what reverses the direction of writing.
@@ -106,7 +106,7 @@ class OperationalLog:
         self._pending: deque[bytes] = deque()
         self._pending_bytes = 0
         self._dropped_unsaid = 0
-        self._second, self._second_text = -1, ""
+        self._stamped, self._stamp_text = -1, ""
         self._quoted: dict[tuple[str | None, ...], str] = {}
         self.configure(form, level)
 
@@ -148,12 +148,12 @@ class OperationalLog:
     # Lines
 
     def _stamp(self) -> str:
-        now = time.time_ns()
-        second, rest = divmod(now, NANOSECONDS)
-        if second != self._second:
-            self._second = second
-            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._second_text}.{rest // NANOSECONDS_PER_MS:03d}Z"
+        now = time.time_ns() // NANOSECONDS_PER_MS
+        if now != self._stamped:
+            self._stamped = now
+            second, millisecond = divmod(now, 1000)
+            self._stamp_text = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{millisecond:03d}Z"
+        return self._stamp_text
 
     def _event_line(self, level: str, name: str, facts: dict[str, object]) -> bytes:
         said = {fact: _bounded(value) for fact, value in facts.items() if value is not None}
@@ -166,13 +166,13 @@ class OperationalLog:
     def _text_call(self, record: CallClosed, call: CallFacts) -> bytes:
         usage, timings = record.usage, record.timings
         cost = str(record.cost.amount) if record.cost is not None else "0"
-        first = f" first_token_ms={timings.first_token_ms}" if timings.first_token_ms is not None else ""
+        first = f" first_token_ms={_number(timings.first_token_ms)}" if timings.first_token_ms is not None else ""
         return (
             f"{self._stamp()} info    {self._process} call {record.call} {record.outcome} status={record.status}"
             f"{self._names(record, call)} attempts={_asked(record)}"
             f" prompt_tokens={usage.prompt_tokens if usage else 0}"
             f" completion_tokens={usage.completion_tokens if usage else 0}"
-            f" cost={cost}{first} total_ms={timings.total_ms} overhead_ms={timings.overhead_ms}\n"
+            f" cost={cost}{first} total_ms={_number(timings.total_ms)} overhead_ms={_number(timings.overhead_ms)}\n"
         ).encode()
 
     def _json_call(self, record: CallClosed, call: CallFacts) -> bytes:
@@ -336,6 +336,10 @@ def _outlet(fd: int) -> _Outlet:
     return _Direct(owned, owned)
 
 
+def _number(value: float) -> str:
+    return _encode(value).decode()  # a quarter of the time that `str` takes
+
+
 def _asked(record: CallClosed) -> int:
     attempts = record.attempts
     if len(attempts) == 1:
@@ -359,7 +363,7 @@ def _text_of(value: object) -> str:
 
 
 def _json_line(line: object) -> bytes:
-    data = msgspec.json.encode(line)
+    data = _encode(line)
     if data.isascii() and b"\x7f" not in data:
         return data + b"\n"
     # JSON leaves C1 controls and directions of writing as they are; a terminal obeys them.
