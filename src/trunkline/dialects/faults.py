@@ -9,10 +9,11 @@ LONGEST_MESSAGE = 500
 LONGEST_WAIT = 86_400.0  # a provider that says "in a year" must not take a target out for a year
 
 _SECRET = re.compile(
-    r"(?:sk|rk|pk|org|proj|user|req|acct|asst|sess)[-_][A-Za-z0-9*_-]{4,}"  # accounts, keys and what is left of them
+    # Keys and accounts, and what a provider leaves of them; a small word (`risk-free`, `user_id`) is none.
+    r"\b(?:sk|rk|pk|org|proj|user|req|acct)[-_](?=[a-z_-]{0,40}[A-Z0-9*])[A-Za-z0-9*_-]{6,}"
     r"|(?i:bearer)\s+[^\s\"']+"
     r"|[A-Za-z0-9+/_-]{40,}={0,2}"  # any long token
-    r"|[\w.+-]+@[\w-]+\.[\w.-]+"
+    r"|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}"
 )
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT")

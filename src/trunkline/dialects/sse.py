@@ -14,7 +14,7 @@ _LF = 10
 class SseParser:
     """One stream's parser; `feed` returns the events completed as (event name, data), the name empty where unnamed."""
 
-    __slots__ = ("_after_cr", "_data", "_event", "_fresh", "_largest", "_rest", "_rest_size", "_size")
+    __slots__ = ("_after_cr", "_clean", "_data", "_event", "_fresh", "_largest", "_rest", "_rest_size", "_size")
 
     def __init__(self, largest: int = LARGEST_FRAME) -> None:
         self._largest = largest
@@ -24,10 +24,26 @@ class SseParser:
         self._size = 0
         self._event = b""
         self._fresh = True  # nothing read yet, so a byte order mark may come
+        self._clean = False  # nothing kept from earlier bytes
         self._after_cr = False  # a line feed that comes now belongs to the carriage return before it
 
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """Take bytes, return the events that they complete; raises BrokenAnswer above the limit."""
+        if (
+            self._clean
+            and data.startswith(b"data: ")
+            and data.find(b"\n") == len(data) - 2
+            and data[-1] == _LF
+            and b"\r" not in data
+            and len(data) <= self._largest
+        ):  # one usual frame, whole: what most reads bring
+            return [(b"", data[6:-2])]
+        events: list[tuple[bytes, bytes]] = []
+        self._feed(data, events)
+        self._clean = not (self._rest or self._data or self._event or self._after_cr or self._fresh)
+        return events
+
+    def _feed(self, data: bytes, events: list[tuple[bytes, bytes]]) -> None:
         if self._after_cr and data:
             self._after_cr = False
             if data[0] == _LF:
@@ -35,20 +51,20 @@ class SseParser:
         if self._rest:
             if b"\n" not in data and b"\r" not in data:
                 self._keep(data)
-                return []
+                return
             self._rest.append(data)
             data = b"".join(self._rest)
             self._rest = []
             self._rest_size = 0
-        events: list[tuple[bytes, bytes]] = []
         position = self._parse(data, events)
         if position < len(data):
             self._keep(data[position:])
-        return events
 
     @property
     def unfinished(self) -> bytes:
         """The data of the event begun and not yet ended: what a stream that lacks its last line feeds leaves."""
+        if self._clean:
+            return b""
         data, event = list(self._data), self._event
         line = b"".join(self._rest)
         if line.startswith(b"data:"):
