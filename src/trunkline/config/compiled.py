@@ -1,0 +1,30 @@
+"""What comes out of a configuration file."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trunkline.model.snapshot import Secrets, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The admin API's listener; of its token only the SHA-256 (hexadecimal) is kept."""
+
+    listen: str
+    admin_token_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A whole, valid configuration.
+
+    `digest` is the SHA-256 of `canonical`, the snapshot's canonical bytes. `data_dir` is as written: a relative one is
+    relative to the directory that the command runs in. `console` is None where no console listens.
+    """
+
+    snapshot: Snapshot
+    secrets: Secrets = field(repr=False)
+    digest: str
+    canonical: bytes = field(repr=False)
+    data_dir: Path
+    console: Console | None

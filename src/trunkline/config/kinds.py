@@ -1,0 +1,66 @@
+"""The kinds of value that the sections share: names, paths, addresses, secrets."""
+
+import re
+from zoneinfo import ZoneInfo
+
+from trunkline.config import addresses, strength, units
+from trunkline.config.readers import Mistake, parsed, text
+
+NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME = text(
+    "a name: letters, digits, `.`, `_` and `-`, at most 64 of them",
+    NODE.pattern,
+    "choose another name",
+)
+# No slash: what has one is `provider/model`.
+ROUTE = text(
+    "a route's name: letters, digits, `.`, `_`, `-`, `:`, at most 128 of them",
+    r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}",
+    "choose another name",
+)
+MODEL = text("a model's name, without spaces", r"[\x21-\x7e]{1,200}", "write the name that the provider uses")
+PROVIDER_AND_MODEL = text(
+    "provider/model", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[\x21-\x7e]{1,200}", "write it like openai/gpt-4o-mini"
+)
+ROUTE_OR_MODEL = text("a route, or provider/model", r"[\x21-\x7e]{1,265}", "name a route")
+PARAMETER = text("a parameter's name", r"[A-Za-z_][A-Za-z0-9_]{0,63}", "write it as the API does")
+PATH = text("a path", r"[^\n\t]{1,4096}", "write the path of a file")
+SENTENCE = text("one or more sentences", r"[^\t]{1,4096}", "quote it")
+
+HEADER = text("a header's name", r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", "use letters, digits and `-`")
+# A line break in it would begin a second header.
+HEADER_VALUE = text(
+    "visible ASCII on one line", r"[\x21-\x7e]([\x20-\x7e]{0,8190}[\x21-\x7e])?", "leave out what is not ASCII"
+)
+PROVIDER_KEY = text(
+    "visible ASCII without spaces", r"[\x21-\x7e]{1,4096}", "write ${NAME} or ${file:PATH}, or null for none"
+)
+SECRET = parsed(strength.secret, "a secret", strength.HOW)
+
+LISTEN = parsed(addresses.listen, "an address to listen on", "write host:port like 127.0.0.1:8080")
+PROVIDER_URL = parsed(addresses.provider_url, "a URL", "write it like https://api.openai.com/v1")
+PROXY_URL = parsed(addresses.proxy_url, "a URL", "write it like http://proxy.internal:3128")
+ORIGIN = parsed(addresses.origin, "a web origin", "write it like https://app.example.com")
+
+TIMEOUT = units.duration("1ms", "1d")
+RETENTION = parsed(units.retention, "`zero` or a duration", "write zero, 30d or 7y")
+EXPIRY = parsed(units.expiry, "a date", "write a date like 2027-06-30")
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (LookupError, ValueError, OSError):
+        if value != "UTC":
+            raise Mistake("is no time zone of the IANA database", "write it like America/New_York") from None
+    return value
+
+
+def _workers(value: str) -> int:
+    if value != "1":
+        raise Mistake("only one worker is supported yet", "write 1")
+    return 1
+
+
+TIME_ZONE = parsed(_time_zone, "a time zone", "write it like America/New_York")
+WORKERS = parsed(_workers, "a whole number", "write 1")

@@ -1,0 +1,18 @@
+"""What a configuration may ask of the machine; the caller reads it, so that this package stays pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The machine as the configuration sees it.
+
+    `read_file` takes the path as written and raises `OSError` or `ValueError` (not text); `now` is the Unix second at
+    which the configuration is read and decides which of a provider's dated prices are in force.
+    """
+
+    environment: Mapping[str, str] = field(repr=False)
+    read_file: Callable[[str], str]
+    host_name: str
+    now: float
