@@ -168,7 +168,8 @@ class CallAbandoned(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, k
 class CallRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """Calls that were not let in, coalesced: `count` of the same key, rule and second.
 
-    `key_id` is empty where no known key was named; such calls are counted and nothing of theirs is kept.
+    `key_id` is empty where no known key was named; such calls are counted and nothing of theirs is kept. The second
+    is the one before the record's `at`.
     """
 
     outcome: Outcome
@@ -182,6 +183,5 @@ class CallRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_
     route: str | None = None
     user: str | None = None
     first_call: str | None = None
-    first_at: str
     message: str | None = None
     snapshot: str

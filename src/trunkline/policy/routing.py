@@ -33,20 +33,20 @@ def choices(route: Route, tenant: Tenant, providers: Mapping[str, Provider]) -> 
     return tuple(Choice(target, approved(tenant, providers[target.provider])) for target in route.targets)
 
 
-def order_by_weight(targets: Sequence[Choice], draw: int) -> list[Choice]:
-    """Return the targets drawn one after the other by weight, decided by `draw` (64 random or hashed bits) alone.
+def order_by_weight(weights: Sequence[int], draw: int) -> list[int]:
+    """Return the positions of the weights, drawn one after the other, decided by `draw` (64 random or hashed bits).
 
     The same draw gives the same order, so a session whose draw is a hash of its name stays with its target. When a
     target is out, its share falls to the others by their weights.
     """
-    left = list(targets)
+    left = list(range(len(weights)))
     ordered = []
     while left:
-        total = sum(choice.target.weight for choice in left)
-        draw, point = divmod(draw, total)
-        for position, choice in enumerate(left):
-            point -= choice.target.weight
+        draw, point = divmod(draw, sum(weights[position] for position in left))
+        for position in left:
+            point -= weights[position]
             if point < 0:
-                ordered.append(left.pop(position))
+                ordered.append(position)
+                left.remove(position)
                 break
     return ordered

@@ -1,0 +1,164 @@
+"""Asking one target once: from the request's bytes to the first good piece of an answer, or the reason why not."""
+
+import asyncio
+import time
+from typing import Literal
+
+from trunkline.dialects.provider import BrokenAnswer, ProviderFault, StreamDecoder
+from trunkline.gateway.call import Call
+from trunkline.gateway.in_force import PlannedTarget
+from trunkline.gateway.watch import Watch
+from trunkline.model.delta import Delta
+from trunkline.model.records import Attempt
+from trunkline.wire.client import Answer, WireError
+
+FailureKind = Literal["failed", "rate_limited", "unauthorized", "rejected"]
+STREAM_TYPE = b"text/event-stream"
+JSON_TYPE = b"application/json"
+
+
+class AttemptFailed(Exception):
+    """A target gave no answer: `reason` for the record, `kind` for what to do next."""
+
+    def __init__(self, reason: str, kind: FailureKind = "failed", fault: ProviderFault | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.kind, self.fault = reason, kind, fault
+
+
+class Reply:
+    """The beginning of an answer: the deltas so far and, for a stream, where the rest comes from."""
+
+    __slots__ = ("answer", "attempt", "decoder", "deltas", "target")
+
+    def __init__(self, target: PlannedTarget, attempt: Attempt, deltas: list[Delta]) -> None:
+        self.target, self.attempt, self.deltas = target, attempt, deltas
+        self.answer: Answer | None = None
+        self.decoder: StreamDecoder | None = None
+
+
+async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: bytes, watch: Watch) -> Reply:
+    """Send the encoded request to the target and return the answer's beginning.
+
+    A JSON answer is read whole. Raises AttemptFailed for all that the next target may do better and for what the
+    provider rejects; a passed total deadline leaves as DeadlinePassed, a client that left as CancelledError. In any of
+    these cases the connection is gone.
+    """
+    upstream = target.upstream
+    streamed = call.chat is not None and call.chat.stream
+    key = upstream.next_key()
+    if streamed:
+        watch.enter("first_token", target.first_token)
+    asked_ns = time.monotonic_ns()
+    attempt.started_ms = call.since(asked_ns)
+    answer: Answer | None = None
+    try:
+        answer = await upstream.pool.ask(
+            upstream.dialect.path,
+            upstream.headers(key),
+            request,
+            connect_timeout=min(call.plan.route.timeouts.connect, watch.remaining()) if call.plan else None,
+        )
+        note_head(attempt, answer, upstream.dialect.request_id_header)
+        if answer.status != 200:
+            raise await _rejection(call, target, answer, key)
+        reply = await (_first_piece if streamed else _whole)(call, target, attempt, answer)
+    except WireError as error:
+        raise _failed(answer, error.reason) from None
+    except BrokenAnswer as error:
+        raise _failed(answer, f"broken_answer: {error.reason}") from None
+    except AttemptFailed:
+        if answer is not None:
+            answer.abort()
+        raise
+    except asyncio.CancelledError:
+        if answer is not None:
+            answer.abort()
+        passed = watch.passed()
+        if passed is None:
+            raise
+        if passed.stage == "total":
+            raise passed from None
+        raise AttemptFailed("first_token_timeout") from None
+    finally:
+        now = time.monotonic_ns()
+        call.waited_ns += now - asked_ns
+        watch.leave()
+    attempt.first_token_ms = call.since(now)
+    return reply
+
+
+def _failed(answer: Answer | None, reason: str) -> AttemptFailed:
+    if answer is not None:
+        answer.abort()
+    return AttemptFailed(reason)
+
+
+def note_head(attempt: Attempt, answer: Answer, request_id_header: bytes) -> None:
+    """Keep of the response's head what the record names."""
+    attempt.status = answer.status
+    request_id = answer.headers.get(request_id_header)
+    if request_id is not None:
+        attempt.provider_request_id = request_id.decode("latin-1")[:200]
+
+
+async def _rejection(call: Call, target: PlannedTarget, answer: Answer, key: str) -> AttemptFailed:
+    body = await answer.read()
+    call.received.add(body, int(call.since(time.monotonic_ns())))
+    fault = target.upstream.dialect.decode_fault(answer.status, answer.headers, body, time.time())
+    return failure_of(fault, another_key=fault.kind == "unauthorized" and target.upstream.refuse_key(key))
+
+
+def failure_of(fault: ProviderFault, *, another_key: bool = False) -> AttemptFailed:
+    """Return what a provider's error means for the call."""
+    reason = f"{fault.status} {fault.code or fault.kind}"
+    match fault.kind:
+        case "rate_limited":
+            return AttemptFailed(reason, "rate_limited", fault)
+        case "unauthorized":
+            return AttemptFailed(
+                f"{reason}, trying another key" if another_key else reason,
+                "failed" if another_key else "unauthorized",
+                fault,
+            )
+        case "rejected":
+            return AttemptFailed(reason, "rejected", fault)
+        case _:
+            return AttemptFailed(reason, "failed", fault)
+
+
+async def _whole(call: Call, target: PlannedTarget, attempt: Attempt, answer: Answer) -> Reply:
+    if not answer.headers.get(b"content-type", JSON_TYPE).startswith(JSON_TYPE):
+        raise AttemptFailed("wrong_content_type")
+    body = await answer.read()
+    call.received.add(body, int(call.since(time.monotonic_ns())))
+    deltas = target.upstream.dialect.decode_answer(body)
+    for delta in deltas:
+        call.tally.take(delta)
+    if call.tally.empty:
+        raise AttemptFailed("empty_answer")
+    return Reply(target, attempt, deltas)
+
+
+async def _first_piece(call: Call, target: PlannedTarget, attempt: Attempt, answer: Answer) -> Reply:
+    """Read a stream until its first good piece; role chunks, pings and counts before it are kept, not good."""
+    if not answer.headers.get(b"content-type", b"").startswith(STREAM_TYPE):
+        raise AttemptFailed("wrong_content_type")
+    decoder = target.upstream.dialect.stream_decoder()
+    deltas: list[Delta] = []
+    while True:
+        piece = await answer.next_piece()
+        if not piece:
+            raise AttemptFailed("empty_answer" if decoder.ended else "broken_answer: the stream ended early")
+        call.received.add(piece, int(call.since(time.monotonic_ns())))
+        for delta in decoder.feed(piece):
+            call.tally.take(delta)
+            deltas.append(delta)
+        if decoder.error is not None:
+            raise failure_of(decoder.error)
+        if not call.tally.empty:
+            break
+        if decoder.ended:
+            raise AttemptFailed("empty_answer")
+    reply = Reply(target, attempt, deltas)
+    reply.answer, reply.decoder = answer, decoder
+    return reply

@@ -1,0 +1,190 @@
+"""What is known of one call while it runs: a ledger card that the exchange fills in from top to bottom."""
+
+import time
+
+from trunkline.audit.format.timing import encode_timing
+from trunkline.dialects.openai_client import ChunkEncoder
+from trunkline.gateway.in_force import InForce, Plan, PlannedTarget
+from trunkline.model.chat import ChatRequest
+from trunkline.model.delta import Delta, Usage
+from trunkline.model.identity import Identity
+from trunkline.model.records import Attempt, Estimate
+from trunkline.model.snapshot import Key
+from trunkline.wire.http import Request
+
+NANOSECONDS_PER_MS = 1e6
+
+
+class Tally:
+    """What has come of an answer so far, counted delta by delta."""
+
+    __slots__ = ("characters", "declined", "finish", "provider_id", "provider_model", "stop_reason", "tools", "usage")
+
+    def __init__(self) -> None:
+        self.characters = 0
+        self.declined = False
+        self.finish: str | None = None
+        self.stop_reason: str | None = None
+        self.provider_id: str | None = None
+        self.provider_model: str | None = None
+        self.tools: list[str] = []
+        self.usage: Usage | None = None
+
+    def take(self, delta: Delta) -> None:
+        """Count one delta."""
+        if delta.text:
+            self.characters += len(delta.text)
+        if delta.tool is not None:
+            self._take_tool(delta)
+        if delta.finish is not None:
+            self.finish = delta.finish
+            self.stop_reason = delta.stop_reason
+            self.declined = self.declined or delta.finish == "content_filter"
+        if delta.usage is not None:
+            self.usage = delta.usage
+        if delta.refusal:
+            self.characters += len(delta.refusal)
+            self.declined = True
+        if delta.reasoning:
+            self.characters += len(delta.reasoning)
+        if delta.provider_id is not None:
+            self.provider_id = delta.provider_id
+        if delta.model is not None:
+            self.provider_model = delta.model
+
+    def _take_tool(self, delta: Delta) -> None:
+        tool = delta.tool
+        if tool is not None:
+            if tool.name:
+                self.tools.append(tool.name)
+            self.characters += len(tool.arguments)
+
+    @property
+    def empty(self) -> bool:
+        """Whether the answer says nothing at all: no text, no tool, and no reason for its silence."""
+        return not (self.characters or self.tools or self.declined or self.finish == "length")
+
+
+class Track:
+    """Bytes in the order they came or went, with when: what a stream's body is stored from."""
+
+    __slots__ = ("chunks", "marks", "total")
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        self.marks: list[tuple[int, int]] = []  # (milliseconds since the call began, bytes)
+        self.total = 0
+
+    def add(self, data: bytes, at_ms: int) -> None:
+        """Keep a piece."""
+        self.chunks.append(data)
+        self.marks.append((at_ms, len(data)))
+        self.total += len(data)
+
+    def take(self) -> tuple[bytes, list[tuple[int, int]]]:
+        """Hand out what has been kept since the last time."""
+        data, marks = b"".join(self.chunks), self.marks
+        self.chunks, self.marks = [], []
+        return data, marks
+
+
+class Call:
+    """One call from its request to its closed record. Times are `time.monotonic_ns()`."""
+
+    __slots__ = (
+        "answering",
+        "attempts",
+        "began_ns",
+        "bodies",
+        "body_frames",
+        "chat",
+        "client_dropped",
+        "encoder",
+        "estimate",
+        "first_byte_ns",
+        "id",
+        "identity",
+        "in_force",
+        "key",
+        "left_ns",
+        "opened",
+        "plan",
+        "received",
+        "released",
+        "released_characters",
+        "request",
+        "settled",
+        "tally",
+        "target",
+        "waited_ns",
+    )
+
+    def __init__(self, call_id: str, request: Request, in_force: InForce) -> None:
+        self.id = call_id
+        self.began_ns = request.received or time.monotonic_ns()
+        self.request = request
+        self.in_force = in_force
+        self.key: Key | None = None
+        self.chat: ChatRequest | None = None
+        self.identity: Identity | None = None
+        self.plan: Plan | None = None
+        self.estimate: Estimate | None = None
+        self.opened = -1  # position of the opened record in the log
+        self.attempts: list[Attempt] = []
+        self.answering: Attempt | None = None  # the attempt that is running, or that the answer came from
+        self.target: PlannedTarget | None = None  # and its target
+        self.bodies: dict[str, bytes] = {}  # parts for the next body frame, by name
+        self.body_frames: list[object] = []
+        self.tally = Tally()
+        self.received = Track()
+        self.released = Track()
+        self.released_characters = 0
+        self.client_dropped: tuple[str, ...] = ()
+        self.waited_ns = 0
+        self.first_byte_ns = 0
+        self.left_ns = 0
+        self.encoder: ChunkEncoder | None = None  # of a stream that has been started
+        self.settled = False
+
+    def since(self, at_ns: int) -> float:
+        """Return the milliseconds from the call's beginning to this moment."""
+        return round((at_ns - self.began_ns) / NANOSECONDS_PER_MS, 3)
+
+    def begin_attempt(self, attempt: Attempt, target: PlannedTarget, request: bytes) -> None:
+        """Start counting an answer from nothing, and keep what is sent for it."""
+        self.attempts.append(attempt)
+        self.answering, self.target = attempt, target
+        self.tally, self.received = Tally(), Track()
+        self.bodies[f"{self.asked}.provider_request"] = request
+
+    def end_attempt(self) -> None:
+        """The attempt that was running has failed; what came of it stays in the record's body."""
+        self.keep_received()
+        self.answering = self.target = None
+        self.tally = Tally()
+
+    def keep_received(self) -> None:
+        """Move what the provider sent into the parts of the next body frame."""
+        if self.received.chunks:
+            data, marks = self.received.take()
+            self.bodies[f"{self.asked}.provider_response"] = data
+            self.bodies[f"{self.asked}.provider_response_timing"] = encode_timing(marks)
+
+    def keep_released(self) -> None:
+        """Move what the client was sent into the parts of the next body frame."""
+        if self.released.chunks:
+            data, marks = self.released.take()
+            self.bodies["response"] = data
+            self.bodies["response_timing"] = encode_timing(marks)
+
+    def take_bodies(self) -> dict[str, bytes]:
+        """Hand out the parts of the next body frame."""
+        self.keep_received()
+        self.keep_released()
+        bodies, self.bodies = self.bodies, {}
+        return bodies
+
+    @property
+    def asked(self) -> int:
+        """How many targets have been asked; those passed over do not count."""
+        return sum(attempt.outcome != "skipped" for attempt in self.attempts)

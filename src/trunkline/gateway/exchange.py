@@ -1,0 +1,286 @@
+"""The story of a call, from its request to its closed record.
+
+`Exchange.carry` reads from top to bottom: identify, understand, admit, open the record, reach a target, release the
+answer, settle. Every call to a provider goes this way; there is no second one.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+
+from trunkline.dialects.openai_client import AnswerHead, ChunkEncoder, decode_request, encode_answer, sentence_deltas
+from trunkline.errors import (
+    AuditUnavailable,
+    CallError,
+    DeadlineExceeded,
+    Draining,
+    InvalidRequest,
+    ProvidersFailed,
+    envelope,
+)
+from trunkline.gateway import opening, settlement
+from trunkline.gateway.answers import JSON_LINE, STREAM_LINES, answer_headers, error_answer, overhead_line
+from trunkline.gateway.attempt import Reply
+from trunkline.gateway.call import NANOSECONDS_PER_MS, Call
+from trunkline.gateway.in_force import InForce
+from trunkline.gateway.journal import Journal
+from trunkline.gateway.reach import Reach, hear
+from trunkline.gateway.refusals import Refusals
+from trunkline.gateway.release import Release, StreamCut
+from trunkline.gateway.watch import DeadlinePassed, Watch
+from trunkline.model.delta import Delta
+from trunkline.model.records import CallRefused, Outcome
+from trunkline.operations import OperationalLog
+from trunkline.policy.identity import assert_identity
+from trunkline.wire.http import Request
+from trunkline.wire.server import Responder
+
+# Which of a route's sentences stands in for an error, by whose fault it is and what it says.
+INSTEAD_OF = {
+    "provider_unavailable": "unavailable",
+    "providers_failed": "unavailable",
+    "deadline_exceeded": "unavailable",
+}
+
+
+class Exchange:
+    """Carries calls under the snapshot in force; one per worker."""
+
+    def __init__(
+        self, journal: Journal, refusals: Refusals, operations: OperationalLog, new_id: Callable[[], str]
+    ) -> None:
+        self._journal, self._refusals, self._operations = journal, refusals, operations
+        self._new_id = new_id
+        self._loop = asyncio.get_running_loop()
+        self.draining = False
+
+    async def carry(self, request: Request, responder: Responder, in_force: InForce) -> None:
+        """Carry one call and answer it; leaves CancelledError to the server when the client has gone."""
+        call = Call(self._new_id(), request, in_force)
+        try:
+            self._admit()
+            self._identify(call)
+            self._understand(call)
+            self._open(call)
+        except CallError as error:
+            self._refuse(call, error, responder)
+            return
+        try:
+            await self._serve(call, responder)
+        except asyncio.CancelledError:
+            self._client_left(call)
+            raise
+        except CallError as error:
+            await self._fail(call, error, responder)
+
+    def _admit(self) -> None:
+        if self.draining:
+            raise Draining("This gateway is shutting down; send the call again.", retry_after=1.0)
+        if not self._journal.healthy:
+            raise AuditUnavailable("The record cannot be written, so no call is carried.", retry_after=5.0)
+
+    def _identify(self, call: Call) -> None:
+        digest = hashlib.sha256(opening.secret_of(call.request.headers)).hexdigest()
+        call.key = call.in_force.keys.find(digest, time.time())
+
+    def _understand(self, call: Call) -> None:
+        if call.key is None:
+            raise ValueError("a call is identified before it is understood")
+        chat = call.chat = decode_request(call.request.body)
+        call.plan = call.in_force.plan(call.key, chat.model)
+        if "prompt" in chat.raw or b"x-trunkline-prompt" in call.request.headers:
+            raise InvalidRequest("Prompt references are not supported yet: send the messages.", param="prompt")
+        call.identity = assert_identity(call.key, call.plan.tenant, call.request.headers, chat)
+        if chat.unknown:
+            handling = call.plan.route.pass_through
+            if handling == "refuse":
+                names = ", ".join(f"`{name}`" for name in chat.unknown[:20])
+                raise InvalidRequest(
+                    f"The route takes no unknown fields, and these are: {names}.", param=chat.unknown[0]
+                )
+            if handling == "drop":
+                call.client_dropped = chat.unknown
+
+    def _open(self, call: Call) -> None:
+        if call.chat is None:
+            raise ValueError("a call is understood before it is opened")
+        call.estimate = opening.estimate(call, call.chat)
+        call.opened = self._journal.opened(opening.opened_record(call, call.chat, call.estimate), call.request.body)
+
+    async def _serve(self, call: Call, responder: Responder) -> None:
+        """Reach a target and release its answer. Raises the CallError that ends the call, if one does."""
+        plan, chat, task = call.plan, call.chat, asyncio.current_task()
+        if plan is None or chat is None or task is None:
+            raise ValueError("a call is opened before it is served")
+        watch = Watch(self._loop, task, plan.route.timeouts.total)
+        try:
+            reply = await Reach(call, plan, watch, self._operations).first_answer()
+            if chat.stream:
+                await self._release(call, reply, responder, watch)
+        except DeadlinePassed:
+            raise self._deadline(call, plan.route.timeouts.total) from None
+        finally:
+            watch.stop()
+        settlement.charge(call, whole=True)
+        outcome = settlement.outcome_of_answer(call)
+        if chat.stream:
+            await self._finish(call, outcome, responder)
+        else:
+            await self._answer(call, reply.deltas, outcome, None, responder)
+
+    def _deadline(self, call: Call, total: float) -> CallError:
+        if call.answering is not None:
+            call.answering.outcome, call.answering.reason = "failed", "deadline"
+        return DeadlineExceeded(f"No answer within the route's {total:g} s.")
+
+    async def _release(self, call: Call, reply: Reply, responder: Responder, watch: Watch) -> None:
+        """Start the response and carry the stream to its end mark, keeping back the last frame."""
+        plan = call.plan
+        if plan is None:
+            raise ValueError("a call is routed before it is released")
+        encoder = await self._start(call, responder)
+        try:
+            await Release(call, encoder, responder, watch, self._journal.keep).run(reply, plan.route.timeouts.gap)
+        except StreamCut as cut:
+            reply.attempt.outcome, reply.attempt.reason = "failed", cut.reason
+            hear(reply.target, "failed", plan, self._loop.time(), self._operations)
+            raise ProvidersFailed(f"The provider's answer broke off: {cut.reason}.") from None
+
+    async def _start(self, call: Call, responder: Responder) -> ChunkEncoder:
+        """Begin a streamed response, once the opened record is durable."""
+        chat = call.chat
+        await self._journal.durable(call.opened)
+        call.first_byte_ns = now = time.monotonic_ns()
+        call.encoder = encoder = ChunkEncoder(self._head(call), wants_usage=chat is not None and chat.wants_usage)
+        overhead = (now - call.began_ns - call.waited_ns) / NANOSECONDS_PER_MS
+        responder.start(200, answer_headers(call, call.answering, STREAM_LINES) + overhead_line(overhead))
+        return encoder
+
+    def _head(self, call: Call) -> AnswerHead:
+        attempt = call.answering
+        if attempt is not None:
+            model = call.tally.provider_model or attempt.model
+        else:
+            model = call.chat.model if call.chat else ""
+        return AnswerHead(id=f"chatcmpl-{call.id}", created=int(time.time()), model=model)
+
+    async def _answer(
+        self, call: Call, deltas: list[Delta], outcome: Outcome, error: CallError | None, responder: Responder
+    ) -> None:
+        """Send a whole JSON answer, once the closed record is durable."""
+        now = time.monotonic_ns()
+        timings, cost = settlement.timings_of(call, now), settlement.cost_of_call(call)
+        closing = settlement.closing_of(call, outcome, timings, cost)
+        body = encode_answer(self._head(call), deltas, closing)
+        call.released.add(body, int(timings.total_ms))
+        call.released_characters = sum(len(delta.text) for delta in deltas) if error else call.tally.characters
+        await self._close(call, outcome, 200, error)
+        overhead = (time.monotonic_ns() - call.began_ns - call.waited_ns) / NANOSECONDS_PER_MS
+        responder.send(200, answer_headers(call, call.answering, JSON_LINE) + overhead_line(overhead), body)
+
+    async def _finish(self, call: Call, outcome: Outcome, responder: Responder, error: CallError | None = None) -> None:
+        """Send a stream's last frame, once the closed record is durable."""
+        if call.encoder is None:
+            raise ValueError("a stream is started before it is finished")
+        timings, cost = settlement.timings_of(call, time.monotonic_ns()), settlement.cost_of_call(call)
+        last = call.encoder.end(settlement.closing_of(call, outcome, timings, cost))
+        call.released.add(last, int(timings.total_ms))
+        await self._close(call, outcome, 200, error)
+        responder.finish(last)
+
+    async def _close(self, call: Call, outcome: Outcome, status: int, error: CallError | None) -> None:
+        """Append the closed record and wait until it is durable."""
+        await self._journal.durable(self._settle(call, outcome, status, error))
+
+    def _settle(self, call: Call, outcome: Outcome, status: int, error: CallError | None) -> int:
+        """Close the call in the log, once; there is nothing to await, so nothing can cut it short."""
+        now = time.monotonic_ns()
+        timings, cost = settlement.timings_of(call, now), settlement.cost_of_call(call)
+        call.settled = True
+        record = settlement.closed_record(call, outcome, status, timings, cost, error)
+        position = self._journal.closed(call, record)
+        self._operations.call_line(record, call)
+        return position
+
+    async def _fail(self, call: Call, error: CallError, responder: Responder) -> None:
+        """End a call with its error: as an answer, as a sentence in its place, or inside the stream."""
+        if isinstance(error, AuditUnavailable):
+            self._unrecorded(call, error, responder)
+            return
+        settlement.charge(call, whole=False)
+        outcome: Outcome = error.outcome  # type: ignore[assignment]
+        sentence = self._sentence(call, error)
+        try:
+            if responder.started and call.encoder is not None:
+                last = call.encoder.fail(envelope(error, call.id), sentence)
+                call.released.add(last, int(call.since(time.monotonic_ns())))
+                await self._close(call, outcome, 200, error)
+                responder.finish(last)
+            elif sentence is not None:
+                await self._say(call, sentence, outcome, error, responder)
+            else:
+                status, headers, body = error_answer(error, call)
+                call.released.add(body, int(call.since(time.monotonic_ns())))
+                await self._close(call, outcome, status, error)
+                responder.send(status, headers, body)
+        except AuditUnavailable as unavailable:
+            self._unrecorded(call, unavailable, responder)
+
+    def _sentence(self, call: Call, error: CallError) -> str | None:
+        name = INSTEAD_OF.get(error.code or "")
+        return call.plan.route.instead_of_error.get(name) if name and call.plan else None
+
+    async def _say(self, call: Call, sentence: str, outcome: Outcome, error: CallError, responder: Responder) -> None:
+        """Answer with a sentence instead of an error, as a provider would."""
+        deltas = sentence_deltas(sentence)
+        if call.chat is None or not call.chat.stream:
+            await self._answer(call, deltas, outcome, error, responder)
+            return
+        encoder = await self._start(call, responder)
+        first = b"".join([encoder.encode(delta) for delta in deltas])
+        call.released.add(first, int(call.since(time.monotonic_ns())))
+        call.released_characters = len(sentence)
+        responder.write(first)
+        await self._finish(call, outcome, responder, error)
+
+    def _unrecorded(self, call: Call, error: CallError, responder: Responder) -> None:
+        """Tell the caller that the call can't be recorded, or cut what had begun: there is no record to answer by."""
+        if responder.started:
+            responder.abort()
+        else:
+            responder.send(*error_answer(error, call))
+
+    def _client_left(self, call: Call) -> None:
+        """Close a call whose client has gone; a client that leaves is nobody's failure."""
+        if call.settled:
+            return
+        call.left_ns = time.monotonic_ns()
+        settlement.charge(call, whole=False)
+        outcome: Outcome = "cancelled_after" if call.first_byte_ns else "cancelled_before"
+        try:
+            self._settle(call, outcome, 499, None)
+        except AuditUnavailable:
+            self._operations.event("error", "call_unrecorded", call=call.id)
+
+    def _refuse(self, call: Call, error: CallError, responder: Responder) -> None:
+        """Answer a call that is not let in, and count it."""
+        key = call.key
+        self._refusals.add(
+            error,
+            CallRefused(
+                outcome=error.outcome,  # type: ignore[arg-type]
+                status=error.status,
+                code=error.code,
+                source=error.source,
+                rule=error.rule,
+                count=1,
+                tenant=key.tenant if key else None,
+                key_id=key.id if key else None,
+                route=call.plan.route.name if call.plan else None,
+                first_call=call.id if key else None,
+                message=error.message if key else None,
+                snapshot=call.in_force.digest,
+            ),
+        )
+        responder.send(*error_answer(error, call))

@@ -1,0 +1,79 @@
+"""A snapshot made ready for the path of a call: lookups instead of searches.
+
+One object is in force at a time; a reload swaps the reference, and a call keeps the one it started with.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from trunkline.gateway.upstreams import Upstream
+from trunkline.model.snapshot import Key, Price, Route, Snapshot, Target, Tenant
+from trunkline.policy.access import KeyRing, resolve_route, usable_models
+from trunkline.policy.health import TargetHealth
+from trunkline.policy.routing import choices
+
+
+class PlannedTarget(msgspec.Struct, frozen=True):
+    """A target with everything that asking it needs; `skip` says why this tenant may not."""
+
+    target: Target
+    skip: str | None
+    upstream: Upstream
+    price: Price
+    health: TargetHealth
+    first_token: float
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A route as one tenant may use it."""
+
+    route: Route
+    tenant: Tenant
+    targets: tuple[PlannedTarget, ...]
+
+
+class InForce:
+    """The snapshot in force with its keys, plans, upstreams and prices."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        digest: str,
+        upstreams: dict[str, Upstream],
+        health_of: Callable[[str], TargetHealth],
+    ) -> None:
+        self.snapshot = snapshot
+        self.digest = digest
+        self.keys = KeyRing(snapshot.keys.values())
+        self._upstreams = upstreams
+        self._health_of = health_of
+        # Filled as calls come; bounded by what the configuration can name: keys x (routes + listed models).
+        self._plans: dict[tuple[str, str], Plan] = {}
+
+    def plan(self, key: Key, model: str) -> Plan:
+        """Return where this key's calls for `model` may go; raises what `resolve_route` raises."""
+        plan = self._plans.get((key.id, model))
+        if plan is None:
+            plan = self._plans[key.id, model] = self._make_plan(key, model)
+        return plan
+
+    def models(self, key: Key) -> tuple[str, ...]:
+        """Return the names that this key may put into `model`."""
+        return usable_models(self.snapshot, key)
+
+    def _make_plan(self, key: Key, model: str) -> Plan:
+        route = resolve_route(self.snapshot, key, model)
+        tenant = self.snapshot.tenants[key.tenant]
+        targets = tuple(
+            PlannedTarget(
+                target=choice.target,
+                skip=choice.skip,
+                upstream=self._upstreams[choice.target.provider],
+                price=self.snapshot.prices[choice.target.name],
+                health=self._health_of(choice.target.name),
+                first_token=choice.target.first_token or route.timeouts.first_token,
+            )
+            for choice in choices(route, tenant, self.snapshot.providers)
+        )
+        return Plan(route, tenant, targets)

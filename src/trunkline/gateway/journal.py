@@ -1,0 +1,76 @@
+"""The call records on their way into the log; what cannot be recorded must not be answered."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from trunkline.audit.files.writer import LogFailed, LogWriter
+from trunkline.errors import AuditUnavailable
+from trunkline.gateway.call import Call
+from trunkline.model.records import CallAbandoned, CallClosed, CallOpened, CallRefused
+
+RETRY_AFTER = 5.0  # seconds; a log that failed needs a restart, which the supervisor or an operator does
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _unavailable() -> AuditUnavailable:
+    return AuditUnavailable(
+        "The call cannot be recorded, so it is not carried. The operator's log says why.", retry_after=RETRY_AFTER
+    )
+
+
+class Journal:
+    """Appends the records of calls to the worker's log."""
+
+    def __init__(self, log: LogWriter, new_id: Callable[[], str]) -> None:
+        self._log, self._new_id = log, new_id
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the log takes records."""
+        return self._log.healthy
+
+    def opened(self, record: CallOpened, request: bytes) -> int:
+        """Append the opening of a call with the client's request; return the position to wait for."""
+        return self._append("call.opened", record.call, record, {"request": request})
+
+    def closed(self, call: Call, record: CallClosed) -> int:
+        """Append the closing of a call with the bodies that no frame holds yet; return the position to wait for."""
+        return self._append("call.closed", self._new_id(), record, call.take_bodies(), call.body_frames)
+
+    def keep(self, call: Call) -> None:
+        """Append what a running stream brought since the last time; nobody waits for it."""
+        try:
+            call.body_frames.append(self._log.append_body(call.id, call.take_bodies()))
+        except LogFailed:
+            raise _unavailable() from None
+
+    def refused(self, record: CallRefused) -> None:
+        """Append a second's refusals of one kind; a log that fails does so visibly elsewhere."""
+        if self._log.healthy:
+            self._append("call.refused", self._new_id(), record)
+
+    def abandoned(self, record: CallAbandoned) -> int:
+        """Append the end of a call whose worker died."""
+        return self._append("call.abandoned", self._new_id(), record)
+
+    async def durable(self, position: int) -> None:
+        """Wait until the record at this position is on the disk; raises AuditUnavailable if it can't be."""
+        try:
+            await self._log.wait(position)
+        except LogFailed:
+            raise _unavailable() from None
+
+    def _append(
+        self,
+        kind: str,
+        record_id: str,
+        record: msgspec.Struct,
+        parts: dict[str, bytes] | None = None,
+        frames: list[object] | None = None,
+    ) -> int:
+        try:
+            return self._log.append(kind, record_id, _encode(record), parts, frames)
+        except LogFailed:
+            raise _unavailable() from None

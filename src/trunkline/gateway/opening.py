@@ -1,0 +1,114 @@
+"""What is known of a call before anybody is asked: its key, and the record that opens it."""
+
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+
+from trunkline import __version__
+from trunkline.errors import InvalidApiKey, InvalidRequest
+from trunkline.gateway.call import Call
+from trunkline.model.chat import ChatRequest, RefusalPart, TextPart
+from trunkline.model.delta import Usage
+from trunkline.model.records import CallOpened, Estimate
+from trunkline.policy import estimates
+from trunkline.policy.identity import trace_context
+from trunkline.policy.pricing import cost_of
+
+KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
+# Who a call is for and what it says stand elsewhere in the record; these are how it is to be answered.
+NOT_PARAMETERS = frozenset(
+    {"model", "messages", "tools", "functions", "metadata", "user", "safety_identifier", "stream"}
+)
+REFERENCE_LIMIT = 256  # characters kept of a client's own request id
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def secret_of(headers: Mapping[bytes, bytes]) -> bytes:
+    """Return the API key that a request carries.
+
+    Raises InvalidApiKey if it has none and InvalidRequest if it has two that differ.
+    """
+    found = set()
+    for name in KEY_HEADERS:
+        value = headers.get(name)
+        if value is None:
+            continue
+        if name == b"authorization":
+            scheme, _, value = value.partition(b" ")
+            if scheme.lower() != b"bearer":
+                continue
+        if value := value.strip():
+            found.add(value)
+    if len(found) > 1:
+        raise InvalidRequest("The request carries two API keys that differ; send one.", param="authorization")
+    if not found:
+        raise InvalidApiKey("No API key: send it as `Authorization: Bearer KEY`.")
+    return found.pop()
+
+
+def estimate(call: Call, chat: ChatRequest) -> Estimate:
+    """Return what the call will probably need, at the price of the first target that it may use."""
+    targets = call.plan.targets if call.plan else ()
+    planned = next((target for target in targets if target.skip is None), targets[0])
+    prompt = estimates.prompt_tokens(chat)
+    answer = estimates.answer_tokens(chat, planned.target.max_output_tokens)
+    cost = cost_of(Usage(input=prompt, output=answer), planned.price, estimated=True)
+    return Estimate(prompt, answer, cost.amount)
+
+
+def prompt_fingerprint(chat: ChatRequest, parameters: Mapping[str, object]) -> str:
+    """Return the SHA-256 of system text, tool schemas and parameters: what a prompt version changes."""
+    system = [_text(message.content) for message in chat.messages if message.role in ("system", "developer")]
+    return hashlib.sha256(_encode((system, chat.tools, parameters))).hexdigest()
+
+
+def _text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(
+            part.text if isinstance(part, TextPart) else part.refusal if isinstance(part, RefusalPart) else ""
+            for part in content
+        )
+    return ""
+
+
+def opened_record(call: Call, chat: ChatRequest, known: Estimate) -> CallOpened:
+    """Return the record that opens the call."""
+    identity, plan, headers = call.identity, call.plan, call.request.headers
+    if identity is None or plan is None:
+        raise ValueError("a call is opened after it has been identified and routed")
+    parameters = {name: value for name, value in chat.raw.items() if name not in NOT_PARAMETERS}
+    traceparent, tracestate = trace_context(headers) if b"traceparent" in headers else (None, None)
+    return CallOpened(
+        call=call.id,
+        tenant=identity.tenant,
+        key_id=identity.key_id,
+        team=identity.team,
+        user=identity.user,
+        user_source=identity.user_source,
+        subject=identity.subject,
+        session=identity.session,
+        purpose=identity.purpose,
+        tags=identity.tags,
+        endpoint=call.request.path,
+        route=plan.route.name,
+        model_asked=chat.model,
+        stream=chat.stream,
+        prompt_fingerprint=prompt_fingerprint(chat, parameters),
+        parameters=parameters,
+        tools=tuple(tool.function.name for tool in chat.tools) if chat.tools else (),
+        traceparent=traceparent,
+        tracestate=tracestate,
+        client_request_id=_reference(headers, b"x-client-request-id") or _reference(headers, b"x-request-id"),
+        idempotency_key=_reference(headers, b"idempotency-key"),
+        estimate=known,
+        snapshot=call.in_force.digest,
+        build=__version__,
+    )
+
+
+def _reference(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return value.decode("latin-1")[:REFERENCE_LIMIT] if value else None

@@ -1,0 +1,161 @@
+"""Reaching a target: the route's targets in order, the next one where one fails, and the error when none is left."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterable
+
+from trunkline.dialects.provider import CannotTake, Encoded
+from trunkline.errors import (
+    CallError,
+    InvalidRequest,
+    ProviderRejected,
+    ProvidersFailed,
+    ProviderUnavailable,
+    RouteNotAllowed,
+)
+from trunkline.gateway.attempt import AttemptFailed, Reply, ask
+from trunkline.gateway.call import Call
+from trunkline.gateway.in_force import Plan, PlannedTarget
+from trunkline.gateway.watch import DeadlinePassed, Watch
+from trunkline.model.records import Attempt, AttemptOutcome
+from trunkline.operations import OperationalLog
+from trunkline.policy.health import UNAUTHORIZED_REST, Event
+from trunkline.policy.routing import order_by_weight
+
+
+class Reach:
+    """Takes one call to the first target that answers it, and tells the targets' health how it went."""
+
+    def __init__(self, call: Call, plan: Plan, watch: Watch, operations: OperationalLog) -> None:
+        self._call, self._plan, self._watch, self._operations = call, plan, watch, operations
+        self._loop = asyncio.get_running_loop()
+        self._waits: list[float] = []  # seconds until a target that rests may be asked
+        self._cannot: list[CannotTake] = []
+        self._failed = False
+
+    async def first_answer(self) -> Reply:
+        """Return the beginning of the first good answer.
+
+        Raises the CallError that the caller gets where there is none; DeadlinePassed and CancelledError pass through.
+        """
+        for planned in self._ordered():
+            request = self._consider(planned)
+            if request is None:
+                continue
+            for _ in range(self._plan.route.attempts_per_target):
+                reply = await self._try(planned, request)
+                if isinstance(reply, Reply):
+                    return reply
+                if reply.kind != "failed" or planned.health.refuses(self._loop.time(), self._plan.route.breaker):
+                    break
+        raise self._exhausted()
+
+    def _ordered(self) -> Iterable[PlannedTarget]:
+        route, targets = self._plan.route, self._plan.targets
+        if route.strategy == "priority" or len(targets) == 1:
+            return targets
+        identity = self._call.identity
+        stay = (identity.session if route.sticky == "session" else identity.user) if identity and route.sticky else None
+        text = stay if stay is not None else self._call.id
+        draw = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+        return [targets[position] for position in order_by_weight([t.target.weight for t in targets], draw)]
+
+    def _consider(self, planned: PlannedTarget) -> Encoded | None:
+        """Return the request as this target takes it, or note why it is passed over."""
+        if planned.skip is not None:
+            self._skip(planned, planned.skip)
+            return None
+        refusal = planned.health.refuses(self._loop.time(), self._plan.route.breaker)
+        if refusal is not None:
+            self._waits.append(refusal[1])
+            self._skip(planned, refusal[0])
+            return None
+        if self._call.chat is None:
+            raise ValueError("a call is understood before it is routed")
+        try:
+            return planned.upstream.dialect.encode(self._call.chat, planned.target, self._plan.route.pass_through)
+        except CannotTake as error:
+            self._cannot.append(error)
+            self._skip(planned, f"cannot_take: {error.reason}")
+            return None
+
+    def _skip(self, planned: PlannedTarget, reason: str) -> None:
+        self._call.attempts.append(_attempt(planned, "skipped", reason))
+
+    async def _try(self, planned: PlannedTarget, request: Encoded) -> Reply | AttemptFailed:
+        call, breaker = self._call, self._plan.route.breaker
+        attempt = _attempt(planned, "cancelled", None)  # what it is, unless something else is heard of it
+        attempt.repairs, attempt.dropped = request.repairs, request.dropped
+        call.begin_attempt(attempt, planned, request.body)
+        planned.health.asked(self._loop.time(), breaker)
+        try:
+            reply = await ask(call, planned, attempt, request.body, self._watch)
+        except AttemptFailed as failure:
+            self._take_failure(planned, attempt, failure)
+            return failure
+        except (asyncio.CancelledError, DeadlinePassed):
+            planned.health.heard("dropped", self._loop.time(), breaker)
+            raise
+        attempt.outcome = "answered"
+        self._hear(planned, "succeeded")
+        return reply
+
+    def _take_failure(self, planned: PlannedTarget, attempt: Attempt, failure: AttemptFailed) -> None:
+        now, fault = self._loop.time(), failure.fault
+        attempt.outcome, attempt.reason = "failed", failure.reason
+        self._call.end_attempt()
+        match failure.kind:
+            case "rejected" if fault is not None:
+                planned.health.heard("succeeded", now, self._plan.route.breaker)  # it is well enough to say no
+                raise ProviderRejected(fault.message, status=fault.status, code=fault.code, param=fault.param)
+            case "rate_limited":
+                planned.health.heard("dropped", now, self._plan.route.breaker)
+                seconds = planned.health.rest(fault.retry_after if fault else None, now, "rate_limited")
+                self._waits.append(seconds)
+                self._operations.event("warning", "target_rests", target=planned.target.name, seconds=round(seconds, 1))
+            case "unauthorized":
+                self._failed = True
+                attempt.alarm = "provider_unauthorized"
+                planned.health.heard("dropped", now, self._plan.route.breaker)
+                planned.health.rest(UNAUTHORIZED_REST, now, "unauthorized")
+                self._operations.event("error", "target_out", target=planned.target.name, reason=failure.reason)
+            case _:
+                self._failed = True
+                self._hear(planned, "failed")
+
+    def _hear(self, planned: PlannedTarget, event: Event) -> None:
+        hear(planned, event, self._plan, self._loop.time(), self._operations)
+
+    def _exhausted(self) -> CallError:
+        """Return the error for a call that no target answered."""
+        if self._failed:
+            return ProvidersFailed(f"No provider answered. {self._reasons()}")
+        if self._waits:
+            return ProviderUnavailable(
+                f"Every provider of `{self._plan.route.name}` rests. {self._reasons()}", retry_after=min(self._waits)
+            )
+        if self._cannot:
+            reasons = "; ".join(dict.fromkeys(error.reason for error in self._cannot))
+            return InvalidRequest(f"No target can take this call: {reasons}.", param=self._cannot[0].param)
+        return RouteNotAllowed(
+            f"The tenant has approved no provider of `{self._plan.route.name}`. {self._reasons()}", param="model"
+        )
+
+    def _reasons(self) -> str:
+        return "; ".join(f"{a.provider}/{a.model}: {a.reason}" for a in self._call.attempts) + "."
+
+
+def hear(planned: PlannedTarget, event: Event, plan: Plan, now: float, operations: OperationalLog) -> None:
+    """Tell a target's health how a call went, and the operational log when its breaker turned."""
+    if planned.health.heard(event, now, plan.route.breaker):
+        operations.event("warning", "breaker", target=planned.target.name, phase=planned.health.breaker.phase)
+
+
+def _attempt(planned: PlannedTarget, outcome: AttemptOutcome, reason: str | None) -> Attempt:
+    return Attempt(
+        provider=planned.target.provider,
+        model=planned.target.model,
+        dialect=planned.upstream.provider.dialect,
+        outcome=outcome,
+        reason=reason,
+    )

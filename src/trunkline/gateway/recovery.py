@@ -1,0 +1,23 @@
+"""Closing what an earlier life of this worker left open."""
+
+import msgspec
+
+from trunkline.audit.files.recovery import OpenCall
+from trunkline.model.records import CallAbandoned, CallOpened, Cost
+
+PRICE_SOURCE = "estimate"
+
+
+def abandoned_record(left: OpenCall) -> CallAbandoned:
+    """Return the record that ends a call whose worker died: charged by the estimate that it was opened with.
+
+    It names how much of the answer had durably come and gone; what was under way in the last second is not known.
+    """
+    opened = msgspec.json.decode(left.record, type=CallOpened)
+    return CallAbandoned(
+        call=opened.call,
+        tenant=opened.tenant,
+        cost=Cost(opened.estimate.cost, estimated=True, price_version=opened.snapshot, price_source=PRICE_SOURCE),
+        released_bytes=left.bytes_of("response"),
+        received_bytes=left.bytes_of("provider_response"),
+    )

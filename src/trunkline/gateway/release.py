@@ -1,0 +1,100 @@
+"""Carrying a stream: what comes from the provider goes out, is counted, and is logged at least every second."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from trunkline.dialects.openai_client import ChunkEncoder
+from trunkline.dialects.provider import BrokenAnswer, StreamDecoder
+from trunkline.gateway.attempt import Reply
+from trunkline.gateway.call import NANOSECONDS_PER_MS, Call
+from trunkline.gateway.watch import Watch
+from trunkline.model.delta import Delta
+from trunkline.wire.client import Answer, WireError
+from trunkline.wire.server import Responder
+
+LOGGED_EVERY = 1_000_000_000  # nanoseconds: what a crash may lose of a running stream
+
+
+class StreamCut(Exception):
+    """The provider's stream broke off after a released byte; `reason` is for the record."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Release:
+    """One stream on its way from a provider to a client."""
+
+    def __init__(
+        self, call: Call, encoder: ChunkEncoder, responder: Responder, watch: Watch, keep: Callable[[Call], None]
+    ) -> None:
+        self._call, self._responder, self._watch, self._keep = call, responder, watch, keep
+        self._encode = encoder.encode
+        self._logged_ns = time.monotonic_ns()
+
+    async def run(self, reply: Reply, gap: float) -> None:
+        """Carry the stream until the provider's end mark.
+
+        Raises StreamCut if the stream breaks off or falls silent for `gap` seconds, DeadlinePassed for the whole
+        call's deadline, CancelledError if the client leaves; the connection to the provider is gone in each case.
+        """
+        answer, decoder = reply.answer, reply.decoder
+        if answer is None or decoder is None:
+            raise ValueError("only a streamed reply can be released piece by piece")
+        try:
+            await self._carry(answer, decoder, reply.deltas, gap)
+        except WireError as error:
+            raise StreamCut(error.reason) from None
+        except BrokenAnswer as error:
+            raise StreamCut(f"broken_answer: {error.reason}") from None
+        except asyncio.CancelledError:
+            passed = self._watch.passed()
+            if passed is None:
+                raise
+            if passed.stage == "total":
+                raise passed from None
+            raise StreamCut("gap_timeout") from None
+        finally:
+            self._watch.leave()
+            if decoder.ended:
+                answer.release()
+            else:
+                answer.abort()
+
+    async def _carry(self, answer: Answer, decoder: StreamDecoder, deltas: list[Delta], gap: float) -> None:
+        call, watch = self._call, self._watch
+        await self._write(deltas, time.monotonic_ns())
+        while not decoder.ended:
+            watch.enter("gap", gap)
+            waiting_ns = time.monotonic_ns()
+            piece = await answer.next_piece()
+            now = time.monotonic_ns()
+            call.waited_ns += now - waiting_ns
+            if not piece:
+                if call.tally.finish is None:
+                    raise StreamCut("broken_answer: the stream ended early")
+                return  # some servers leave the end mark out; a finish reason and a clean end say as much
+            call.received.add(piece, int((now - call.began_ns) / NANOSECONDS_PER_MS))
+            deltas = decoder.feed(piece)
+            for delta in deltas:
+                call.tally.take(delta)
+            await self._write(deltas, now)
+            if decoder.error is not None:
+                raise StreamCut(f"{decoder.error.status} {decoder.error.code or decoder.error.kind}")
+
+    async def _write(self, deltas: list[Delta], now: int) -> None:
+        call, responder, encode = self._call, self._responder, self._encode
+        data = encode(deltas[0]) if len(deltas) == 1 else b"".join([encode(delta) for delta in deltas])
+        if data:
+            responder.write(data)
+            call.released.add(data, int((now - call.began_ns) / NANOSECONDS_PER_MS))
+            call.released_characters = call.tally.characters
+            if responder.congested:
+                self._watch.leave()
+                await responder.drain()
+                call.waited_ns += time.monotonic_ns() - now
+        if now - self._logged_ns > LOGGED_EVERY:
+            self._logged_ns = now
+            self._keep(call)

@@ -1,0 +1,98 @@
+"""How a call ends: what it used and cost, how long it took, and the record that closes it."""
+
+import time
+from decimal import Decimal
+
+from trunkline.dialects.openai_client import Closing
+from trunkline.errors import CallError
+from trunkline.gateway.call import NANOSECONDS_PER_MS, Call
+from trunkline.model.delta import Usage
+from trunkline.model.records import CallClosed, Cost, ErrorSummary, Outcome, Timings
+from trunkline.policy import estimates
+from trunkline.policy.pricing import cost_of, sum_of
+
+
+def outcome_of_answer(call: Call) -> Outcome:
+    """Return the outcome of a call whose answer came whole."""
+    if call.tally.declined:
+        return "refused"
+    return "tool_call" if call.tally.tools else "answered"
+
+
+def charge(call: Call, *, whole: bool) -> None:
+    """Put on the answering attempt what it used, what it cost and how long it took.
+
+    A whole answer is charged by the provider's count; one that broke off, or whose provider did not count, by
+    estimate, marked as such.
+    """
+    attempt, target, tally = call.answering, call.target, call.tally
+    if attempt is None or target is None:
+        return
+    usage = tally.usage
+    estimated = usage is None or not whole
+    if estimated:
+        prompt = call.estimate.prompt_tokens if call.estimate else 0
+        usage = estimates.usage_of_cut(usage, prompt, tally.characters)
+    attempt.usage = usage
+    attempt.cost = cost_of(usage, target.price, estimated=estimated) if usage is not None else None
+    attempt.total_ms = call.since(time.monotonic_ns())
+    attempt.provider_model = tally.provider_model
+    attempt.stop_reason = tally.stop_reason
+
+
+def timings_of(call: Call, now_ns: int) -> Timings:
+    """Return where the time went up to this moment; what the gateway did not wait for, it took itself."""
+    total_ns = now_ns - call.began_ns
+    attempt = call.answering
+    return Timings(
+        total_ms=round(total_ns / NANOSECONDS_PER_MS, 3),
+        overhead_ms=round(max(0, total_ns - call.waited_ns) / NANOSECONDS_PER_MS, 3),
+        first_token_ms=attempt.first_token_ms if attempt is not None else None,
+        first_byte_ms=call.since(call.first_byte_ns) if call.first_byte_ns else None,
+    )
+
+
+def cost_of_call(call: Call) -> Cost | None:
+    """Return the sum of what the attempts cost; None where no provider was reached."""
+    return sum_of([attempt.cost for attempt in call.attempts if attempt.cost is not None])
+
+
+def closing_of(call: Call, outcome: Outcome, timings: Timings, cost: Cost | None) -> Closing:
+    """Return what the answer's last part says of the call."""
+    attempt = call.answering
+    return Closing(
+        outcome=outcome,
+        guardrail=None,
+        attempts=call.asked,
+        hold_ms=timings.hold_ms,
+        overhead_ms=timings.overhead_ms,
+        usage=attempt.usage if attempt is not None else None,
+        cost=cost.amount if cost is not None else Decimal(0),
+    )
+
+
+def closed_record(
+    call: Call, outcome: Outcome, status: int, timings: Timings, cost: Cost | None, error: CallError | None
+) -> CallClosed:
+    """Return the record that closes the call."""
+    attempt = call.answering
+    usage: Usage | None = attempt.usage if attempt is not None else None
+    return CallClosed(
+        call=call.id,
+        outcome=outcome,
+        status=status,
+        finish_reason=call.tally.finish,
+        error=ErrorSummary(error.code, error.source, error.message) if error is not None else None,
+        attempts=tuple(call.attempts),
+        provider=attempt.provider if attempt is not None else None,
+        model=attempt.model if attempt is not None else None,
+        usage=usage,
+        usage_estimated=bool(attempt is not None and attempt.cost is not None and attempt.cost.estimated),
+        cost=cost,
+        timings=timings,
+        received_chars=call.tally.characters,
+        released_chars=call.released_characters,
+        client_left_ms=call.since(call.left_ns) if call.left_ns else None,
+        tool_calls=tuple(call.tally.tools),
+        dropped=call.client_dropped,
+    )

@@ -1,0 +1,85 @@
+"""The providers as the gateway reaches them: a pool of connections, a dialect and the account's keys each."""
+
+import itertools
+from collections.abc import Mapping
+
+from trunkline.dialects.provider import ProviderDialect
+from trunkline.dialects.registry import PROVIDER_DIALECTS
+from trunkline.model.snapshot import Provider, ProviderSecrets, Snapshot
+from trunkline.wire.client import Endpoint, Pool
+
+MAX_CONNECTIONS = 8192  # calls at once to one provider, for one worker
+
+
+class Upstream:
+    """One provider: where to send, in which dialect, under which key."""
+
+    def __init__(self, provider: Provider, secrets: ProviderSecrets) -> None:
+        self.provider = provider
+        self.dialect: ProviderDialect = PROVIDER_DIALECTS[provider.dialect]
+        self.secrets = secrets
+        self.pool = Pool(
+            Endpoint(
+                base_url=provider.base_url,
+                max_connections=MAX_CONNECTIONS,
+                keep_warm=provider.keep_warm,
+                proxy=secrets.proxy or provider.proxy,
+                ca_bundle=provider.ca_bundle,
+            )
+        )
+        extra = "".join(f"{name}: {value}\r\n" for name, value in secrets.headers.items()).encode("latin-1")
+        keys = secrets.api_keys or ("",)
+        self._headers = {key: self.dialect.headers(key) + extra for key in keys}
+        self._usable = list(keys)
+        self._turn = itertools.count()
+
+    def __repr__(self) -> str:
+        return f"Upstream({self.provider.name}, {self.provider.dialect}, keys={len(self._headers)})"
+
+    def next_key(self) -> str:
+        """Return the account key for the next call, in turn; a key that was refused comes last of all."""
+        usable = self._usable
+        return usable[0] if len(usable) == 1 else usable[next(self._turn) % len(usable)]
+
+    def headers(self, key: str) -> bytes:
+        """Return the header lines that carry this key."""
+        return self._headers[key]
+
+    def refuse_key(self, key: str) -> bool:
+        """Take a key out that the provider refused; return whether another one is left.
+
+        The last one stays, so that the target's rest, not an empty list, decides when it is tried again.
+        """
+        if key in self._usable and len(self._usable) > 1:
+            self._usable.remove(key)
+            return True
+        return False
+
+
+class Upstreams:
+    """All providers of the snapshot in force; those that a reload does not change keep their connections."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Upstream] = {}
+
+    def prepare(self, snapshot: Snapshot, secrets: Mapping[str, ProviderSecrets]) -> dict[str, Upstream]:
+        """Return the upstreams for a snapshot, leaving those in force alone; raises ValueError if one can't be made."""
+        prepared = {}
+        for name, provider in snapshot.providers.items():
+            current = self._by_name.get(name)
+            wanted = secrets.get(name, ProviderSecrets())
+            unchanged = current is not None and current.provider == provider and current.secrets == wanted
+            prepared[name] = current if unchanged and current is not None else Upstream(provider, wanted)
+        return prepared
+
+    def adopt(self, prepared: dict[str, Upstream]) -> list[Upstream]:
+        """Put the prepared ones in force; return those that are out of use, for the caller to close."""
+        retired = [
+            upstream for upstream in self._by_name.values() if prepared.get(upstream.provider.name) is not upstream
+        ]
+        self._by_name = dict(prepared)
+        return retired
+
+    def all(self) -> list[Upstream]:
+        """Return the upstreams in force."""
+        return list(self._by_name.values())

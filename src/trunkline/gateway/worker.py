@@ -1,0 +1,246 @@
+"""A worker: the process that carries calls. The supervisor starts it, owns its socket and tells it what to do.
+
+    python -m trunkline.gateway.worker --index 0 --data-dir DIR --node NODE --listen-fd FD --channel FD
+
+The channel carries one JSON object a line. In: `load` (a snapshot's path and digest, and the providers' secrets) and
+`drain`. Out: `loaded`, `load_failed`, `ready`, `not_ready`, `drained`. A channel that closes means that the
+supervisor has gone: the worker drains and ends.
+"""
+
+import argparse
+import asyncio
+import gc
+import socket
+import ssl
+import sys
+import time
+import traceback
+from collections.abc import Coroutine
+from pathlib import Path
+
+import uvloop
+
+from trunkline.audit.files.data_dir import read_deployment
+from trunkline.audit.files.writer import CorruptLog, LogFailed, LogSettings, LogWriter, Recovery
+from trunkline.config.canonical import decode_snapshot
+from trunkline.errors import CallError
+from trunkline.gateway.channel import Channel, Drain, Load
+from trunkline.gateway.endpoints import Endpoints
+from trunkline.gateway.exchange import Exchange
+from trunkline.gateway.ids import IdSource
+from trunkline.gateway.in_force import InForce
+from trunkline.gateway.journal import Journal
+from trunkline.gateway.recovery import abandoned_record
+from trunkline.gateway.refusals import Refusals, refused_record
+from trunkline.gateway.upstreams import Upstreams
+from trunkline.model.snapshot import Server as ServerSection
+from trunkline.model.snapshot import Snapshot
+from trunkline.operations import OperationalLog
+from trunkline.policy.health import TargetHealth
+from trunkline.wire.server import Server, ServerLimits
+from trunkline.wire.tls import server_context
+
+TICK = 0.1  # seconds between looks at what is to be flushed
+REFUSALS_EVERY = 1.0  # seconds; what one record of refusals covers
+DRAIN_WITHOUT_ORDERS = 10.0  # seconds for calls in flight when the supervisor has vanished
+YOUNG_OBJECTS = 50_000  # a collection a second instead of hundreds: nothing on the path of a call makes cycles
+MAX_PIPELINED = 16
+
+
+class Worker:
+    """Builds the data plane of one process and runs it until it is told to drain."""
+
+    def __init__(self, log: LogWriter, operations: OperationalLog, listener: socket.socket, channel: Channel) -> None:
+        new_id = IdSource()
+        self._log, self._operations, self._listener, self._channel = log, operations, listener, channel
+        self._journal = Journal(log, new_id)
+        self._refusals = Refusals(self._journal.refused)
+        self._exchange = Exchange(self._journal, self._refusals, operations, new_id)
+        self._endpoints = Endpoints(self._exchange, self._journal)
+        self._upstreams = Upstreams()
+        self._health: dict[str, TargetHealth] = {}
+        self._server: Server | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._said_ready: bool | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, recovery: Recovery) -> None:
+        """Take orders until the drain is over."""
+        for call in recovery.open_calls:
+            self._journal.abandoned(abandoned_record(call))
+        ticking = asyncio.create_task(self._tick())
+        deadline = DRAIN_WITHOUT_ORDERS
+        async for order in self._channel.orders():
+            if isinstance(order, Drain):
+                deadline = order.deadline
+                break
+            await self._load(order)
+        else:
+            self._operations.event("warning", "supervisor_gone")
+        await self._drain(deadline)
+        ticking.cancel()
+
+    async def _load(self, order: Load) -> None:
+        """Put a snapshot in force, whole or not at all."""
+        try:
+            snapshot = decode_snapshot(await asyncio.to_thread(Path(order.snapshot).read_bytes))
+            prepared = self._upstreams.prepare(snapshot, order.secrets)
+            await self._serve(snapshot)
+        except (OSError, ValueError) as error:
+            self._operations.event("error", "load_failed", digest=order.digest, reason=str(error))
+            self._channel.tell("load_failed", digest=order.digest, reason=str(error))
+            return
+        in_force = InForce(snapshot, order.digest, prepared, self._health_of)
+        retired = self._upstreams.adopt(prepared)
+        self._endpoints.in_force = in_force
+        self._forgive_unauthorized()
+        self._operations.event("info", "loaded", snapshot=order.digest[:12], routes=len(snapshot.routes))
+        self._channel.tell("loaded", digest=order.digest)
+        self._say_ready()
+        for upstream in retired:
+            upstream.pool.retire()
+        for upstream in prepared.values():
+            self._spawn(upstream.pool.warm())
+
+    def _health_of(self, target: str) -> TargetHealth:
+        return self._health.setdefault(target, TargetHealth())
+
+    def _forgive_unauthorized(self) -> None:
+        """A reload may have brought new keys: targets that were out for theirs are asked again."""
+        for health in self._health.values():
+            if health.rest_reason == "unauthorized":
+                health.resting_until = 0.0
+
+    async def _serve(self, snapshot: Snapshot) -> None:
+        """Start the server, or give the running one what a reload changed."""
+        limits = _limits(snapshot.server)
+        tls = snapshot.tls
+        if self._server is not None:
+            self._server.limits = limits
+            if self._tls is not None and tls is not None:
+                self._tls.load_cert_chain(tls.cert, tls.key)
+            return
+        self._tls = server_context(tls.cert, tls.key) if tls is not None else None
+        self._server = Server(self._endpoints.handle, limits, on_refused=self._wire_refused, on_fault=self._fault)
+        await self._server.serve(self._listener, self._tls)
+
+    def _wire_refused(self, error: CallError, peer: str) -> None:
+        in_force = self._endpoints.in_force
+        digest = in_force.digest if in_force is not None else ""
+        self._refusals.add(error, refused_record(error, digest))
+        self._operations.event("info", "request_refused", peer=peer, status=error.status, code=error.code)
+
+    def _fault(self, error: Exception) -> None:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        self._operations.event(
+            "error", "fault", kind=type(error).__name__, at=f"{Path(where.filename).name}:{where.lineno}"
+        )
+
+    async def _tick(self) -> None:
+        """Flush what waits, and say when readiness changes."""
+        counted = time.monotonic()
+        while True:
+            await asyncio.sleep(TICK)
+            self._operations.flush()
+            self._say_ready()
+            if time.monotonic() - counted >= REFUSALS_EVERY:
+                counted = time.monotonic()
+                self._flush_refusals()
+
+    def _flush_refusals(self) -> None:
+        try:
+            self._refusals.flush()
+        except CallError as error:
+            self._operations.event("error", "refusals_unrecorded", reason=error.message)
+
+    def _say_ready(self) -> None:
+        reason = self._endpoints.why_not_ready()
+        ready = reason is None
+        if ready == self._said_ready:
+            return
+        self._said_ready = ready
+        if ready:
+            gc.collect()
+            gc.freeze()
+            self._operations.event("info", "ready")
+            self._channel.tell("ready")
+        else:
+            self._operations.event("warning", "not_ready", reason=reason)
+            self._channel.tell("not_ready", reason=reason)
+        self._operations.flush()
+
+    async def _drain(self, deadline: float) -> None:
+        """Take no more calls, let those in flight finish, close the log."""
+        loop = asyncio.get_running_loop()
+        self._exchange.draining = True
+        self._say_ready()
+        self._operations.event("info", "drain", calls=self._server.in_flight if self._server else 0)
+        if self._server is not None:
+            await self._server.closed(loop.time() + deadline)
+        for upstream in self._upstreams.all():
+            await upstream.pool.close()
+        self._flush_refusals()
+        await self._log.close()
+        self._operations.event("info", "drained")
+        self._operations.flush()
+        self._channel.tell("drained")
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _limits(section: ServerSection) -> ServerLimits:
+    return ServerLimits(
+        max_body=section.max_body,
+        max_headers=section.max_headers,
+        header_timeout=section.header_timeout,
+        idle_timeout=section.idle_timeout,
+        max_connections=section.max_connections,
+        max_in_flight_bytes=section.max_in_flight_bytes,
+        max_pipelined=MAX_PIPELINED,
+    )
+
+
+def main() -> int:
+    """Run a worker until it has drained; the exit code is 0, or 1 where its log cannot be used."""
+    options = _options()
+    operations = OperationalLog(sys.stderr.fileno(), options.log_format, options.log_level, f"worker-{options.index}")
+    directory = Path(options.data_dir)
+    origin = f"{read_deployment(directory)}/{options.node}/{options.index}"
+    try:
+        return uvloop.run(_run(options, operations, directory, origin))
+    except CorruptLog as error:
+        operations.event("error", "log_corrupt", reason=str(error))
+    except (LogFailed, OSError) as error:
+        operations.event("error", "log_failed", reason=str(error))
+    finally:
+        operations.close()
+    return 1
+
+
+async def _run(options: argparse.Namespace, operations: OperationalLog, directory: Path, origin: str) -> int:
+    channel = await Channel.on(options.channel)
+    log, recovery = LogWriter.open(
+        directory / "log", origin, LogSettings(), clock=time.time_ns, on_event=operations.event
+    )
+    listener = socket.socket(fileno=options.listen_fd)
+    await Worker(log, operations, listener, channel).run(recovery)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--index", type=int, required=True)
+    parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--node", required=True)
+    parser.add_argument("--listen-fd", type=int, required=True)
+    parser.add_argument("--channel", type=int, required=True)
+    parser.add_argument("--log-format", choices=("text", "json"), default="text")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
