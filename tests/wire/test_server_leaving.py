@@ -1,6 +1,7 @@
 """Who leaves when: a client that goes cancels its handler at once; a server that drains lets its calls finish."""
 
 import asyncio
+import socket
 
 import pytest
 from serving import connected, run, serving, until
@@ -8,6 +9,7 @@ from serving import connected, run, serving, until
 from trunkline.wire.http import Request
 from trunkline.wire.server import Responder
 
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -55,6 +57,21 @@ def test_a_client_that_leaves_cancels_its_handler(leave, start):
                 client.writer.write_eof()
             await held.ended.wait()
             assert held.how is asyncio.CancelledError
+            assert running.faults == []
+
+    run(main())
+
+
+def test_a_client_that_leaves_with_its_request_is_not_served():
+    async def main():
+        async with serving(Held()) as running:
+            for _ in range(20):
+                with socket.create_connection(("127.0.0.1", running.port)) as sock:
+                    sock.sendall(POST)
+                    sock.shutdown(socket.SHUT_WR)
+                    await until(lambda: running.server.connections == 1)
+                    await until(lambda: running.server.connections == 0)
+                    assert running.server.in_flight_bytes == 0
             assert running.faults == []
 
     run(main())

@@ -24,6 +24,8 @@ SWEEP_SECONDS = 1.0
 PROBE_AFTER = 60
 PROBE_EVERY = 15
 PROBES = 4
+# Handlers that were cut may take this long to put their affairs in order.
+SETTLE_SECONDS = 5.0
 
 
 class Server:
@@ -100,8 +102,7 @@ class Server:
         await self._until(lambda: not self._open, deadline)
         for connection in list(self._open):
             connection.abort()
-        while self._open or self.in_flight:
-            await self._change()
+        await self._until(lambda: not self._open and not self.in_flight, self.loop.time() + SETTLE_SECONDS)
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
