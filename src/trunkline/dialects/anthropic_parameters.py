@@ -1,0 +1,49 @@
+"""A target's `params` applied to a request: set if missing, set always, take away.
+
+A name that is no field of OpenAI's (`thinking`, `top_k`) is the operator's own for this provider and goes into the
+body as it is.
+"""
+
+from typing import Any
+
+import msgspec
+
+from trunkline.dialects.provider import CannotTake
+from trunkline.model.chat import ChatRequest
+from trunkline.model.snapshot import Params
+
+_TYPES = {field.name: field.type for field in msgspec.structs.fields(ChatRequest)}
+_OURS = frozenset({"model", "messages", "stream", "stream_options", "raw", "unknown"})
+
+
+def apply_params(request: ChatRequest, params: Params) -> tuple[ChatRequest, dict[str, Any], list[str]]:
+    """Return the request as the target wants it, the body's own fields, and the names that were taken away.
+
+    Raises CannotTake for a value that its field cannot have.
+    """
+    changes: dict[str, Any] = {}
+    own: dict[str, Any] = {}
+    taken = [name for name in params.drop if _get(request, name) is not None]
+    changes.update(dict.fromkeys(taken))
+    for name, value in params.default.items():
+        if _get(request, name) is None:
+            _set(name, value, changes, own)
+    for name, value in params.set.items():
+        _set(name, value, changes, own)
+    return (msgspec.structs.replace(request, **changes) if changes else request), own, taken
+
+
+def _get(request: ChatRequest, name: str) -> Any:
+    return getattr(request, name) if name in _TYPES and name not in _OURS else None
+
+
+def _set(name: str, value: Any, changes: dict[str, Any], own: dict[str, Any]) -> None:
+    if name in _OURS:
+        raise CannotTake(f"a target's params cannot set `{name}`", param=name)
+    if name not in _TYPES:
+        own[name] = value
+        return
+    try:
+        changes[name] = msgspec.convert(value, _TYPES[name])
+    except msgspec.ValidationError:
+        raise CannotTake(f"a target's params give `{name}` a value that it cannot have", param=name) from None
