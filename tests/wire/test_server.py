@@ -51,7 +51,7 @@ def test_pipelined_requests_are_answered_in_order_and_never_two_at_a_time():
         running_now -= 1
 
     async def main():
-        async with serving(slow_first, max_pipelined=200) as running, connected(running.port) as client:
+        async with serving(slow_first, max_pipelined=1) as running, connected(running.port) as client:
             client.say(b"".join(GET % (b"%d" % i) for i in range(20)))
             assert [(await client.hear()).body for _ in range(20)] == [b"/%d" % i for i in range(20)]
         assert order == [f"/{i}" for i in range(20)]
@@ -68,7 +68,7 @@ def test_requests_read_ahead_are_bounded_and_the_rest_waits_in_the_kernel():
         responder.send(200, b"", b"")
 
     async def main():
-        async with serving(held_up, max_pipelined=10_000) as running, connected(running.port) as client:
+        async with serving(held_up, max_pipelined=2) as running, connected(running.port) as client:
             count = 200_000
             client.say((GET % b"x") * count)
             await until(lambda: running.server.in_flight_bytes > 10_000)

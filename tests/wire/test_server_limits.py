@@ -13,7 +13,7 @@ from serving import connected, run, serving, until
 
 from trunkline.wire import server_connection
 from trunkline.wire.http import Request
-from trunkline.wire.server import REFUSALS, Responder
+from trunkline.wire.server import REFUSALS, Responder, ServerLimits
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -189,6 +189,24 @@ def test_connections_above_the_limit_are_told_503_and_far_above_it_are_cut():
             await until(lambda: running.server.connections == 1)
             first.say(GET)
             assert (await first.hear()).status == 200
+
+    run(main())
+
+
+def test_limits_that_are_replaced_hold_from_the_next_connection_on():
+    async def main():
+        async with serving(ok, max_body=10) as running, connected(running.port) as old:
+            old.say(GET)
+            assert (await old.hear()).status == 200
+            running.server.limits = ServerLimits(max_body=20, max_in_flight_bytes=15)
+            post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+            async with connected(running.port) as new:
+                new.say(post % 12 + b"x" * 12)
+                assert (await new.hear()).status == 200
+                new.say(post % 16)
+                assert (await new.hear()).status == 503
+            old.say(post % 12)
+            assert (await old.hear()).status == 413
 
     run(main())
 

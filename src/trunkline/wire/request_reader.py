@@ -279,5 +279,7 @@ def _keep_alive(connection: bytes | None, *, http10: bool) -> bool:
     """Whether the connection outlives this request (RFC 9112, 9.3)."""
     if connection is None:
         return not http10
+    if connection == b"keep-alive":  # what SDKs send, without need, on every request
+        return True
     options = [option.strip() for option in connection.lower().split(b",")]
     return b"close" not in options and (not http10 or b"keep-alive" in options)

@@ -45,7 +45,7 @@ class Server:
         on_fault: Callable[[Exception], None] | None = None,
     ) -> None:
         self.handler = handler
-        self.limits = limits
+        self._limits = limits
         self.loop = asyncio.get_running_loop()
         self.held_bytes = InFlightBytes(limits.max_in_flight_bytes)
         self.heads = AnswerHeads(time.time())
@@ -56,8 +56,19 @@ class Server:
         self._open: set[Member] = set()
         self._listeners: list[asyncio.Server] = []
         self._sweeper: asyncio.TimerHandle | None = None
-        self._sweep_seconds = min(SWEEP_SECONDS, limits.header_timeout / 2, limits.idle_timeout / 2)
+        self._sweep_seconds = _sweep_seconds(limits)
         self._changed: asyncio.Future[None] | None = None
+
+    @property
+    def limits(self) -> ServerLimits:
+        """The limits in force; what is set here holds for times at once, for sizes from the next connection on."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: ServerLimits) -> None:
+        self._limits = limits
+        self.held_bytes.limit = limits.max_in_flight_bytes
+        self._sweep_seconds = _sweep_seconds(limits)
 
     @property
     def connections(self) -> int:
@@ -168,6 +179,10 @@ class Server:
         changed, self._changed = self._changed, None
         if changed is not None:
             changed.set_result(None)
+
+
+def _sweep_seconds(limits: ServerLimits) -> float:
+    return min(SWEEP_SECONDS, limits.header_timeout / 2, limits.idle_timeout / 2)
 
 
 def _probe_silent_peers(sock: socket.socket) -> None:

@@ -9,6 +9,7 @@ from typing import cast
 
 from trunkline.errors import CallError, InternalError
 from trunkline.wire.http import CONTINUE, AnswerHeads, Request
+from trunkline.wire.limits import PIPELINED_REQUEST
 from trunkline.wire.owner import Owner
 from trunkline.wire.refusals import error_answer, too_many_connections, too_slow
 from trunkline.wire.request_reader import RequestReader
@@ -246,7 +247,8 @@ class Connection(asyncio.Protocol):
         held = self._server.held_bytes.take(size)
         if held:
             self._read_ahead += size
-        if (not held or self._reader.buffered > self._server.limits.max_pipelined) and self._reading:
+        most = self._server.limits.max_pipelined * PIPELINED_REQUEST
+        if (not held or self._reader.buffered > most) and self._reading:
             self._reading = False
             self._transport.pause_reading()
 
