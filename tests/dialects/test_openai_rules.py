@@ -76,6 +76,7 @@ def messages(*more: dict[str, Any]) -> dict[str, Any]:
         (messages({"role": "user", "content": None}), "messages[1].content"),
         (messages({"role": "system"}), "messages[1].content"),
         (messages({"role": "user", "content": []}), "messages[1].content"),
+        (messages({"role": "assistant", "content": []}), "messages[1].content"),
         (messages({"role": "tool", "content": "x"}), "messages[1].tool_call_id"),
         (messages({"role": "system", "content": [IMAGE]}), "messages[1].content[0].type"),
         (messages({"role": "assistant", "content": [IMAGE]}), "messages[1].content[0].type"),
@@ -118,7 +119,7 @@ def test_a_field_at_fault_is_named(fields: dict[str, Any], param: str) -> None:
         {"logprobs": True, "top_logprobs": 20},
         {"stream": True, "stream_options": {}},
         messages({"role": "assistant", "content": ""}, {"role": "assistant"}, {"role": "user", "content": ""}),
-        messages({"role": "assistant", "content": []}, {"role": "assistant", "content": None, "tool_calls": []}),
+        messages({"role": "assistant", "content": None, "tool_calls": []}),
     ],
 )
 def test_what_openai_accepts_or_a_repair_mends_is_accepted(fields: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from trunkline.model.chat import (
     FilePart,
     ImagePart,
     Message,
+    Part,
     RefusalPart,
     TextPart,
     Tool,
@@ -80,17 +81,16 @@ def _check_messages(messages: list[Message]) -> None:
         if message.tool_calls and role != "assistant":
             raise _invalid(f"messages[{place}].tool_calls", "only an assistant message can have these")
         if type(content) is list:
-            _check_parts(message, f"messages[{place}].content")
+            _check_parts(role, content, f"messages[{place}].content")
 
 
-def _check_parts(message: Message, path: str) -> None:
-    allowed = _PARTS[message.role]
-    parts = message.content or []
-    if not parts and message.role != "assistant":
+def _check_parts(role: str, parts: list[Part], path: str) -> None:
+    allowed = _PARTS[role]
+    if not parts:
         raise _invalid(path, "must not be an empty list")
     for place, part in enumerate(parts):
         if type(part) not in allowed:
-            raise _invalid(f"{path}[{place}].type", f"this type cannot be in a message of the role `{message.role}`")
+            raise _invalid(f"{path}[{place}].type", f"this type cannot be in a message of the role `{role}`")
 
 
 def _check_limits(request: ChatRequest) -> None:
