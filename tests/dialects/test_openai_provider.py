@@ -213,7 +213,7 @@ PARTS = st.builds(TextPart, st.sampled_from(["", "x"]))
 SAID = st.sampled_from(["", "x"]) | st.lists(PARTS, min_size=1, max_size=2)
 CONTENT = SAID | st.none()
 MESSAGES = st.one_of(
-    st.builds(lambda role, said: Message(role, said), st.sampled_from(["user", "system", "developer"]), SAID),
+    st.builds(Message, st.sampled_from(["user", "system", "developer"]), SAID),
     st.builds(
         lambda said, call_id: Message("tool", said, tool_call_id=call_id),
         SAID,

@@ -214,7 +214,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = st.sampled_from(sorted(ChatRequest.__struct_fields__) + ["cache", "x.y[0]"])
+FIELDS = st.sampled_from([*sorted(ChatRequest.__struct_fields__), "cache", "x.y[0]"])
 MESSAGES = st.lists(
     st.fixed_dictionaries(
         {"role": st.sampled_from(["system", "user", "assistant", "tool", "function", "developer"])},

@@ -165,6 +165,11 @@ def test_every_stop_reason_is_mapped_and_kept(reason: str, finish: str) -> None:
     assert decode([stream(chunk({}, reason))])[-1] == Delta(finish=finish, stop_reason=reason)  # type: ignore[arg-type]
 
 
+def test_a_choice_may_only_end() -> None:
+    bare = {"choices": [{"index": 0, "finish_reason": "stop"}]}
+    assert decode([stream(bare)]) == [Delta(finish="stop", stop_reason="stop")]
+
+
 def test_an_answer_that_ends_with_an_error_is_broken() -> None:
     with pytest.raises(BrokenAnswer, match="reason `error`"):
         decode([stream(chunk({}, "error"))])
@@ -310,15 +315,16 @@ def test_a_broken_answer_quotes_no_secret() -> None:
     assert "sk-" not in caught.value.reason
 
 
+NAMES = [
+    *("choices", "delta", "message", "index", "content", "tool_calls", "function", "name", "arguments", "id", "usage"),
+    *("prompt_tokens", "finish_reason", "error", "logprobs", "audio", "model", "reasoning"),
+]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(
-                ["choices", "delta", "message", "index", "content", "tool_calls", "function", "name", "arguments", "id"]
-                + ["usage", "prompt_tokens", "finish_reason", "error", "logprobs", "audio", "model", "reasoning"]
-            ),
+            st.sampled_from(NAMES),
             inner,
             max_size=5,
         )

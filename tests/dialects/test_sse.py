@@ -96,8 +96,7 @@ def test_any_bytes_in_any_cut_are_events_or_too_large_and_never_both(data: bytes
 def test_a_frame_above_the_limit_is_broken_however_it_is_cut(stream: bytes, step: int) -> None:
     parser = SseParser(largest=100)
     with pytest.raises(BrokenAnswer, match="larger than 100 bytes"):
-        for at in range(0, len(stream), step):
-            parser.feed(stream[at : at + step])
+        list(map(parser.feed, (stream[at : at + step] for at in range(0, len(stream), step))))
 
 
 def test_a_frame_as_large_as_the_limit_is_read() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.dialects.openai_rules import check_request
+from trunkline.dialects.openai_checks import check_request
 from trunkline.dialects.openai_unknown import REQUEST, find_unknown
 from trunkline.errors import InvalidRequest
 from trunkline.model.chat import ChatRequest

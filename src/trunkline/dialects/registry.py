@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from trunkline.dialects.anthropic import ANTHROPIC
 from trunkline.dialects.openai_provider import OPENAI
 from trunkline.dialects.provider import ProviderDialect
 
-PROVIDER_DIALECTS: Mapping[str, ProviderDialect] = MappingProxyType({OPENAI.name: OPENAI})
+PROVIDER_DIALECTS: Mapping[str, ProviderDialect] = MappingProxyType({"openai": OPENAI, "anthropic": ANTHROPIC})
