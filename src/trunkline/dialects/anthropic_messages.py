@@ -31,6 +31,7 @@ RULES = Rules(call_id=re.compile(r"[a-zA-Z0-9_-]+"), unique_ids=True)
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 
 _IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+_SPEAKERS = frozenset({"user", "assistant"})
 _NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 _decode = msgspec.json.Decoder().decode
 
@@ -90,6 +91,20 @@ class _Turns:
 
     def take(self, message: Message) -> None:
         """Append what one message says."""
+        content, role = message.content, message.role
+        if (
+            type(content) is str
+            and role in _SPEAKERS
+            and message.tool_calls is None
+            and message.name is None
+            and message.refusal is None
+            and message.audio is None
+            and (not self._turns or self._turns[-1]["role"] != role)
+            and content.strip()
+        ):  # the usual message
+            self._turns.append({"role": role, "content": content})
+            self._previous = role
+            return
         if message.name is not None:
             self._notes.drop("messages.name")
         match message.role:
@@ -109,11 +124,11 @@ class _Turns:
         turns = self._turns
         if not turns or turns[0]["role"] != "user":
             self._notes.mend("user_turn_added_first")
-            turns.insert(0, {"role": "user", "content": [_text(BEGIN)]})
+            turns.insert(0, {"role": "user", "content": BEGIN})
         if turns[-1]["role"] != "user":
             # Newer models refuse to continue an assistant's turn, and older ones would say only the rest of it.
             self._notes.mend("user_turn_added_last")
-            turns.append({"role": "user", "content": [_text(CONTINUE)]})
+            turns.append({"role": "user", "content": CONTINUE})
         return turns
 
     def _append(self, said_by: str, role: str, blocks: list[Block]) -> None:
@@ -122,7 +137,10 @@ class _Turns:
         if self._turns and self._turns[-1]["role"] == role:
             if said_by == self._previous and said_by != "tool":
                 self._notes.mend("merged_consecutive_roles")
-            self._turns[-1]["content"] += blocks
+            turn = self._turns[-1]
+            if isinstance(turn["content"], str):
+                turn["content"] = [_text(turn["content"])]
+            turn["content"] += blocks
         else:
             self._turns.append({"role": role, "content": blocks})
         self._previous = said_by
