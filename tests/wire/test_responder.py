@@ -72,6 +72,16 @@ def test_an_abort_resets_whether_or_not_the_answer_has_begun():
         assert answer.finished
 
 
+def test_a_handler_that_leaves_the_framing_writes_plain_bytes_and_closes():
+    out = Transcript()
+    answer = responder(out)
+    answer.unframe()
+    answer.write(b"any")
+    answer.finish(b"thing")
+    assert out.writes == [b"any", b"thing"]
+    assert answer.close_after
+
+
 def test_the_date_moves_on():
     heads = AnswerHeads(0)
     assert DATE in heads.of(200)

@@ -89,8 +89,11 @@ def test_a_client_that_leaves_with_requests_waiting_cancels_its_handler_and_star
             await held(request, responder)
 
         async with serving(counted) as running, connected(running.port) as client:
-            client.say(GET * 3)
+            client.say(GET)
             await held.entered.wait()
+            for i in range(2):
+                client.say(GET)
+                await until(lambda: running.server.in_flight_bytes == (i + 1) * len(GET))  # noqa: B023 - awaited here
             client.reset()
             await held.ended.wait()
         assert held.how is asyncio.CancelledError
@@ -110,7 +113,8 @@ def test_a_handler_that_was_cancelled_may_settle_without_being_cancelled_again()
         finally:
             for _ in range(50):
                 await asyncio.sleep(0)
-            responder.write(b"nobody hears this") if responder.started else None
+            responder.send(200, b"", b"nobody hears this")
+            responder.abort()
             settled.set()
 
     async def main():
@@ -157,7 +161,7 @@ def test_a_handler_waiting_for_a_slow_reader_learns_that_it_left():
             while True:
                 responder.write(b"x" * 50_000)
                 if responder.congested:
-                    waiting.set()
+                    asyncio.get_running_loop().call_soon(waiting.set)
                     await responder.drain()
         except BaseException as error:
             raised.append(type(error))

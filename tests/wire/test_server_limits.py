@@ -22,6 +22,12 @@ async def ok(request: Request, responder: Responder) -> None:
     responder.send(200, b"", b"%d" % len(request.body))
 
 
+async def next_sweep(server):
+    """Wait until the server has looked at its deadlines, which it does twice in a `header_timeout`."""
+    before = server._sweeper
+    await until(lambda: server._sweeper is not before)
+
+
 def code(answer):
     return json.loads(answer.body)["error"]["code"]
 
@@ -50,7 +56,7 @@ def test_a_sender_that_drips_is_told_408_though_it_never_stops():
             heard = asyncio.ensure_future(client.hear())
             while not heard.done():
                 client.say(b"x")
-                await asyncio.wait([heard], timeout=0.01)
+                await next_sweep(running.server)
             assert (await heard).status == 408
 
     run(main())
@@ -59,11 +65,11 @@ def test_a_sender_that_drips_is_told_408_though_it_never_stops():
 def test_a_large_body_that_makes_progress_may_take_longer_than_one_timeout():
     async def main():
         async with serving(ok, header_timeout=0.1) as running, connected(running.port) as client:
-            size = 40 * server_connection.MIN_PROGRESS
+            size = 8 * server_connection.MIN_PROGRESS
             client.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
             heard = asyncio.ensure_future(client.hear())
-            for _ in range(40):
-                await asyncio.wait([heard], timeout=0.01)
+            for _ in range(8):
+                await next_sweep(running.server)
                 client.say(b"x" * server_connection.MIN_PROGRESS)
             answer = await heard
             assert (answer.status, answer.body) == (200, b"%d" % size)
@@ -240,6 +246,80 @@ def test_a_slow_reader_holds_the_handler_up_with_bounded_memory():
             client.writer.transport.resume_reading()
             answer = await client.hear()
             assert len(answer.body) == 20_000_000
+
+    run(main())
+
+
+def test_only_one_at_a_time_may_wait_for_a_slow_reader():
+    refused = asyncio.Event()
+
+    async def flood(request: Request, responder: Responder) -> None:
+        responder.start(200, b"")
+        await responder.drain()
+        while not responder.congested:
+            responder.write(b"x" * 50_000)
+        first = asyncio.ensure_future(responder.drain())
+        second = asyncio.ensure_future(responder.drain())
+        with pytest.raises(RuntimeError):
+            await second
+        refused.set()
+        await first
+        responder.finish()
+
+    async def main():
+        async with serving(flood) as running, connected(running.port) as client:
+            client.writer.transport.pause_reading()
+            client.say(GET)
+            await refused.wait()
+            client.writer.transport.resume_reading()
+            assert (await client.hear()).status == 200
+            assert running.faults == []
+
+    run(main())
+
+
+def test_what_is_read_ahead_counts_as_held_and_stops_where_there_is_no_room():
+    release = asyncio.Event()
+    entered = asyncio.Event()
+
+    async def hold(request: Request, responder: Responder) -> None:
+        entered.set()
+        await release.wait()
+        responder.send(200, b"", b"")
+
+    async def main():
+        async with serving(hold, max_in_flight_bytes=100) as running, connected(running.port) as client:
+            client.say(GET)
+            await entered.wait()
+            (connection,) = running.server._open
+            client.say(GET * 10)
+            await until(lambda: not connection._reading)
+            assert running.server.in_flight_bytes <= 100
+            release.set()
+            for _ in range(11):
+                assert (await client.hear()).status == 200
+
+    run(main())
+
+
+def test_a_last_answer_may_take_as_long_as_its_reader_goes_on_reading(monkeypatch):
+    monkeypatch.setattr(server_connection, "LINGER_SECONDS", 0.1)
+    size = 30_000_000
+
+    async def large(request: Request, responder: Responder) -> None:
+        responder.close_after = True
+        responder.send(200, b"", b"x" * size)
+
+    async def main():
+        limits = {"header_timeout": 0.1}  # which makes the sweeps frequent
+        async with serving(large, **limits) as running, connected(running.port) as client:
+            client.say(GET)
+            await client.hear_until(b"\r\n\r\n")
+            got = 0
+            for _ in range(10):
+                got += len(await client.reader.readexactly(size // 20))
+                await next_sweep(running.server)
+            assert got + len(await client.hung_up()) == size
 
     run(main())
 

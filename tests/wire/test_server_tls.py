@@ -6,12 +6,13 @@ import ssl
 
 import pytest
 import trustme
-from serving import connected, run, serving
+from serving import connected, run, serving, until
 
 from trunkline.wire import tls
 from trunkline.wire.http import Request
 from trunkline.wire.server import Responder
 
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -123,6 +124,38 @@ def test_a_client_that_leaves_cancels_its_handler_over_tls(authority):
             client.writer.close()
             await ended.wait()
             assert running.faults == []
+
+    run(main())
+
+
+def test_a_client_that_leaves_in_the_same_breath_as_it_asks_is_not_served(authority):
+    """Its request and its farewell are one segment, so that it has gone before its handler's first step."""
+    calls = 0
+
+    async def count(request: Request, responder: Responder) -> None:
+        nonlocal calls
+        calls += 1
+
+    async def main():
+        context = tls.server_context(*authority.issue("one"))
+        async with serving(count, context) as running, connected(running.port) as client:
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            inner = authority.client.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+            shaken = False
+            while not shaken:
+                try:
+                    inner.do_handshake()
+                    shaken = True
+                except ssl.SSLWantReadError:
+                    client.say(outgoing.read())
+                    incoming.write(await client.reader.read(65536))
+            inner.write(POST)
+            with contextlib.suppress(ssl.SSLWantReadError):
+                inner.unwrap()
+            client.say(outgoing.read())
+            await until(lambda: running.server.connections == 1)
+            await until(lambda: running.server.connections == 0)
+            assert (running.server.in_flight, running.server.in_flight_bytes, calls) == (0, 0, 0)
 
     run(main())
 

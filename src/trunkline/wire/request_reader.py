@@ -78,11 +78,6 @@ class RequestReader:
         self.awaiting_continue = False
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing of a request has come since the last whole one."""
-        return not self._buffer and self._request is None
-
-    @property
     def buffered(self) -> int:
         """Bytes received and not yet looked at."""
         return len(self._buffer)

@@ -210,8 +210,6 @@ class Connection(asyncio.Protocol):
             return
         if request is not None:
             self._answer(request)
-        elif self._reader.empty:
-            self._become_idle()
         else:
             self._expect_more()
 
