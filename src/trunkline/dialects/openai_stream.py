@@ -199,7 +199,7 @@ class OpenAIStream:
     @property
     def ended(self) -> bool:
         """Whether `[DONE]` was seen, even one without the empty line that should follow."""
-        return self._ended or self._sse.unfinished.strip() == b"[DONE]"
+        return self._ended or (not self._sse.clean and self._sse.unfinished.strip() == b"[DONE]")
 
     @property
     def error(self) -> ProviderFault | None:

@@ -14,7 +14,7 @@ _LF = 10
 class SseParser:
     """One stream's parser; `feed` returns the events completed as (event name, data), the name empty where unnamed."""
 
-    __slots__ = ("_after_cr", "_clean", "_data", "_event", "_fresh", "_largest", "_rest", "_rest_size", "_size")
+    __slots__ = ("_after_cr", "_data", "_event", "_fresh", "_largest", "_rest", "_rest_size", "_size", "clean")
 
     def __init__(self, largest: int = LARGEST_FRAME) -> None:
         self._largest = largest
@@ -24,13 +24,13 @@ class SseParser:
         self._size = 0
         self._event = b""
         self._fresh = True  # nothing read yet, so a byte order mark may come
-        self._clean = False  # nothing kept from earlier bytes
+        self.clean = False  # whether nothing is kept from earlier bytes
         self._after_cr = False  # a line feed that comes now belongs to the carriage return before it
 
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """Take bytes, return the events that they complete; raises BrokenAnswer above the limit."""
         if (
-            self._clean
+            self.clean
             and data.startswith(b"data: ")
             and data.find(b"\n") == len(data) - 2
             and data[-1] == _LF
@@ -40,7 +40,7 @@ class SseParser:
             return [(b"", data[6:-2])]
         events: list[tuple[bytes, bytes]] = []
         self._feed(data, events)
-        self._clean = not (self._rest or self._data or self._event or self._after_cr or self._fresh)
+        self.clean = not (self._rest or self._data or self._event or self._after_cr or self._fresh)
         return events
 
     def _feed(self, data: bytes, events: list[tuple[bytes, bytes]]) -> None:
@@ -63,7 +63,7 @@ class SseParser:
     @property
     def unfinished(self) -> bytes:
         """The data of the event begun and not yet ended: what a stream that lacks its last line feeds leaves."""
-        if self._clean:
+        if self.clean:
             return b""
         data, event = list(self._data), self._event
         line = b"".join(self._rest)
