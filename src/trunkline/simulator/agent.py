@@ -51,8 +51,7 @@ def answer(script: Script, asked: Asked) -> Answer:
 
 
 def _tokens_of(choice: Choice) -> int:
-    calls = sum(len(split(call.arguments)) + 1 for call in choice.calls)
-    return len(split(choice.text or choice.refusal or "")) + calls
+    return choice.tokens + sum(len(split(call.arguments)) + 1 for call in choice.calls)
 
 
 def _choices(script: Script, asked: Asked) -> tuple[Choice, ...]:
@@ -60,7 +59,7 @@ def _choices(script: Script, asked: Asked) -> tuple[Choice, ...]:
         return tuple(Choice(text="") for _ in range(asked.n))
     if isinstance(script.fault, Oversized):
         text = "x" * script.fault.size
-        return tuple(Choice(text=text, pieces=(text,)) for _ in range(asked.n))
+        return tuple(Choice(text=text, pieces=(text,), tokens=1) for _ in range(asked.n))
     texts = (script.text, *script.alternatives)
     return tuple(_choice(script, asked, texts[min(index, len(texts) - 1)]) for index in range(asked.n))
 
@@ -68,18 +67,26 @@ def _choices(script: Script, asked: Asked) -> tuple[Choice, ...]:
 def _choice(script: Script, asked: Asked, text: str | None) -> Choice:
     reasoning = group(split(script.reasoning), script.tokens_per_frame) if script.reasoning else ()
     if script.refusal is not None:
-        pieces = group(split(script.refusal), script.tokens_per_frame)
-        return Choice(refusal=script.refusal, pieces=pieces, reasoning=reasoning, finish="refusal")
+        said = split(script.refusal)
+        pieces = group(said, script.tokens_per_frame)
+        return Choice(refusal=script.refusal, pieces=pieces, tokens=len(said), reasoning=reasoning, finish="refusal")
     if script.tool_calls:
         calls = tuple(_scripted(call) for call in script.tool_calls)
-        pieces = group(split(text or ""), script.tokens_per_frame)
-        return Choice(text=text, pieces=pieces, reasoning=reasoning, calls=calls, finish="tool_calls")
+        said = split(text or "")
+        pieces = group(said, script.tokens_per_frame)
+        return Choice(text=text, pieces=pieces, tokens=len(said), reasoning=reasoning, calls=calls, finish="tool_calls")
     if text is None and (tool := _tool_for(asked)) is not None:
         call = MadeCall(None, tool.name, _json(sample(tool.schema, words=asked.question)))
         return Choice(reasoning=reasoning, calls=(call,), finish="tool_calls")
     said, finish, stop = _within_limits(asked, _words(asked) if text is None else text)
-    pieces = group(split(said), script.tokens_per_frame)
-    return Choice(text=said, pieces=pieces, reasoning=reasoning, finish=finish, stop_sequence=stop)
+    return Choice(
+        text="".join(said),
+        pieces=group(said, script.tokens_per_frame),
+        tokens=len(said),
+        reasoning=reasoning,
+        finish=finish,
+        stop_sequence=stop,
+    )
 
 
 def _scripted(call: ToolCall) -> MadeCall:
@@ -119,15 +126,15 @@ def _words(asked: Asked) -> str:
     return _ALLOCATION
 
 
-def _within_limits(asked: Asked, text: str) -> tuple[str, Finish, str | None]:
-    """Stop at the first stop sequence, then at the token limit, as a provider does."""
+def _within_limits(asked: Asked, text: str) -> tuple[list[str], Finish, str | None]:
+    """Stop at the first stop sequence, then at the token limit, as a provider does; returns the tokens said."""
     finish: Finish = "stop"
     stopped_by: str | None = None
     for stop in asked.stop:
         at = text.find(stop)
         if at >= 0:
             text, finish, stopped_by = text[:at], "stop_sequence", stop
-    tokens = split(text) if asked.max_tokens is not None else []
+    tokens = split(text)
     if asked.max_tokens is not None and len(tokens) > asked.max_tokens:
-        return "".join(tokens[: asked.max_tokens]), "length", None
-    return text, finish, stopped_by
+        return tokens[: asked.max_tokens], "length", None
+    return tokens, finish, stopped_by

@@ -47,11 +47,12 @@ class MadeCall(msgspec.Struct, frozen=True):
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the answer's choices; `pieces` is its text (or its refusal) as the tokens of a stream."""
+    """One of the answer's choices; `pieces` is its text (or refusal) as a stream cuts it, `tokens` how many it has."""
 
     text: str | None = None
     refusal: str | None = None
     pieces: tuple[str, ...] = ()
+    tokens: int = 0
     reasoning: tuple[str, ...] = ()
     calls: tuple[MadeCall, ...] = ()
     finish: Finish = "stop"

@@ -21,6 +21,7 @@ _FIELDS = {
     "thinking": {"thinking", "signature"},
     "redacted_thinking": {"data"},
 }
+_RESULT_TYPES = ("text", "image", "search_result", "document", "tool_reference", "browser_state")
 _ONLY_ASSISTANT = ("tool_use", "thinking", "redacted_thinking")
 _IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
@@ -67,7 +68,7 @@ def _check_message(index: int, message: Any) -> None:
 
 def _check_block(path: str, role: str, block: Any) -> None:
     kind = block.get("type") if isinstance(block, dict) else None
-    if kind not in _FIELDS:
+    if not isinstance(kind, str) or kind not in _FIELDS:
         raise _refused(f"{path}: Input tag '{kind}' found using 'type' does not match any of the expected tags")
     for name in block:
         if name != "type" and name not in _FIELDS[kind]:
@@ -113,8 +114,11 @@ def _check_result(path: str, block: Block) -> None:
     if not isinstance(content, list):
         raise _refused(f"{path}.tool_result.content: Input should be a valid string or list")
     for position, inner in enumerate(content):
-        if isinstance(inner, dict) and inner.get("type") == "text":
-            _check_text(f"{path}.tool_result.content.{position}", inner)
+        where = f"{path}.tool_result.content.{position}"
+        if not isinstance(inner, dict) or inner.get("type") not in _RESULT_TYPES:
+            raise _refused(f"{where}: Input tag found using 'type' does not match any of the expected tags")
+        if inner["type"] == "text":
+            _check_text(where, inner)
 
 
 def _check_image(path: str, block: Block) -> None:

@@ -35,6 +35,17 @@ _CHOICE_FIELDS = {
     "tool": {"type", "name", "disable_parallel_tool_use"},
     "none": {"type"},
 }
+# What a field's value must be, where it is not null: Python type and the API's words.
+_TYPES: tuple[tuple[str, type, str], ...] = (
+    ("stream", bool, "Input should be a valid boolean"),
+    ("metadata", dict, "Input should be a valid dictionary"),
+    ("output_config", dict, "Input should be a valid dictionary"),
+    ("tools", list, "Input should be a valid list"),
+    ("tool_choice", dict, "Input should be a valid dictionary"),
+    ("thinking", dict, "Input should be a valid dictionary"),
+    ("top_k", int, "Input should be a valid integer"),
+)
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _LEAST_THINKING = 1024
 
 
@@ -50,10 +61,14 @@ def check(body: dict[str, Any], api_version: str) -> None:
             raise refused(f"{name}: Field required")
     if not isinstance(model, str) or not model:
         raise refused("model: String should have at least 1 character")
+    for name, kind, words in _TYPES:
+        if body.get(name) is not None and not isinstance(body[name], kind):
+            raise refused(f"{name}: {words}")
     _check_max_tokens(body["max_tokens"])
     _check_sampling(body, claude_models.version(model))
     _check_stops(body.get("stop_sequences"))
     _check_thinking(body)
+    _check_output(body.get("output_config") or {})
     _check_system(body.get("system"))
     _check_tools(body)
     check_messages(body["messages"], claude_models.version(model))
@@ -101,7 +116,7 @@ def _check_thinking(body: dict[str, Any]) -> None:
     thinking = body.get("thinking")
     if thinking is None:
         return
-    kind = thinking.get("type") if isinstance(thinking, dict) else None
+    kind = thinking.get("type")
     if kind not in ("enabled", "disabled", "adaptive", "between_tools"):
         raise refused(f"thinking: Input tag '{kind}' found using 'type' does not match any of the expected tags")
     if kind != "enabled":
@@ -117,6 +132,21 @@ def _check_thinking(body: dict[str, Any]) -> None:
         raise refused("`temperature` may only be set to 1 when thinking is enabled.")
     if (body.get("tool_choice") or {}).get("type") in ("any", "tool"):
         raise refused("Thinking may not be enabled when tool_choice forces tool use.")
+
+
+def _check_output(config: dict[str, Any]) -> None:
+    for name in config:
+        if name not in ("effort", "format"):
+            raise refused(f"output_config.{name}: Extra inputs are not permitted")
+    if config.get("effort") is not None and config["effort"] not in _EFFORTS:
+        raise refused(f"output_config.effort: Input should be {', '.join(_EFFORTS)}")
+    form = config.get("format")
+    if form is None:
+        return
+    if not isinstance(form, dict) or form.get("type") != "json_schema":
+        raise refused("output_config.format.type: Input should be 'json_schema'")
+    if not isinstance(form.get("schema"), dict):
+        raise refused("output_config.format.schema: Field required")
 
 
 def _check_system(system: Any) -> None:
@@ -136,8 +166,6 @@ def _check_system(system: Any) -> None:
 
 def _check_tools(body: dict[str, Any]) -> None:
     tools = body.get("tools") or []
-    if not isinstance(tools, list):
-        raise refused("tools: Input should be a valid list")
     names: set[str] = set()
     for index, tool in enumerate(tools):
         _check_tool(index, tool)
@@ -150,15 +178,17 @@ def _check_tools(body: dict[str, Any]) -> None:
 
 
 def _check_tool(index: int, tool: Any) -> None:
-    if not isinstance(tool, dict) or "name" not in tool:
+    if not isinstance(tool, dict) or not isinstance(tool.get("name"), str):
         raise refused(f"tools.{index}.custom.name: Field required")
     if tool.get("type", "custom") not in ("custom", None):
         return
-    if not isinstance(tool["name"], str) or not _TOOL_NAME.fullmatch(tool["name"]):
+    if not _TOOL_NAME.fullmatch(tool["name"]):
         raise refused(f"tools.{index}.custom.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'")
     for name in tool:
         if name not in _TOOL_FIELDS:
             raise refused(f"tools.{index}.custom.{name}: Extra inputs are not permitted")
+    if tool.get("description") is not None and not isinstance(tool["description"], str):
+        raise refused(f"tools.{index}.custom.description: Input should be a valid string")
     schema = tool.get("input_schema")
     if not isinstance(schema, dict):
         raise refused(f"tools.{index}.custom.input_schema: Field required")
@@ -167,13 +197,13 @@ def _check_tool(index: int, tool: Any) -> None:
 
 
 def _check_choice(choice: Any, names: set[str]) -> None:
-    kind = choice.get("type") if isinstance(choice, dict) else None
-    if kind not in _CHOICE_FIELDS:
+    kind = choice.get("type")
+    if not isinstance(kind, str) or kind not in _CHOICE_FIELDS:
         raise refused(f"tool_choice: Input tag '{kind}' found using 'type' does not match any of the expected tags")
     for name in choice:
         if name not in _CHOICE_FIELDS[kind]:
             raise refused(f"tool_choice.{kind}.{name}: Extra inputs are not permitted")
     if not names and kind != "none":
         raise refused("tool_choice may only be specified while providing tools")
-    if kind == "tool" and choice.get("name") not in names:
+    if kind == "tool" and str(choice.get("name")) not in names:
         raise refused(f"Tool '{choice.get('name')}' not found in provided tools")

@@ -102,3 +102,19 @@ def body(rejection: Rejection) -> dict[str, Any]:
             "code": rejection.code,
         }
     }
+
+
+def invalid(message: str, param: str | None, code: str | None = None) -> Rejection:
+    """Return the error of an invalid request."""
+    return Rejection(400, message, type="invalid_request_error", code=code, param=param)
+
+
+def missing(path: str) -> Rejection:
+    """Return the error of a required field that is not there."""
+    return invalid(f"Missing required parameter: '{path}'.", path, "missing_required_parameter")
+
+
+def empty(path: str) -> Rejection:
+    """Return the error of an array that must not be empty."""
+    words = f"Invalid '{path}': empty array. Expected an array with minimum length 1, but got an empty array instead."
+    return invalid(words, path, "empty_array")

@@ -1,12 +1,14 @@
 """What OpenAI's chat completions refuse, in the words they refuse it with.
 
 Written from the API reference and from error bodies that users have reported; nothing here knows Trunkline's dialects.
+`openai_messages` has the rules of the conversation.
 """
 
 import re
 from typing import Any
 
-from trunkline.simulator.answer import Rejection
+from trunkline.simulator.openai_errors import empty, invalid, missing
+from trunkline.simulator.openai_messages import check_messages
 
 # Request fields of the API reference (POST /v1/chat/completions).
 _FIELDS = frozenset(
@@ -27,7 +29,29 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("n", 1, 128),
     ("top_logprobs", 0, 20),
 )
-_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+# What a field's value must be, where it is not null: Python types and the API's word for them.
+_TYPES: tuple[tuple[str, tuple[type, ...], str], ...] = (
+    ("stream", (bool,), "a boolean"),
+    ("logprobs", (bool,), "a boolean"),
+    ("store", (bool,), "a boolean"),
+    ("parallel_tool_calls", (bool,), "a boolean"),
+    ("max_tokens", (int,), "an integer"),
+    ("max_completion_tokens", (int,), "an integer"),
+    ("n", (int,), "an integer"),
+    ("top_logprobs", (int,), "an integer"),
+    ("seed", (int,), "an integer"),
+    ("stop", (str, list), "one of a string or array of strings"),
+    ("stream_options", (dict,), "an object"),
+    ("response_format", (dict,), "an object"),
+    ("metadata", (dict,), "an object"),
+    ("logit_bias", (dict,), "an object"),
+    ("tools", (list,), "an array of objects"),
+    ("tool_choice", (str, dict), "one of a string or object"),
+    ("user", (str,), "a string"),
+    ("messages", (list,), "an array of objects"),
+)
+_CHOICES = ("none", "auto", "required")
+_FORMATS = ("text", "json_object", "json_schema")
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 # Reasoning models take `max_completion_tokens` only.
 _REASONING_MODEL = re.compile(r"o\d|gpt-[5-9]")
@@ -36,46 +60,43 @@ _REASONING_MODEL = re.compile(r"o\d|gpt-[5-9]")
 def check(body: dict[str, Any]) -> None:
     """Raise `Rejection` with what OpenAI would answer; return where it would answer the request."""
     _check_fields(body)
+    for name, types, word in _TYPES:
+        _check_type(body, name, types, word)
     for name, low, high in _RANGES:
         _check_range(body, name, low, high)
     _check_options(body)
     if body.get("tools") is not None:
         _check_tools(body["tools"])
-    elif body.get("tool_choice") not in (None, "none", "auto"):
-        raise _invalid(
-            "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.", "tool_choice"
-        )
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        raise _invalid("Invalid type for 'messages': expected an array of objects.", "messages", "invalid_type")
+    if body.get("tool_choice") is not None:
+        _check_choice(body["tool_choice"], body.get("tools") or ())
+    if body.get("response_format") is not None:
+        _check_format(body["response_format"])
+    messages = body["messages"]
     if not messages:
-        raise _empty("messages")
-    for index, message in enumerate(messages):
-        _check_message(index, message)
-    _check_pairing(messages)
-
-
-def _invalid(message: str, param: str | None, code: str | None = None, status: int = 400) -> Rejection:
-    return Rejection(status, message, type="invalid_request_error", code=code, param=param)
-
-
-def _empty(path: str) -> Rejection:
-    words = f"Invalid '{path}': empty array. Expected an array with minimum length 1, but got an empty array instead."
-    return _invalid(words, path, "empty_array")
+        raise empty("messages")
+    check_messages(messages)
 
 
 def _check_fields(body: dict[str, Any]) -> None:
     unknown = [name for name in body if name not in _FIELDS]
     if unknown:
         plural = "s" if len(unknown) > 1 else ""
-        raise _invalid(f"Unrecognized request argument{plural} supplied: {', '.join(unknown)}", None)
+        raise invalid(f"Unrecognized request argument{plural} supplied: {', '.join(unknown)}", None)
     model = body.get("model")
     if model is None or model == "":
-        raise _invalid("you must provide a model parameter", None)
+        raise invalid("you must provide a model parameter", None)
     if not isinstance(model, str):
-        raise _invalid("Invalid type for 'model': expected a string.", "model", "invalid_type")
+        raise invalid("Invalid type for 'model': expected a string.", "model", "invalid_type")
     if "messages" not in body:
-        raise _invalid("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
+        raise missing("messages")
+
+
+def _check_type(body: dict[str, Any], name: str, types: tuple[type, ...], word: str) -> None:
+    value = body.get(name)
+    if value is None and name != "messages":
+        return
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise invalid(f"Invalid type for '{name}': expected {word}.", name, "invalid_type")
 
 
 def _check_range(body: dict[str, Any], name: str, low: float, high: float) -> None:
@@ -83,51 +104,49 @@ def _check_range(body: dict[str, Any], name: str, low: float, high: float) -> No
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _invalid(
+        raise invalid(
             f"Invalid type for '{name}': expected a decimal, but got something else instead.", name, "invalid_type"
         )
     kind = "integer" if isinstance(value, int) else "decimal"
     if value < low:
         words = f"Invalid '{name}': {kind} below minimum value. Expected a value >= {low:g}, but got {value} instead."
-        raise _invalid(words, name, f"{kind}_below_min_value")
+        raise invalid(words, name, f"{kind}_below_min_value")
     if value > high:
         words = f"Invalid '{name}': {kind} above maximum value. Expected a value <= {high:g}, but got {value} instead."
-        raise _invalid(words, name, f"{kind}_above_max_value")
+        raise invalid(words, name, f"{kind}_above_max_value")
 
 
 def _check_options(body: dict[str, Any]) -> None:
     if body.get("stream_options") is not None and not body.get("stream"):
-        raise _invalid("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
+        raise invalid("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
     if body.get("top_logprobs") is not None and not body.get("logprobs"):
-        raise _invalid("'top_logprobs' is only allowed when 'logprobs' is enabled.", "top_logprobs")
+        raise invalid("'top_logprobs' is only allowed when 'logprobs' is enabled.", "top_logprobs")
     stop = body.get("stop")
+    if isinstance(stop, list) and not all(isinstance(word, str) for word in stop):
+        raise invalid("Invalid type for 'stop': expected a string.", "stop", "invalid_type")
     if isinstance(stop, list) and len(stop) > 4:
         words = (
             "Invalid 'stop': array too long. Expected an array with maximum length 4, but got an array with length "
             f"{len(stop)} instead."
         )
-        raise _invalid(words, "stop", "array_above_max_length")
+        raise invalid(words, "stop", "array_above_max_length")
     if "max_tokens" in body and body["max_tokens"] is not None and _REASONING_MODEL.match(body["model"]):
         words = (
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
         )
-        raise _invalid(words, "max_tokens", "unsupported_parameter")
-    if body.get("metadata") is not None and not isinstance(body["metadata"], dict):
-        raise _invalid("Invalid type for 'metadata': expected an object.", "metadata", "invalid_type")
+        raise invalid(words, "max_tokens", "unsupported_parameter")
 
 
 def _check_tools(tools: Any) -> None:
-    if not isinstance(tools, list):
-        raise _invalid("Invalid type for 'tools': expected an array of objects.", "tools", "invalid_type")
     if not tools:
-        raise _empty("tools")
+        raise empty("tools")
     for index, tool in enumerate(tools):
         kind = tool.get("type") if isinstance(tool, dict) else None
         if kind == "custom":
             continue
         if kind != "function" or not isinstance(tool.get("function"), dict):
             path = f"tools[{index}].{'type' if kind != 'function' else 'function'}"
-            raise _invalid(f"Missing required parameter: '{path}'.", path, "missing_required_parameter")
+            raise missing(path)
         name = tool["function"].get("name")
         if not isinstance(name, str) or not _TOOL_NAME.fullmatch(name):
             path = f"tools[{index}].function.name"
@@ -135,86 +154,53 @@ def _check_tools(tools: Any) -> None:
                 f"Invalid '{path}': string does not match pattern. Expected a string that matches the pattern "
                 "'^[a-zA-Z0-9_-]+$'."
             )
-            raise _invalid(words, path, "invalid_value")
+            raise invalid(words, path, "invalid_value")
+
+        _check_function(index, tool["function"])
 
 
-def _check_message(index: int, message: Any) -> None:
-    if not isinstance(message, dict):
-        raise _invalid(
-            f"Invalid type for 'messages[{index}]': expected an object.", f"messages[{index}]", "invalid_type"
-        )
-    role = message.get("role")
-    if role not in _ROLES:
-        supported = ", ".join(f"'{name}'" for name in _ROLES)
-        raise _invalid(
-            f"Invalid value: '{role}'. Supported values are: {supported}.", f"messages[{index}].role", "invalid_value"
-        )
-    if role == "tool" and not isinstance(message.get("tool_call_id"), str):
-        path = f"messages[{index}].tool_call_id"
-        raise _invalid(f"Missing required parameter: '{path}'.", path, "missing_required_parameter")
-    content = message.get("content")
-    if content is None:
-        said = (
-            message.get("tool_calls") or message.get("function_call") or message.get("refusal") or message.get("audio")
-        )
-        if role != "assistant" or not said:
-            path = f"messages[{index}].content"
-            words = f"Invalid value for 'content': expected a string, got null. ({path})"
-            raise _invalid(words, path, "invalid_type")
-    elif not isinstance(content, str | list):
-        path = f"messages[{index}].content"
-        raise _invalid(
-            f"Invalid type for '{path}': expected one of a string or array of objects.", path, "invalid_type"
-        )
-    calls = message.get("tool_calls")
-    if calls is not None:
-        _check_calls(index, calls)
+def _check_function(index: int, function: dict[str, Any]) -> None:
+    for name, kind, word in (("description", str, "a string"), ("parameters", dict, "an object")):
+        if function.get(name) is not None and not isinstance(function[name], kind):
+            path = f"tools[{index}].function.{name}"
+            raise invalid(f"Invalid type for '{path}': expected {word}.", path, "invalid_type")
 
 
-def _check_calls(index: int, calls: Any) -> None:
-    path = f"messages[{index}].tool_calls"
-    if not isinstance(calls, list) or not calls:
-        words = (
-            f"Invalid '{path}': empty array. Expected an array with minimum length 1, but got an empty array instead."
-        )
-        raise _invalid(words, path, "empty_array")
-    for position, call in enumerate(calls):
-        function = call.get("function") if isinstance(call, dict) else None
-        if isinstance(call, dict) and call.get("type") == "custom":
-            continue
-        if not isinstance(function, dict) or not isinstance(call.get("id"), str):
-            where = f"{path}[{position}]"
-            raise _invalid(f"Missing required parameter: '{where}.function'.", where, "missing_required_parameter")
-        if not isinstance(function.get("arguments"), str):
-            where = f"{path}[{position}].function.arguments"
-            raise _invalid(f"Invalid type for '{where}': expected a string.", where, "invalid_type")
+def _check_choice(choice: str | dict[str, Any], tools: Any) -> None:
+    if not tools and choice not in ("none", "auto"):
+        words = "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified."
+        raise invalid(words, "tool_choice")
+    if isinstance(choice, str):
+        if choice not in _CHOICES:
+            supported = ", ".join(f"'{name}'" for name in _CHOICES)
+            words = f"Invalid value: '{choice}'. Supported values are: {supported}."
+            raise invalid(words, "tool_choice", "invalid_value")
+        return
+    if choice.get("type") not in ("function", "custom", "allowed_tools"):
+        raise missing("tool_choice.type")
+    if choice["type"] != "function":
+        return
+    function = choice.get("function")
+    name = function.get("name") if isinstance(function, dict) else None
+    if not isinstance(name, str):
+        path = "tool_choice.function.name"
+        raise missing(path)
+    if not any(tool.get("type") == "function" and tool["function"]["name"] == name for tool in tools):
+        raise invalid(f"Tool choice '{name}' not found in 'tools' parameter.", "tool_choice")
 
 
-def _check_pairing(messages: list[dict[str, Any]]) -> None:
-    """Every tool call needs its tool message before anybody else speaks, every tool message its call."""
-    waiting: list[str] = []
-    asked_at = 0
-    answerable: set[str] = set()
-    for index, message in enumerate(messages):
-        if message["role"] == "tool":
-            if message["tool_call_id"] not in answerable:
-                words = (
-                    "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with "
-                    "'tool_calls'."
-                )
-                raise _invalid(words, f"messages.[{index}].role")
-            waiting = [call for call in waiting if call != message["tool_call_id"]]
-            continue
-        _check_all_answered(waiting, asked_at)
-        waiting = [call["id"] for call in message.get("tool_calls") or ()]
-        answerable, asked_at = set(waiting), index
-    _check_all_answered(waiting, asked_at)
-
-
-def _check_all_answered(waiting: list[str], asked_at: int) -> None:
-    if waiting:
-        words = (
-            "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
-            f"'tool_call_id'. The following tool_call_ids did not have response messages: {', '.join(waiting)}"
-        )
-        raise _invalid(words, f"messages.[{asked_at + 1}].role")
+def _check_format(response_format: dict[str, Any]) -> None:
+    kind = response_format.get("type")
+    if kind not in _FORMATS:
+        supported = ", ".join(f"'{name}'" for name in _FORMATS)
+        words = f"Invalid value: '{kind}'. Supported values are: {supported}."
+        raise invalid(words, "response_format.type", "invalid_value")
+    if kind != "json_schema":
+        return
+    described = response_format.get("json_schema")
+    if not isinstance(described, dict) or not isinstance(described.get("name"), str):
+        path = "response_format.json_schema.name"
+        raise missing(path)
+    if described.get("schema") is not None and not isinstance(described["schema"], dict):
+        path = "response_format.json_schema.schema"
+        raise invalid(f"Invalid type for '{path}': expected an object.", path, "invalid_type")

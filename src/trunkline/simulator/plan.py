@@ -121,7 +121,7 @@ def _malform(plan: Plan, after: int, of: str) -> Plan:
     if of == "framing":
         return _stop_at(plan, after, Ending.CLOSED, raw=_BROKEN_SIZE)
     if plan.body is not None:
-        plan.body = plan.body[:-2] + b"!" + plan.body[-2:]
+        plan.body = plan.body[:1] + b"!" + plan.body[1:]
         return plan
     # The stream goes on after the broken frame: a client must not skip what it cannot read.
     plan.pieces = [*plan.pieces[:after], _BROKEN_FRAME, *plan.pieces[after:]]

@@ -4,12 +4,9 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from typing import Any
-
-import msgspec
 
 from trunkline.simulator import agent
-from trunkline.simulator.answer import Asked, Rejection
+from trunkline.simulator.answer import Answer, Asked, Frames, Rejection
 from trunkline.simulator.calls import Call, CallLog
 from trunkline.simulator.face import Face
 from trunkline.simulator.faults import ErrorAnswer, InBandError
@@ -17,6 +14,7 @@ from trunkline.simulator.plan import Plan, apply
 from trunkline.simulator.player import play
 from trunkline.simulator.port import Port
 from trunkline.simulator.rate import RateWindow
+from trunkline.simulator.recall import Entry, Recall
 from trunkline.simulator.script import Behaviour, Prompter, Script
 from trunkline.wire.http import Request
 from trunkline.wire.responder import Responder
@@ -38,6 +36,7 @@ class Provider:
         self._clock = clock
         self._log = CallLog()
         self._rate = RateWindow()
+        self._recall = Recall()
         self._server: Server | None = None
         self.faults: list[Exception] = []
         """What the simulator itself got wrong; empty unless it has a defect."""
@@ -109,9 +108,10 @@ class Provider:
         self._port.release()
 
     async def _answer(self, request: Request, responder: Responder) -> None:
-        call = self._log.open(request, _parsed(request.body))
+        entry = self._recall.of(request)
+        call = self._log.open(request, entry.parsed)
         try:
-            plan = self._plan(request, call)
+            plan = self._plan(request, call, entry)
             call.status = None if plan.silent else plan.status
             await play(plan, responder)
         except (asyncio.CancelledError, ConnectionError):
@@ -120,7 +120,7 @@ class Provider:
         finally:
             self._log.close(call)
 
-    def _plan(self, request: Request, call: Call) -> Plan:
+    def _plan(self, request: Request, call: Call, entry: Entry) -> Plan:
         request_id = self._face.request_id()
         try:
             if request.path != self._face.answers_at or request.method != b"POST":
@@ -132,8 +132,11 @@ class Provider:
                 refusal = self._refusal(self._face.rejection_of(script.fault), request_id, script.fault.retry_after)
                 refusal.head_after = script.first_token
                 return refusal
-            asked = self._face.understand(request, call.body)
-            return self._scripted(script, asked, request_id)
+            if entry.asked is None:
+                entry.asked = self._face.understand(request, entry.parsed)
+            if entry.answer is None or entry.script is not script:
+                entry.script, entry.answer = script, agent.answer(script, entry.asked)
+            return self._scripted(script, entry.asked, entry.answer, request_id)
         except _RateLimited as limited:
             return self._refusal(limited.rejection, request_id, limited.wait)
         except Rejection as rejection:
@@ -163,19 +166,19 @@ class Provider:
         body = self._face.error_body(rejection, request_id)
         return Plan(status=rejection.status, headers=headers, body=body)
 
-    def _scripted(self, script: Script, asked: Asked, request_id: str) -> Plan:
-        answer = agent.answer(script, asked)
+    def _scripted(self, script: Script, asked: Asked, answer: Answer, request_id: str) -> Plan:
         stamp = self._face.stamp(answer, request_id, int(self._clock()))
-        pace = script.tokens_per_frame / script.tokens_per_second if script.tokens_per_second else 0.0
-        if not asked.stream:
-            tokens = answer.output / script.tokens_per_second if script.tokens_per_second else 0.0
-            plan = Plan(
-                headers=_JSON + self._headers(request_id),
-                body=self._face.body(answer, asked, stamp),
-                head_after=script.first_token + tokens,
-            )
-            return self._faulted(plan, script, request_id, b"")
-        frames = self._face.frames(answer, asked, stamp)
+        if asked.stream:
+            return self._streamed(script, request_id, self._face.frames(answer, asked, stamp))
+        tokens = answer.output / script.tokens_per_second if script.tokens_per_second else 0.0
+        plan = Plan(
+            headers=_JSON + self._headers(request_id),
+            body=self._face.body(answer, asked, stamp),
+            head_after=script.first_token + tokens,
+        )
+        return self._faulted(plan, script, request_id, b"")
+
+    def _streamed(self, script: Script, request_id: str, frames: Frames) -> Plan:
         head = b"content-type: %b\r\ncache-control: no-cache\r\n" % self._face.content_type_of_streams
         plan = Plan(
             headers=head + self._headers(request_id),
@@ -184,7 +187,7 @@ class Provider:
             closing=frames.finish + frames.mark,
             head_after=script.first_token if script.head is None else script.head,
             first_after=script.first_token,
-            interval=pace,
+            interval=script.tokens_per_frame / script.tokens_per_second if script.tokens_per_second else 0.0,
             ping=self._face.ping,
             ping_every=script.ping_every or math.inf,
         )
@@ -206,15 +209,6 @@ class _RateLimited(Exception):
         super().__init__(rejection.message)
         self.rejection = rejection
         self.wait = wait
-
-
-def _parsed(body: bytes) -> Any:
-    if not body:
-        return None
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None
 
 
 def _retry_headers(retry_after: float | str | None) -> bytes:

@@ -21,7 +21,3 @@ class RateWindow:
         if not self._taken:
             return limit.window
         return self._taken[-limit.calls] + limit.window - now
-
-    def left(self, limit: RateLimit) -> int:
-        """Return how many calls the window still takes."""
-        return max(limit.calls - len(self._taken), 0)

@@ -5,30 +5,40 @@ from typing import Any
 _DEEPEST = 12
 
 
-def sample(schema: dict[str, Any], *, words: str = "", name: str = "", depth: int = 0) -> Any:
-    """Return a value for the schema; a text is `words` where the property's name says that it wants the question."""
+def sample(schema: Any, *, words: str = "", name: str = "", depth: int = 0) -> Any:
+    """Return a value for the schema; a text is `words` where the property's name says that it wants the question.
+
+    Total: what is no schema gets a text, and nesting ends somewhere.
+    """
     if depth > _DEEPEST:
         return None
+    if not isinstance(schema, dict):
+        return _text(name, words)
     for key in ("const", "default"):
         if key in schema:
             return schema[key]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    for key in ("anyOf", "oneOf", "allOf"):
-        if schema.get(key):
-            return sample(schema[key][0], words=words, name=name, depth=depth + 1)
+    for key, pick in (("enum", None), ("anyOf", sample), ("oneOf", sample), ("allOf", sample)):
+        options = schema.get(key)
+        if isinstance(options, list) and options:
+            return options[0] if pick is None else pick(options[0], words=words, name=name, depth=depth + 1)
+    return _of_kind(_kind(schema), schema, words=words, name=name, depth=depth)
+
+
+def _kind(schema: dict[str, Any]) -> str:
     kind = schema.get("type", "object" if "properties" in schema else "string")
-    if isinstance(kind, list):
-        kind = kind[0] if kind else "string"
-    return _of_kind(kind, schema, words=words, name=name, depth=depth)
+    if isinstance(kind, list) and kind:
+        kind = kind[0]
+    return kind if isinstance(kind, str) else "string"
 
 
 def _of_kind(kind: str, schema: dict[str, Any], *, words: str, name: str, depth: int) -> Any:
     if kind == "object":
-        properties: dict[str, Any] = schema.get("properties") or {}
+        properties = schema.get("properties")
+        if not isinstance(properties, dict):
+            return {}
         return {key: sample(inner, words=words, name=key, depth=depth + 1) for key, inner in properties.items()}
     if kind == "array":
-        return [sample(schema.get("items") or {}, words=words, name=name, depth=depth + 1)]
+        return [sample(schema.get("items"), words=words, name=name, depth=depth + 1)]
     if kind in ("integer", "number"):
         return schema.get("minimum", 1)
     if kind == "boolean":
