@@ -54,7 +54,7 @@ def _provider(name: str, section: schema.Provider) -> model.Provider:
         models=section.models,
         proxy=without_userinfo(section.proxy) if section.proxy else None,
         ca_bundle=section.ca_bundle,
-        headers=tuple(section.headers or ()),
+        headers=tuple(sorted(section.headers or ())),
     )
 
 

@@ -8,9 +8,9 @@ from trunkline.config import build
 from trunkline.config.canonical import digest_of, encode_snapshot
 from trunkline.config.checks import check
 from trunkline.config.compiled import Compiled, Console
-from trunkline.config.document import Mapping, compose
+from trunkline.config.document import Mapping, Node, compose
 from trunkline.config.key_checks import check_keys
-from trunkline.config.places import Place, Problems
+from trunkline.config.places import Place, Problems, TooManyProblems
 from trunkline.config.priced import price_all
 from trunkline.config.prices import current
 from trunkline.config.problems import ConfigInvalid
@@ -30,23 +30,26 @@ def load(text: str, file: str, sources: Sources, *, keys: Sequence[Key] = ()) ->
     every mistake that the file has.
     """
     node, found = compose(text, file)
+    if node is None and found:
+        raise ConfigInvalid(found)
     problems = Problems(file, found)
-    if node is None and not found:
-        node = Mapping(1, 1, ())
-    root = _read(Place("", node), sources, problems) if node is not None else None
-    prices: dict[str, Price] = {}
-    if root is not None:
-        check(root, sources, problems)
-        check_keys(root, keys, problems)
-        prices = price_all(root, partial(current, sources.now), problems)
-    if problems.found or root is None:
+    try:
+        compiled = _load(node or Mapping(1, 1, ()), sources, keys, problems)
+    except TooManyProblems:
+        compiled = None
+    if problems.found or compiled is None:
         raise ConfigInvalid(problems.found)
-    return _compiled(root, sources, keys, prices)
+    return compiled
 
 
-def _read(place: Place, sources: Sources, problems: Problems) -> Root | None:
-    root = SectionReader(Root)(Place("", resolve(place, sources, problems)), problems)
-    return None if root is BAD else root
+def _load(node: Node, sources: Sources, keys: Sequence[Key], problems: Problems) -> Compiled | None:
+    root = SectionReader(Root)(Place("", resolve(Place("", node), sources, problems)), problems)
+    if root is BAD:
+        return None
+    check(root, sources, problems)
+    check_keys(root, keys, problems)
+    prices = price_all(root, partial(current, sources.now), problems)
+    return None if problems.found else _compiled(root, sources, keys, prices)
 
 
 def _compiled(root: Root, sources: Sources, keys: Sequence[Key], prices: dict[str, Price]) -> Compiled:

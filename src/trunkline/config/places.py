@@ -8,6 +8,8 @@ from trunkline.config.document import Mapping, Node, Scalar
 from trunkline.config.problems import Problem
 
 SHOWN_NAMES = 12
+# Nobody reads more, and a file of nothing but mistakes must not take minutes.
+MOST_PROBLEMS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,12 @@ class Place:
         return self.node.written if isinstance(self.node, Scalar) else ""
 
 
+class TooManyProblems(Exception):
+    """There are so many mistakes that looking for more is no help."""
+
+
 class Problems:
-    """Collects what is wrong with one file."""
+    """Collects what is wrong with one file; raises `TooManyProblems` at the limit."""
 
     def __init__(self, file: str, found: Iterable[Problem] = ()) -> None:
         self.file = file
@@ -42,6 +48,8 @@ class Problems:
     def add(self, place: Place, message: str, fix: str) -> None:
         """Report a mistake at a value."""
         self.found.append(Problem(self.file, place.node.line, place.node.column, place.path, message, fix))
+        if len(self.found) >= MOST_PROBLEMS:
+            raise TooManyProblems
 
 
 def nearest(word: str, known: Iterable[str], later: Iterable[str] = ()) -> str:

@@ -7,7 +7,7 @@ directly while its version is the one that our table was made from. Source: gena
 import re
 import sys
 from decimal import Decimal
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from typing import Any
 
 import msgspec
@@ -34,7 +34,8 @@ def installed() -> Table:
     """Return the table of the package that is installed."""
     from genai_prices.data import providers  # noqa: PLC0415  seconds and 90 MB that only this function needs
 
-    return Table(installed_version(), tuple(_seller(provider) for provider in providers))
+    notice = distribution(PACKAGE).read_text("licenses/LICENSE") or ""
+    return Table(installed_version(), notice, tuple(_seller(provider) for provider in providers))
 
 
 def _seller(provider: Any) -> Seller:
@@ -86,7 +87,7 @@ def _match(clause: Any) -> Match:
 def written(table: Table) -> str:
     """Return the table as JSON with a line for each model, so that a new version is a readable difference."""
     sellers = ",\n".join(_written_seller(seller) for seller in table.sellers)
-    return f'{{"version":{_json(table.version)},"sellers":[\n{sellers}\n]}}\n'
+    return f'{{"version":{_json(table.version)},"notice":{_json(table.notice)},"sellers":[\n{sellers}\n]}}\n'
 
 
 def _written_seller(seller: Seller) -> str:

@@ -99,9 +99,10 @@ class Seller(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """All sellers of one version of the source."""
+    """All sellers of one version of the source, with the licence that it is passed on under."""
 
     version: str
+    notice: str
     sellers: tuple[Seller, ...]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from difflib import get_close_matches
 
-from trunkline.config.checks import words_of
+from trunkline.config.checks import names_of, words_of
 from trunkline.config.places import Place, Problems, nearest
 from trunkline.config.prices import PriceList, override
 from trunkline.config.schema import PriceOverride, Root
@@ -17,7 +17,8 @@ def price_all(root: Root, price_list: Callable[[], PriceList], problems: Problem
     overrides = root.prices or {}
     used = _used(root)
     prices: dict[str, Price] = {name: override(section) for name, section in overrides.items() if name in used}
-    missing = [name for name in used if name not in prices and not _is_written(root, name)]
+    written = set(names_of(root, "prices"))
+    missing = [name for name in used if name not in written]
     found = price_list() if missing else None
     for name in missing:
         provider_name, _, model = name.partition("/")
@@ -34,12 +35,6 @@ def price_all(root: Root, price_list: Callable[[], PriceList], problems: Problem
         if name not in used:
             _report_unused(name, section, list(used), problems)
     return prices
-
-
-def _is_written(root: Root, name: str) -> bool:
-    """Whether the file has an override of this name, usable or not."""
-    prices = root.place.below("prices")
-    return prices.below(name) is not prices
 
 
 def _used(root: Root) -> dict[str, Place]:

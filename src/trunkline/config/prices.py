@@ -115,5 +115,5 @@ def _first(*candidates: Decimal | None) -> Decimal:
 
 
 def plain(value: Decimal) -> Decimal:
-    """Return the same number in its shortest form without an exponent, so that equal prices have equal bytes."""
+    """Return the same number without zeros at its end, so that equal prices have equal bytes."""
     return Decimal(format(value.normalize(), "f"))

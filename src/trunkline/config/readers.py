@@ -15,6 +15,8 @@ from trunkline.config.places import Place, Problems, nearest
 from trunkline.config.scalars import Plain, meaning, number
 
 T = TypeVar("T")
+# Beyond it a JSON number is not the same everywhere (RFC 8785, RFC 7493).
+LARGEST = 2**53
 
 
 class Bad(Enum):
@@ -147,7 +149,7 @@ def is_null(place: Place) -> bool:
     return isinstance(place.node, Scalar) and place.node.usable and meaning(place.node) is None
 
 
-def listing(item: Reader[T], what: str, *, least: int = 0, most: int = 10_000) -> Reader[tuple[T, ...]]:
+def listing(item: Reader[T], what: str, *, least: int = 0, most: int = 1_000) -> Reader[tuple[T, ...]]:
     """Return a reader of a list; `what` names its items in the plural."""
 
     def read(place: Place, problems: Problems) -> tuple[T, ...] | Bad:
@@ -183,8 +185,8 @@ def one_or_many(item: Reader[T], what: str, most: int) -> Reader[tuple[T, ...]]:
 class Named(Generic[T]):
     """A reader of a map from names to values of one kind; a bad value is left out of the result."""
 
-    def __init__(self, name: Reader[str], value: Reader[T], what: str) -> None:
-        self.name, self.value, self.what = name, value, what
+    def __init__(self, name: Reader[str], value: Reader[T], what: str, *, most: int = 10_000) -> None:
+        self.name, self.value, self.what, self.most = name, value, what, most
 
     def __call__(self, place: Place, problems: Problems) -> dict[str, T] | Bad:
         """Read the map."""
@@ -193,6 +195,9 @@ class Named(Generic[T]):
         if not isinstance(place.node, Mapping):
             if not isinstance(place.node, Scalar) or place.node.usable:
                 problems.add(place, f"must be a map of {self.what} by name", "write `name: {...}`")
+            return BAD
+        if len(place.node.entries) > self.most:
+            problems.add(place, f"must have at most {self.most:,} {self.what}", "remove what is unused")
             return BAD
         found: dict[str, T] = {}
         for key, below in place.node.entries:
@@ -215,7 +220,7 @@ def json_value(place: Place, problems: Problems) -> Any:
     if not node.usable:
         return BAD
     value = meaning(node)
-    if isinstance(value, int) and abs(value) >= 2**53:
-        problems.add(place, "a whole number that JSON cannot carry exactly", "quote it if it is text")
+    if isinstance(value, int | Decimal) and abs(value) >= LARGEST:
+        problems.add(place, "a number that JSON cannot carry exactly", "quote it if it is text")
         return BAD
     return float(value) if isinstance(value, Decimal) else value

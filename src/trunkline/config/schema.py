@@ -66,7 +66,7 @@ class Provider(Section):
     models: tuple[str, ...] = option(listing(kinds.MODEL, "models"), ())
     proxy: str | None = option(kinds.PROXY_URL, None)
     ca_bundle: str | None = option(kinds.PATH, None)
-    headers: dict[str, str] | None = option(Named(kinds.HEADER, kinds.HEADER_VALUE, "header values"), None)
+    headers: dict[str, str] | None = option(Named(kinds.HEADER, kinds.HEADER_VALUE, "header values", most=64), None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,16 +10,17 @@ BITS = 128
 HOW = "make one with `openssl rand -hex 32`"
 MAX_LENGTH = 512
 VISIBLE = re.compile(r"[\x21-\x7e]+")
+# Mixed case counts as letters and digits: one random text of 40 in base64 has no digit by chance.
 ALPHABETS = (
     (re.compile(r"[0-9]+"), 10),
     (re.compile(r"[0-9a-f]+|[0-9A-F]+"), 16),
     (re.compile(r"[a-z]+|[A-Z]+"), 26),
     (re.compile(r"[0-9a-z]+|[0-9A-Z]+"), 36),
-    (re.compile(r"[A-Za-z]+"), 52),
     (re.compile(r"[0-9A-Za-z]+"), 62),
     (re.compile(r"[0-9A-Za-z_-]+|[0-9A-Za-z+/=]+"), 64),
 )
-WORDS = re.compile(r"[A-Za-z]+([^A-Za-z0-9][A-Za-z]+)+")
+WORDS = re.compile(r"[A-Z]?[a-z]{1,15}([^A-Za-z0-9][A-Z]?[a-z]{1,15})+")
+KEYBOARD = "qwertyuiop asdfghjkl zxcvbnm mnbvcxz lkjhgfdsa poiuytrewq"
 # A word of a list of 7,776, as dice make passphrases of.
 BITS_PER_WORD = math.log2(7776)
 # A random text of 16 symbols has about one character in seven that the rules below could have told.
@@ -56,7 +57,8 @@ def predictable(value: str) -> int:
         counts = i > 1 and step in {-1, 1} and ord(value[i - 1]) - ord(value[i - 2]) == step
         piece = value[i - REPEAT + 1 : i + 1]
         repeats = i >= REPEAT and value.find(piece, 0, i) != -1
-        found += step == 0 or counts or repeats
+        typed = i > 1 and value[i - 2 : i + 1].lower() in KEYBOARD
+        found += step == 0 or counts or typed or repeats
     return found
 
 

@@ -1,0 +1,57 @@
+import msgspec
+from config_samples import GOOD, STRONG, THIRD, compiled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trunkline.config.differences import diff
+
+OLD = compiled(GOOD).snapshot
+
+
+def lines(old: str, new: str) -> list[str]:
+    assert old in GOOD
+    return diff(OLD, compiled(GOOD.replace(old, new)).snapshot)
+
+
+def test_equal_snapshots_have_no_difference():
+    assert diff(OLD, compiled(GOOD).snapshot) == []
+
+
+def test_a_new_thing_is_one_line_and_so_is_a_lost_one():
+    more = compiled(
+        GOOD.replace("tenants:", "  text: {targets: [{provider: openai, model: gpt-4o}]}\ntenants:")
+    ).snapshot
+    assert diff(OLD, more) == ["+ route text"]
+    assert diff(more, OLD) == ["- route text"]
+
+
+def test_a_change_names_its_path_and_both_values():
+    assert lines("models:", "base_url: 'https://eu.api.openai.com/v1', models:") == [
+        '~ providers.openai.base_url: "https://api.openai.com/v1" -> "https://eu.api.openai.com/v1"'
+    ]
+    assert lines("gpt-4o}", "gpt-4o, weight: 3}") == ["~ routes.voice.targets[0].weight: (default) -> 3"]
+
+
+def test_a_list_that_grows_is_shown_whole():
+    assert lines("[gpt-4o-mini]", "[gpt-4o-mini, gpt-4o]") == [
+        '~ providers.openai.models: ["gpt-4o-mini"] -> ["gpt-4o-mini", "gpt-4o"]'
+    ]
+
+
+def test_a_new_secret_is_said_without_the_secret():
+    (line,) = lines('"${HARBOR_VOICE_KEY}"', f'"{THIRD}"')
+    assert line.startswith("~ keys.agent.digests[0]")
+    assert THIRD not in line
+    assert STRONG not in line
+
+
+def test_settings_outside_the_named_things_are_compared_too():
+    assert lines("version: 1", "version: 1\nlog: {level: debug}") == ['~ log.level: "info" -> "debug"']
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(min_size=1, max_size=20))
+def test_no_value_reaches_the_terminal_with_its_escape_sequences(text):
+    (line, *_) = diff(OLD, msgspec.structs.replace(OLD, node=f"\x9b{text}\x1b[2J"))
+    assert line.isascii()
+    assert line.isprintable()
