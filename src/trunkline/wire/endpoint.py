@@ -6,8 +6,12 @@ from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 import msgspec
 
-_HOST = re.compile(r"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+(?:%[0-9A-Za-z._-]+)?")
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)(?:[0-9A-Za-z_-]{1,63}\.)*[0-9A-Za-z_-]{1,63}\.?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(?:%[0-9A-Za-z._-]+)?"
+)
 _PATH = re.compile(r"(?:/[!-\"$->@-~]*)?")
+_HEADERS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n)*")
+_OURS = frozenset({b"host", b"content-length", b"transfer-encoding", b"accept-encoding", b"connection"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -75,6 +79,16 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
             target = b"http://" + self.authority + target
             extra = self.proxy.authorization
         return b"POST %b HTTP/1.1\r\nhost: %b\r\naccept-encoding: identity\r\n%b" % (target, self.authority, extra)
+
+
+def check_headers(headers: bytes) -> None:
+    """Raise ValueError unless these are whole header lines, none of them one that the pool writes itself."""
+    if not _HEADERS.fullmatch(headers):
+        raise ValueError("headers must be lines of a name and a value, each with its CRLF")
+    for line in headers.split(b"\r\n"):
+        name = line.partition(b":")[0].lower()
+        if name in _OURS:
+            raise ValueError(f"the header {name.decode()} is written by the pool")
 
 
 def route_of(endpoint: Endpoint) -> Route:

@@ -9,15 +9,16 @@ from trunkline.wire.client_connection import Connection
 from trunkline.wire.client_errors import ConnectFailed, ConnectionBroken, PoolClosed, PoolExhausted, WireError
 from trunkline.wire.client_tls import client_context
 from trunkline.wire.connector import connect
-from trunkline.wire.endpoint import Endpoint, route_of
+from trunkline.wire.endpoint import Endpoint, check_headers, route_of
 from trunkline.wire.warmth import SETTLED, Warmth
 
-# How often idle connections are looked at.
+# How often idle connections are looked at: this, or several times within a shorter idle timeout.
 SWEEP_SECONDS = 1.0
+SWEEPS_PER_IDLE_TIMEOUT = 4
 # A warm connection is replaced before it is too old, so that there is no moment without one.
 REPLACE_AHEAD = 0.1
-# Heads of requests that are kept ready; a provider has a handful of targets.
-MAX_HEADS = 64
+# Request heads kept ready, and header blocks known to be good: a provider has a handful of targets and keys.
+MAX_KEPT = 64
 _Waiter = asyncio.Future[Connection | None]
 
 
@@ -38,6 +39,7 @@ class Pool:
         self._route = route_of(endpoint)
         self._context = context if context is not None or not self._route.tls else client_context(endpoint.ca_bundle)
         self._heads: dict[bytes, bytes] = {}
+        self._checked_headers: set[bytes] = set()
         self._idle: list[Connection] = []  # in the order of `idle_since`; the last one is used first
         self._open: set[Connection] = set()
         self._opening = 0
@@ -46,6 +48,7 @@ class Pool:
         self._warmth = Warmth(endpoint.keep_warm)
         self._warming: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._sweep_every = min(SWEEP_SECONDS, endpoint.idle_timeout / SWEEPS_PER_IDLE_TIMEOUT)
         self._all_gone: asyncio.Event | None = None
         self._retired = self._closed = False
 
@@ -116,7 +119,8 @@ class Pool:
         """
         self._retired = True
         self._stop_sweeping()
-        for connection in self._idle[:]:
+        idle, self._idle = self._idle, []
+        for connection in idle:
             connection.drop()
 
     async def close(self) -> None:
@@ -165,6 +169,7 @@ class Pool:
         self._open.remove(connection)
         self._leaving.add(connection)
         if connection in self._idle:
+            # Not by our wish: what the pool itself closes it takes from the idle ones first.
             self._idle.remove(connection)
             self._check_lasting(connection)
         self._place_freed()
@@ -178,11 +183,14 @@ class Pool:
     # Requests
 
     def _request(self, target: bytes, headers: bytes, body: bytes) -> bytes:
-        if headers and (headers[-2:] != b"\r\n" or b"\r\n\r\n" in headers):
-            raise ValueError("headers must be lines, each with its CRLF, none of them empty")
+        if headers not in self._checked_headers:
+            if len(self._checked_headers) >= MAX_KEPT:
+                self._checked_headers.clear()
+            check_headers(headers)
+            self._checked_headers.add(headers)
         head = self._heads.get(target)
         if head is None:
-            if len(self._heads) >= MAX_HEADS:
+            if len(self._heads) >= MAX_KEPT:
                 self._heads.clear()
             head = self._heads[target] = self._route.head(target)
         return b"%b%bcontent-length: %d\r\n\r\n%b" % (head, headers, len(body), body)
@@ -198,7 +206,7 @@ class Pool:
         allowed = self.endpoint.connect_timeout if seconds is None else seconds
         deadline = asyncio.get_running_loop().time() + allowed
         if self._idle and self.connections >= self.endpoint.max_connections:
-            self._idle[0].drop()
+            self._idle.pop(0).drop()
         if self.connections < self.endpoint.max_connections:
             self._opening += 1
         else:
@@ -219,6 +227,10 @@ class Pool:
         except BaseException:
             self._give_up_place()
             raise
+        if connection.gone:
+            # It was closed before this task had its turn.
+            self._give_up_place()
+            raise ConnectFailed("closed by the provider at once")
         self._opening -= 1
         self._open.add(connection)
         if self._closed:
@@ -284,12 +296,9 @@ class Pool:
         now = asyncio.get_running_loop().time()
         allowed = self.endpoint.idle_timeout
         while self._idle and now - self._idle[0].idle_since >= allowed:
-            self._idle[0].drop()
+            self._idle.pop(0).drop()
         young = sum(now - connection.idle_since < allowed * (1 - REPLACE_AHEAD) for connection in self._idle)
         for _ in range(self._warmth.shortage(now, young + len(self._warming))):
-            if self.connections >= self.endpoint.max_connections:
-                break
-            self._opening += 1
             task = asyncio.get_running_loop().create_task(self._open_ahead(now + self.endpoint.connect_timeout))
             self._warming.add(task)
             task.add_done_callback(self._warming.discard)
@@ -297,7 +306,7 @@ class Pool:
             self._sweep_later()
 
     def _sweep_later(self) -> None:
-        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+        self._sweeper = asyncio.get_running_loop().call_later(self._sweep_every, self._sweep)
 
     def _stop_sweeping(self) -> None:
         sweeper, self._sweeper = self._sweeper, None
@@ -305,6 +314,10 @@ class Pool:
             sweeper.cancel()
 
     async def _open_ahead(self, deadline: float) -> None:
+        # The place is taken here and not before: a task that is cancelled before it begins would never free it.
+        if self.connections >= self.endpoint.max_connections:
+            return
+        self._opening += 1
         try:
             connection = await self._connect(deadline)
         except WireError:

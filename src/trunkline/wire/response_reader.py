@@ -86,13 +86,20 @@ class ResponseReader:
                 break
             if status == 101:
                 raise AnswerMalformed("a switch of protocols that nobody asked for")
-            self._budget -= end
+            self._skip_interim(buffer[:end])
             buffer = buffer[end:]
         self.status = status
         self._old = line[1] == b"0"
         self._buffer = b""
         self._parser = httptools.HttpResponseParser(self)
         self._feed(buffer)
+
+    def _skip_interim(self, head: bytes) -> None:
+        self._budget -= len(head)
+        try:
+            httptools.HttpResponseParser(None).feed_data(head)
+        except httptools.HttpParserError as error:
+            raise AnswerMalformed(str(error)) from None
 
     def _check_partial(self, buffer: bytes) -> None:
         """Refuse early what can never become a head, so that nobody waits for its end."""
