@@ -74,6 +74,8 @@ def test_requests_read_ahead_are_bounded_and_the_rest_waits_in_the_kernel():
             await until(lambda: running.server.in_flight_bytes > 10_000)
             (connection,) = running.server._open
             assert not connection._reading
+            turns = iter(range(200))  # of the loop, in which nothing more may be read
+            await until(lambda: next(turns, None) is None)
             assert running.server.in_flight_bytes < 600_000
             assert client.writer.transport.get_write_buffer_size() > 0
             release.set()
