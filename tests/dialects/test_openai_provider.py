@@ -229,7 +229,7 @@ MESSAGES = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(MESSAGES, min_size=1, max_size=8))
 def test_any_history_becomes_one_that_openai_accepts(messages: list[Message]) -> None:
     asked = ChatRequest(model="m", messages=messages)

@@ -10,6 +10,8 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsNon
 from pydantic import TypeAdapter
 
 from trunkline.dialects.openai_client import decode_request
+from trunkline.dialects.openai_provider import OPENAI
+from trunkline.dialects.provider import CannotTake
 from trunkline.errors import InvalidRequest
 from trunkline.model.chat import (
     AudioPart,
@@ -26,6 +28,7 @@ from trunkline.model.chat import (
     Tool,
     ToolCall,
 )
+from trunkline.model.snapshot import Target
 
 USER = {"role": "user", "content": "Hi"}
 BASE: dict[str, Any] = {"model": "advisor-voice", "messages": [USER]}
@@ -229,17 +232,22 @@ MESSAGES = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.dictionaries(FIELDS, JSON, max_size=5), MESSAGES | JSON)
-def test_any_json_is_a_request_or_invalid(fields: dict[str, Any], messages: Any) -> None:
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(FIELDS, JSON, max_size=5), MESSAGES | JSON, st.sampled_from(["allow", "drop", "refuse"]))
+def test_any_json_is_a_request_that_can_be_sent_or_invalid(fields: dict[str, Any], messages: Any, route: Any) -> None:
     body = json.dumps({"model": "m", "messages": messages, **fields}).encode()
     try:
         request = decode_request(body)
     except InvalidRequest as error:
         assert len(error.message) < 1000
-    else:
-        assert request.model
-        assert request.messages
+        return
+    try:
+        sent = json.loads(OPENAI.encode(request, Target("openai", "gpt-4o-mini"), route).body)
+    except CannotTake as error:
+        assert error.param in {"messages", *request.unknown}
+        return
+    assert sent["model"] == "gpt-4o-mini"
+    assert sent.keys().isdisjoint({"metadata", "user", "safety_identifier", "store"})
 
 
 @settings(max_examples=200, deadline=None)

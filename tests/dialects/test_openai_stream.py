@@ -333,7 +333,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(st.binary(max_size=30) | JSON.map(lambda value: frame(value)), max_size=4))  # noqa: PLW0108
 def test_any_bytes_are_deltas_or_broken(pieces: list[bytes]) -> None:
     for read in (decode, lambda all_pieces: OPENAI.decode_answer(b"".join(all_pieces).removeprefix(b"data: "))):

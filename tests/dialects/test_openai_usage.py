@@ -48,7 +48,7 @@ def test_classes_are_disjoint(wire: WireUsage, usage: Usage) -> None:
 COUNTS = st.none() | st.integers(0, 50)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.builds(
         WireUsage,
