@@ -27,7 +27,9 @@ def assistant(text="Hi"):
 
 
 def calls(*ids, text=None, arguments="{}"):
-    return Message(role="assistant", content=text, tool_calls=[ToolCall(one, FunctionCall("look_up", arguments)) for one in ids])
+    return Message(
+        role="assistant", content=text, tool_calls=[ToolCall(one, FunctionCall("look_up", arguments)) for one in ids]
+    )
 
 
 def result(call_id, content="done"):
@@ -54,7 +56,9 @@ def names_of(repairs):
     return [name.partition(":")[0] for name in repairs]
 
 
-texts = st.sampled_from(["", " ", "\n", "Hello", "How are the Hendersons?", "  spaced  ", "ü\u2028"]) | st.text(max_size=5)
+texts = st.sampled_from(["", " ", "\n", "Hello", "How are the Hendersons?", "  spaced  ", "ü\u2028"]) | st.text(
+    max_size=5
+)
 ids = st.sampled_from(["a", "b", "c", "call_0", "x.y", "x y", "", "i" * 50])
 parts = st.lists(
     st.builds(TextPart, texts)
@@ -65,12 +69,16 @@ parts = st.lists(
 )
 arguments = st.sampled_from(["", "{}", '{"a": 1}', '{"a": ', "[1]", "null", "nonsense", '{"a": {"b": [1, 2.5, "x"]}}'])
 tool_calls = st.lists(
-    st.builds(ToolCall, ids, st.builds(FunctionCall, st.sampled_from(["look_up", "bad name", "x" * 200, ""]), arguments)),
+    st.builds(
+        ToolCall, ids, st.builds(FunctionCall, st.sampled_from(["look_up", "bad name", "x" * 200, ""]), arguments)
+    ),
     max_size=3,
 )
 messages = st.lists(
     st.builds(Message, role=st.sampled_from(["user", "system", "developer"]), content=texts | parts)
-    | st.builds(Message, role=st.just("assistant"), content=st.none() | texts | parts, tool_calls=st.none() | tool_calls)
+    | st.builds(
+        Message, role=st.just("assistant"), content=st.none() | texts | parts, tool_calls=st.none() | tool_calls
+    )
     | st.builds(Message, role=st.just("tool"), content=texts | parts, tool_call_id=ids),
     max_size=12,
 )

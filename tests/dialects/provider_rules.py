@@ -1,8 +1,16 @@
 """What the providers refuse of a conversation, written from their documentation and errors, apart from our encoders."""
 
+import itertools
 import re
 
-NO_PREFILL = ("claude-opus-4-6", "claude-sonnet-4-6", "claude-opus-4-7", "claude-sonnet-5", "claude-haiku-5-5", "claude-opus-5-5")
+NO_PREFILL = (
+    "claude-opus-4-6",
+    "claude-sonnet-4-6",
+    "claude-opus-4-7",
+    "claude-sonnet-5",
+    "claude-haiku-5-5",
+    "claude-opus-5-5",
+)
 NO_SAMPLING = ("claude-opus-4-7", "claude-sonnet-5", "claude-haiku-5-5", "claude-opus-5-5", "claude-sonnet-5-5")
 NO_FORCED_TOOLS = ("claude-opus-5-5", "claude-sonnet-5-5")
 REFUSED_THINKING = {
@@ -35,7 +43,7 @@ class AnthropicRules:
         need(messages, "messages: at least one message is required")
         need(messages[0]["role"] == "user", "messages: first message must use the user role")
         need(messages[-1]["role"] == "user" or model not in NO_PREFILL, "the conversation must end with a user message")
-        for before, after in zip(messages, messages[1:], strict=False):
+        for before, after in itertools.pairwise(messages):
             need(before["role"] != after["role"], "roles must alternate")
         self.check_pairs(messages)
         self.check_tools(body, model)
@@ -54,9 +62,15 @@ class AnthropicRules:
                 blocks = [{"type": "text", "text": blocks}]
             results = [block["tool_use_id"] for block in blocks if block["type"] == "tool_result"]
             calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
-            need(set(results) == expected, f"tool_use ids were found without tool_result blocks, or the other way: {expected} {results}")
+            need(
+                set(results) == expected,
+                f"tool_use ids were found without tool_result blocks, or the other way: {expected} {results}",
+            )
             need(len(results) == len(set(results)), "each tool_use must have a single result")
-            need([b["type"] for b in blocks[: len(results)]] == ["tool_result"] * len(results), "tool_result blocks must come first")
+            need(
+                [b["type"] for b in blocks[: len(results)]] == ["tool_result"] * len(results),
+                "tool_result blocks must come first",
+            )
             need(not results or message["role"] == "user", "tool_result blocks can only be in user messages")
             need(not calls or message["role"] == "assistant", "tool_use blocks can only be in assistant messages")
             need(len(calls) == len(set(calls)) and seen.isdisjoint(calls), "tool_use ids must be unique")
@@ -89,7 +103,10 @@ class AnthropicRules:
                     need(source["media_type"] in ("image/jpeg", "image/png", "image/gif", "image/webp"), "media_type")
                     need(source["data"], "image data must be non-empty")
                 else:
-                    need(source["type"] == "url" and source["url"].startswith("https://"), "only HTTPS URLs are supported")
+                    need(
+                        source["type"] == "url" and source["url"].startswith("https://"),
+                        "only HTTPS URLs are supported",
+                    )
             case "document":
                 need(block["source"]["media_type"] == "application/pdf", "documents must be PDFs")
             case other:
@@ -104,10 +121,15 @@ class AnthropicRules:
             need(re.fullmatch(r"[a-zA-Z0-9_-]{1,128}", tool["name"]), "tools.name: string should match pattern")
             schema = tool["input_schema"]
             need(schema["type"] == "object", "input_schema.type: field required")
-            need(not {"anyOf", "oneOf", "allOf"} & set(schema), "input_schema does not support oneOf, allOf, or anyOf at the top level")
+            need(
+                not {"anyOf", "oneOf", "allOf"} & set(schema),
+                "input_schema does not support oneOf, allOf, or anyOf at the top level",
+            )
             if tool.get("strict"):
                 self.check_closed(schema)
-        used = any(b["type"] == "tool_use" for m in body["messages"] if isinstance(m["content"], list) for b in m["content"])
+        used = any(
+            b["type"] == "tool_use" for m in body["messages"] if isinstance(m["content"], list) for b in m["content"]
+        )
         need(tools or not used, "requests which have tool_use blocks must define tools")
         choice = body.get("tool_choice")
         if choice is not None:
@@ -115,12 +137,25 @@ class AnthropicRules:
             need(choice["type"] in ("auto", "any", "tool", "none"), "tool_choice.type")
             need(choice["type"] != "tool" or choice["name"] in names, "tool_choice names no tool")
             need(choice["type"] != "none" or set(choice) == {"type"}, "extra inputs are not permitted")
-            need(choice["type"] not in ("any", "tool") or model not in NO_FORCED_TOOLS, "forced tool use is not supported")
+            need(
+                choice["type"] not in ("any", "tool") or model not in NO_FORCED_TOOLS,
+                "forced tool use is not supported",
+            )
 
     def check_closed(self, schema):
         if schema.get("type") == "object" or (isinstance(schema.get("type"), list) and "object" in schema["type"]):
             need(schema.get("additionalProperties") is False, "additionalProperties must be explicitly set to false")
-        known = {"type", "properties", "required", "additionalProperties", "items", "minItems", "enum", "const", "anyOf"}
+        known = {
+            "type",
+            "properties",
+            "required",
+            "additionalProperties",
+            "items",
+            "minItems",
+            "enum",
+            "const",
+            "anyOf",
+        }
         known |= {"allOf", "$ref", "$defs", "definitions", "description", "title", "format"}
         need(set(schema) <= known, f"not supported: {set(schema) - known}")
         for group in ("properties", "$defs", "definitions"):
@@ -143,7 +178,9 @@ class AnthropicRules:
         if "format" in output:
             self.check_closed(output["format"]["schema"])
         thinking = body.get("thinking", {}).get("type")
-        need(thinking not in REFUSED_THINKING.get(model, ()), f"thinking.type.{thinking} is not supported for this model")
+        need(
+            thinking not in REFUSED_THINKING.get(model, ()), f"thinking.type.{thinking} is not supported for this model"
+        )
         if thinking == "adaptive":
             need(body.get("tool_choice", {}).get("type") not in ("any", "tool"), "thinking with forced tool use")
             need(not sampling, "thinking with sampling parameters")
@@ -157,7 +194,10 @@ class OpenAIRules:
         need(body["messages"], "[] is too short - 'messages'")
         for message in body["messages"]:
             if message["role"] == "tool":
-                need(message["tool_call_id"] in waiting, "messages with role 'tool' must follow a message with 'tool_calls'")
+                need(
+                    message["tool_call_id"] in waiting,
+                    "messages with role 'tool' must follow a message with 'tool_calls'",
+                )
                 waiting.discard(message["tool_call_id"])
                 continue
             need(not waiting, f"an assistant message with 'tool_calls' must be followed by tool messages: {waiting}")

@@ -17,7 +17,17 @@ def roles(repaired):
 
 
 def test_a_sound_history_is_returned_as_it_is():
-    history = [user(), assistant(), user(), calls("a", "b"), result("b"), result("a"), assistant(), calls("c"), result("c")]
+    history = [
+        user(),
+        assistant(),
+        user(),
+        calls("a", "b"),
+        result("b"),
+        result("a"),
+        assistant(),
+        calls("c"),
+        result("c"),
+    ]
     repaired, repairs = repair(history, STRICT)
     assert repaired is history
     assert repairs == ()

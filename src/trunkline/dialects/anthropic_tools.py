@@ -55,7 +55,7 @@ def _distinct(tools: list[Tool], notes: Notes) -> list[Tool]:
 
 
 def _none_to_call(request: ChatRequest, called: list[str], notes: Notes) -> dict[str, Any]:
-    if request.tool_choice not in {None, "none", "auto"}:
+    if isinstance(request.tool_choice, dict) or request.tool_choice not in {None, "none", "auto"}:
         raise CannotTake("a tool is demanded and none is given", param="tool_choice")
     for name in ("tool_choice", "parallel_tool_calls"):
         if getattr(request, name) is not None:
