@@ -87,6 +87,16 @@ def test_a_head_can_come_before_the_first_token_with_pings_between():
     assert [told for told in tape.told if told != ("write", b"p")] == WHOLE
 
 
+def test_no_byte_comes_before_its_latency():
+    async def main():
+        began = asyncio.get_running_loop().time()
+        tape = Tape()
+        await play(Plan(headers=b"", body=b"{}", head_after=0.003), tape)
+        return tape.times[0] - began
+
+    assert asyncio.run(asyncio.wait_for(main(), 10)) >= 0.002
+
+
 def test_a_client_that_reads_slowly_is_waited_for():
     tape = play_on(Tape(congested=True), stream())
     assert tape.told.count(("drain",)) == 1
