@@ -11,7 +11,6 @@ import msgspec
 from trunkline.dialects.histories import Rules, repair, text_of
 from trunkline.dialects.provider import CannotTake
 from trunkline.model.chat import (
-    AudioPart,
     FilePart,
     ImagePart,
     ImageUrl,
@@ -222,8 +221,7 @@ class _Turns:
                 return self._image(image)
             case FilePart(file):
                 return _document(file)
-            case AudioPart():
-                raise CannotTake("anthropic takes no audio", param="messages.content")
+        raise CannotTake("anthropic takes no audio", param="messages.content")
 
     def _image(self, image: ImageUrl) -> Block:
         if image.detail not in {None, "auto"}:
