@@ -64,7 +64,7 @@ def changed(old: str, new: str) -> str:
         (changed("voice: {", "a/b: {"), "routes.a/b", "a route's name"),
         (changed("routes: [voice]", "routes: voice"), "tenants.harbor.keys.agent.routes", "in brackets"),
         (changed("routes: [voice]", "routes: []"), "tenants.harbor.keys.agent.routes", "at least 1"),
-        (changed("version: 1", "version: 2"), "version", "from 1 to 1"),
+        (changed("version: 1", "version: 2"), "version", "write 1"),
         (GOOD + "listen: 8080\n", "listen", "127.0.0.1:8080"),
         (GOOD + "node: 'a b'\n", "node", "a name"),
         (GOOD + "workers: 2\n", "workers", "only one worker is supported yet"),

@@ -27,7 +27,11 @@ def override(text: str) -> str:
 
 
 def test_the_table_is_that_of_the_installed_package():
-    assert price_source.installed() == TABLE
+    theirs = price_source.installed()
+    assert (theirs.version, theirs.notice) == (TABLE.version, TABLE.notice)
+    for expected, seller in zip(theirs.sellers, TABLE.sellers, strict=True):
+        assert (seller.id, seller.url, seller.also) == (expected.id, expected.url, expected.also)
+        assert seller.models == expected.models
 
 
 def test_the_table_in_the_tree_is_what_the_command_writes():
@@ -90,7 +94,11 @@ def test_dated_prices_are_those_in_force():
     old, new = (Period({"input_mtok": (Step(-1, Decimal(n)),), "output_mtok": (Step(-1, Decimal(n)),)}) for n in (1, 2))
     start = datetime(2026, 7, 1, tzinfo=UTC)
     dated = Period(new.rates, from_date=start.date())
-    table = Table("v", "", (Seller("openai", "https://x", (Model("m", Match(equals=("m",)), (old, dated)),)),))
+    table = Table(
+        "v",
+        "",
+        (Seller("openai", "https://x", (), price_source.packed([Model("m", Match(equals=("m",)), (old, dated))])),),
+    )
     before, after = (start - timedelta(seconds=1)).timestamp(), start.timestamp()
     assert PriceList(table, before).price("openai", OPENAI, "m").tiers[0].input == 1
     assert PriceList(table, after).price("openai", OPENAI, "m").tiers[0].input == 2

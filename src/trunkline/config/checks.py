@@ -133,7 +133,7 @@ def _check_route(route: Route, root: Root, problems: Problems) -> None:
 
 def _check_within(place: Place, name: str, value: float, route: Route, problems: Problems) -> None:
     below = place.below(name)
-    if below is not place and value > route.timeouts.total:
+    if below is not place and value > route.timeouts.total and not problems.has(below.path):
         problems.add(below, "is longer than the route's timeouts.total", "shorten it, or raise the total")
 
 

@@ -45,6 +45,10 @@ class Problems:
         self.file = file
         self.found = list(found)
 
+    def has(self, path: str) -> bool:
+        """Whether a value was reported already; what follows from it would only distract."""
+        return any(problem.path == path for problem in self.found)
+
     def add(self, place: Place, message: str, fix: str) -> None:
         """Report a mistake at a value."""
         self.found.append(Problem(self.file, place.node.line, place.node.column, place.path, message, fix))

@@ -6,6 +6,7 @@ directly while its version is the one that our table was made from. Source: gena
 
 import re
 import sys
+from collections.abc import Iterable
 from decimal import Decimal
 from importlib.metadata import distribution, version
 from typing import Any
@@ -42,9 +43,15 @@ def _seller(provider: Any) -> Seller:
     return Seller(
         id=provider.id,
         url=provider.api_pattern,
-        models=tuple(_model(model) for model in provider.models),
         also=tuple(provider.fallback_model_providers or ()),
+        packed=packed(_model(model) for model in provider.models),
     )
+
+
+def packed(models: Iterable[Model]) -> msgspec.Raw:
+    """Return models as a seller holds them: JSON, a line for each, so that a new version is a readable difference."""
+    lines = b",\n".join(msgspec.json.encode(model) for model in models)
+    return msgspec.Raw(b"[\n" + lines + b"\n]")
 
 
 def _model(model: Any) -> Model:
@@ -84,20 +91,11 @@ def _match(clause: Any) -> Match:
     return Match(**{ONE_CLAUSE[kind]: (getattr(clause, ONE_CLAUSE[kind]).lower(),)})
 
 
-def written(table: Table) -> str:
-    """Return the table as JSON with a line for each model, so that a new version is a readable difference."""
-    sellers = ",\n".join(_written_seller(seller) for seller in table.sellers)
-    return f'{{"version":{_json(table.version)},"notice":{_json(table.notice)},"sellers":[\n{sellers}\n]}}\n'
-
-
-def _written_seller(seller: Seller) -> str:
-    models = ",\n".join(_json(model) for model in seller.models)
-    return f'{{"id":{_json(seller.id)},"url":{_json(seller.url)},"also":{_json(seller.also)},"models":[\n{models}\n]}}'
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+def written(table: Table) -> bytes:
+    """Return the table as the file that we carry."""
+    head = msgspec.json.encode({"version": table.version, "notice": table.notice})
+    return head[:-1] + b',"sellers":[\n' + b",\n".join(map(msgspec.json.encode, table.sellers)) + b"\n]}\n"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(written(installed()))
+    sys.stdout.buffer.write(written(installed()))

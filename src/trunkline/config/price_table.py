@@ -7,6 +7,7 @@
 import re
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import cached_property
 from importlib.resources import files
 
 import msgspec
@@ -82,13 +83,21 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
         return (holding[-1] if holding else self.periods[0]).rates
 
 
-class Seller(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A provider: the URLs of its API, its models, and the sellers whose models it has too."""
+class Seller(msgspec.Struct, frozen=True, dict=True):
+    """A provider: the URLs of its API, its models, and the sellers whose models it has too.
+
+    The models stay packed until they are asked for: a configuration needs those of two sellers out of fifty.
+    """
 
     id: str
     url: str
-    models: tuple[Model, ...]
-    also: tuple[str, ...] = ()
+    also: tuple[str, ...]
+    packed: msgspec.Raw = msgspec.field(name="models")
+
+    @cached_property
+    def models(self) -> tuple[Model, ...]:
+        """The models, in the order in which names are looked up."""
+        return msgspec.json.decode(self.packed, type=tuple[Model, ...])
 
     def find(self, name: str) -> Model | None:
         """Return the first model that the name means; a date in it may be written with or without dashes."""

@@ -95,7 +95,7 @@ def choice(*names: str, later: tuple[str, ...] = ()) -> Reader[Any]:
 
 def whole(least: int, most: int) -> Reader[int]:
     """Return a reader of a whole number within bounds."""
-    wanted = f"a whole number from {least:,} to {most:,}"
+    wanted = f"a whole number from {least:,} to {most:,}" if least < most else str(least)
     fix = f"write {wanted}"
 
     def parse(value: str) -> int:
@@ -220,7 +220,7 @@ def json_value(place: Place, problems: Problems) -> Any:
     if not node.usable:
         return BAD
     value = meaning(node)
-    if isinstance(value, int | Decimal) and abs(value) >= LARGEST:
+    if isinstance(value, int | Decimal) and not -LARGEST < value < LARGEST:
         problems.add(place, "a number that JSON cannot carry exactly", "quote it if it is text")
         return BAD
     return float(value) if isinstance(value, Decimal) else value
