@@ -21,35 +21,35 @@ _FIELDS = frozenset(
         "web_search_options",
     }
 )  # fmt: skip
-_RANGES: tuple[tuple[str, float, float], ...] = (
-    ("temperature", 0, 2),
-    ("top_p", 0, 1),
-    ("presence_penalty", -2, 2),
-    ("frequency_penalty", -2, 2),
-    ("n", 1, 128),
-    ("top_logprobs", 0, 20),
-)
+_RANGES: dict[str, tuple[float, float]] = {
+    "temperature": (0, 2),
+    "top_p": (0, 1),
+    "presence_penalty": (-2, 2),
+    "frequency_penalty": (-2, 2),
+    "n": (1, 128),
+    "top_logprobs": (0, 20),
+}
 # What a field's value must be, where it is not null: Python types and the API's word for them.
-_TYPES: tuple[tuple[str, tuple[type, ...], str], ...] = (
-    ("stream", (bool,), "a boolean"),
-    ("logprobs", (bool,), "a boolean"),
-    ("store", (bool,), "a boolean"),
-    ("parallel_tool_calls", (bool,), "a boolean"),
-    ("max_tokens", (int,), "an integer"),
-    ("max_completion_tokens", (int,), "an integer"),
-    ("n", (int,), "an integer"),
-    ("top_logprobs", (int,), "an integer"),
-    ("seed", (int,), "an integer"),
-    ("stop", (str, list), "one of a string or array of strings"),
-    ("stream_options", (dict,), "an object"),
-    ("response_format", (dict,), "an object"),
-    ("metadata", (dict,), "an object"),
-    ("logit_bias", (dict,), "an object"),
-    ("tools", (list,), "an array of objects"),
-    ("tool_choice", (str, dict), "one of a string or object"),
-    ("user", (str,), "a string"),
-    ("messages", (list,), "an array of objects"),
-)
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "stream": ((bool,), "a boolean"),
+    "logprobs": ((bool,), "a boolean"),
+    "store": ((bool,), "a boolean"),
+    "parallel_tool_calls": ((bool,), "a boolean"),
+    "max_tokens": ((int,), "an integer"),
+    "max_completion_tokens": ((int,), "an integer"),
+    "n": ((int,), "an integer"),
+    "top_logprobs": ((int,), "an integer"),
+    "seed": ((int,), "an integer"),
+    "stop": ((str, list), "one of a string or array of strings"),
+    "stream_options": ((dict,), "an object"),
+    "response_format": ((dict,), "an object"),
+    "metadata": ((dict,), "an object"),
+    "logit_bias": ((dict,), "an object"),
+    "tools": ((list,), "an array of objects"),
+    "tool_choice": ((str, dict), "one of a string or object"),
+    "user": ((str,), "a string"),
+    "messages": ((list,), "an array of objects"),
+}
 _CHOICES = ("none", "auto", "required")
 _FORMATS = ("text", "json_object", "json_schema")
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -60,10 +60,10 @@ _REASONING_MODEL = re.compile(r"o\d|gpt-[5-9]")
 def check(body: dict[str, Any]) -> None:
     """Raise `Rejection` with what OpenAI would answer; return where it would answer the request."""
     _check_fields(body)
-    for name, types, word in _TYPES:
-        _check_type(body, name, types, word)
-    for name, low, high in _RANGES:
-        _check_range(body, name, low, high)
+    for name, value in body.items():
+        if value is not None or name == "messages":
+            _check_type(name, value)
+            _check_range(name, value)
     _check_options(body)
     if body.get("tools") is not None:
         _check_tools(body["tools"])
@@ -91,22 +91,20 @@ def _check_fields(body: dict[str, Any]) -> None:
         raise missing("messages")
 
 
-def _check_type(body: dict[str, Any], name: str, types: tuple[type, ...], word: str) -> None:
-    value = body.get(name)
-    if value is None and name != "messages":
+def _check_type(name: str, value: Any) -> None:
+    if name not in _TYPES:
         return
+    types, word = _TYPES[name]
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise invalid(f"Invalid type for '{name}': expected {word}.", name, "invalid_type")
 
 
-def _check_range(body: dict[str, Any], name: str, low: float, high: float) -> None:
-    value = body.get(name)
-    if value is None:
+def _check_range(name: str, value: Any) -> None:
+    if name not in _RANGES:
         return
+    low, high = _RANGES[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise invalid(
-            f"Invalid type for '{name}': expected a decimal, but got something else instead.", name, "invalid_type"
-        )
+        raise invalid(f"Invalid type for '{name}': expected a decimal.", name, "invalid_type")
     kind = "integer" if isinstance(value, int) else "decimal"
     if value < low:
         words = f"Invalid '{name}': {kind} below minimum value. Expected a value >= {low:g}, but got {value} instead."
