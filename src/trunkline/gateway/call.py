@@ -8,7 +8,7 @@ from trunkline.gateway.in_force import InForce, Plan, PlannedTarget
 from trunkline.model.chat import ChatRequest
 from trunkline.model.delta import Delta, Usage
 from trunkline.model.identity import Identity
-from trunkline.model.records import Attempt, Estimate
+from trunkline.model.records import Attempt, Cost, Estimate
 from trunkline.model.snapshot import Key
 from trunkline.wire.http import Request
 
@@ -99,6 +99,7 @@ class Call:
         "body_frames",
         "chat",
         "client_dropped",
+        "cost",
         "encoder",
         "estimate",
         "first_byte_ns",
@@ -116,6 +117,7 @@ class Call:
         "settled",
         "tally",
         "target",
+        "usage",
         "waited_ns",
     )
 
@@ -136,6 +138,8 @@ class Call:
         self.bodies: dict[str, bytes] = {}  # parts for the next body frame, by name
         self.body_frames: list[object] = []
         self.tally = Tally()
+        self.usage: Usage | None = None  # what the call is charged for, and at what cost
+        self.cost: Cost | None = None
         self.received = Track()
         self.released = Track()
         self.released_characters = 0

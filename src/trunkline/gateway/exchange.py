@@ -15,6 +15,7 @@ from trunkline.errors import (
     CallError,
     DeadlineExceeded,
     Draining,
+    InternalError,
     InvalidRequest,
     ProvidersFailed,
     envelope,
@@ -30,7 +31,7 @@ from trunkline.gateway.refusals import Refusals
 from trunkline.gateway.release import Release, StreamCut
 from trunkline.gateway.watch import DeadlinePassed, Watch
 from trunkline.model.delta import Delta
-from trunkline.model.records import CallRefused, Outcome
+from trunkline.model.records import CallRefused, Outcome, Timings
 from trunkline.operations import OperationalLog
 from trunkline.policy.identity import assert_identity
 from trunkline.wire.http import Request
@@ -42,6 +43,8 @@ INSTEAD_OF = {
     "providers_failed": "unavailable",
     "deadline_exceeded": "unavailable",
 }
+
+CLIENT_LEFT = 499  # nginx's status for a client that closed the connection: nobody receives it
 
 
 class Exchange:
@@ -67,10 +70,16 @@ class Exchange:
             self._refuse(call, error, responder)
             return
         try:
-            await self._serve(call, responder)
-        except asyncio.CancelledError:
+            await self._answered_or_failed(call, responder)
+        except (asyncio.CancelledError, ConnectionResetError):
             self._client_left(call)
             raise
+        finally:
+            self._close_broken(call)
+
+    async def _answered_or_failed(self, call: Call, responder: Responder) -> None:
+        try:
+            await self._serve(call, responder)
         except CallError as error:
             await self._fail(call, error, responder)
 
@@ -120,9 +129,13 @@ class Exchange:
                 await self._release(call, reply, responder, watch)
         except DeadlinePassed:
             raise self._deadline(call, plan.route.timeouts.total) from None
+        except asyncio.CancelledError:
+            if watch.passed() is None:
+                raise
+            raise self._deadline(call, plan.route.timeouts.total) from None
         finally:
             watch.stop()
-        settlement.charge(call, whole=True)
+        settlement.charge(call, time.monotonic_ns(), whole=True)
         outcome = settlement.outcome_of_answer(call)
         if chat.stream:
             await self._finish(call, outcome, responder)
@@ -169,13 +182,12 @@ class Exchange:
         self, call: Call, deltas: list[Delta], outcome: Outcome, error: CallError | None, responder: Responder
     ) -> None:
         """Send a whole JSON answer, once the closed record is durable."""
-        now = time.monotonic_ns()
-        timings, cost = settlement.timings_of(call, now), settlement.cost_of_call(call)
-        closing = settlement.closing_of(call, outcome, timings, cost)
+        timings = settlement.timings_of(call, time.monotonic_ns())
+        closing = settlement.closing_of(call, outcome, timings)
         body = encode_answer(self._head(call), deltas, closing)
         call.released.add(body, int(timings.total_ms))
         call.released_characters = sum(len(delta.text) for delta in deltas) if error else call.tally.characters
-        await self._close(call, outcome, 200, error)
+        await self._journal.durable(self._settle(call, outcome, 200, timings, error))
         overhead = (time.monotonic_ns() - call.began_ns - call.waited_ns) / NANOSECONDS_PER_MS
         responder.send(200, answer_headers(call, call.answering, JSON_LINE) + overhead_line(overhead), body)
 
@@ -183,22 +195,16 @@ class Exchange:
         """Send a stream's last frame, once the closed record is durable."""
         if call.encoder is None:
             raise ValueError("a stream is started before it is finished")
-        timings, cost = settlement.timings_of(call, time.monotonic_ns()), settlement.cost_of_call(call)
-        last = call.encoder.end(settlement.closing_of(call, outcome, timings, cost))
+        timings = settlement.timings_of(call, time.monotonic_ns())
+        last = call.encoder.end(settlement.closing_of(call, outcome, timings))
         call.released.add(last, int(timings.total_ms))
-        await self._close(call, outcome, 200, error)
+        await self._journal.durable(self._settle(call, outcome, 200, timings, error))
         responder.finish(last)
 
-    async def _close(self, call: Call, outcome: Outcome, status: int, error: CallError | None) -> None:
-        """Append the closed record and wait until it is durable."""
-        await self._journal.durable(self._settle(call, outcome, status, error))
-
-    def _settle(self, call: Call, outcome: Outcome, status: int, error: CallError | None) -> int:
+    def _settle(self, call: Call, outcome: Outcome, status: int, timings: Timings, error: CallError | None) -> int:
         """Close the call in the log, once; there is nothing to await, so nothing can cut it short."""
-        now = time.monotonic_ns()
-        timings, cost = settlement.timings_of(call, now), settlement.cost_of_call(call)
         call.settled = True
-        record = settlement.closed_record(call, outcome, status, timings, cost, error)
+        record = settlement.closed_record(call, outcome, status, timings, error)
         position = self._journal.closed(call, record)
         self._operations.call_line(record, call)
         return position
@@ -208,21 +214,23 @@ class Exchange:
         if isinstance(error, AuditUnavailable):
             self._unrecorded(call, error, responder)
             return
-        settlement.charge(call, whole=False)
+        now = time.monotonic_ns()
+        settlement.charge(call, now, whole=False)
+        timings = settlement.timings_of(call, now)
         outcome: Outcome = error.outcome  # type: ignore[assignment]
         sentence = self._sentence(call, error)
         try:
             if responder.started and call.encoder is not None:
                 last = call.encoder.fail(envelope(error, call.id), sentence)
-                call.released.add(last, int(call.since(time.monotonic_ns())))
-                await self._close(call, outcome, 200, error)
+                call.released.add(last, int(timings.total_ms))
+                await self._journal.durable(self._settle(call, outcome, 200, timings, error))
                 responder.finish(last)
             elif sentence is not None:
                 await self._say(call, sentence, outcome, error, responder)
             else:
                 status, headers, body = error_answer(error, call)
-                call.released.add(body, int(call.since(time.monotonic_ns())))
-                await self._close(call, outcome, status, error)
+                call.released.add(body, int(timings.total_ms))
+                await self._journal.durable(self._settle(call, outcome, status, timings, error))
                 responder.send(status, headers, body)
         except AuditUnavailable as unavailable:
             self._unrecorded(call, unavailable, responder)
@@ -256,12 +264,23 @@ class Exchange:
         if call.settled:
             return
         call.left_ns = time.monotonic_ns()
-        settlement.charge(call, whole=False)
         outcome: Outcome = "cancelled_after" if call.first_byte_ns else "cancelled_before"
+        self._settle_partial(call, outcome, CLIENT_LEFT, None)
+
+    def _settle_partial(self, call: Call, outcome: Outcome, status: int, error: CallError | None) -> None:
+        """Close a call that nobody waits for any more, charged for what came; without a log it stays open in there."""
+        now = time.monotonic_ns()
+        settlement.charge(call, now, whole=False)
         try:
-            self._settle(call, outcome, 499, None)
+            self._settle(call, outcome, status, settlement.timings_of(call, now), error)
         except AuditUnavailable:
             self._operations.event("error", "call_unrecorded", call=call.id)
+
+    def _close_broken(self, call: Call) -> None:
+        """Close a call that a fault of ours is about to end: whatever happens, an opened record gets its closed one."""
+        if not call.settled:
+            error = InternalError("A fault of the gateway ended this call.")
+            self._settle_partial(call, "failed", error.status, error)
 
     def _refuse(self, call: Call, error: CallError, responder: Responder) -> None:
         """Answer a call that is not let in, and count it."""

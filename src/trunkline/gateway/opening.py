@@ -9,11 +9,10 @@ from trunkline import __version__
 from trunkline.errors import InvalidApiKey, InvalidRequest
 from trunkline.gateway.call import Call
 from trunkline.model.chat import ChatRequest, RefusalPart, TextPart
-from trunkline.model.delta import Usage
 from trunkline.model.records import CallOpened, Estimate
 from trunkline.policy import estimates
 from trunkline.policy.identity import trace_context
-from trunkline.policy.pricing import cost_of
+from trunkline.policy.pricing import amount_of
 
 KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
 # Who a call is for and what it says stand elsewhere in the record; these are how it is to be answered.
@@ -53,8 +52,7 @@ def estimate(call: Call, chat: ChatRequest) -> Estimate:
     planned = next((target for target in targets if target.skip is None), targets[0])
     prompt = estimates.prompt_tokens(chat)
     answer = estimates.answer_tokens(chat, planned.target.max_output_tokens)
-    cost = cost_of(Usage(input=prompt, output=answer), planned.price, estimated=True)
-    return Estimate(prompt, answer, cost.amount)
+    return Estimate(prompt, answer, amount_of(prompt, answer, planned.price))
 
 
 def prompt_fingerprint(chat: ChatRequest, parameters: Mapping[str, object]) -> str:

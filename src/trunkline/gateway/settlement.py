@@ -1,15 +1,15 @@
 """How a call ends: what it used and cost, how long it took, and the record that closes it."""
 
-import time
 from decimal import Decimal
 
 from trunkline.dialects.openai_client import Closing
 from trunkline.errors import CallError
 from trunkline.gateway.call import NANOSECONDS_PER_MS, Call
-from trunkline.model.delta import Usage
-from trunkline.model.records import CallClosed, Cost, ErrorSummary, Outcome, Timings
+from trunkline.model.records import CallClosed, ErrorSummary, Outcome, Timings
 from trunkline.policy import estimates
-from trunkline.policy.pricing import cost_of, sum_of
+from trunkline.policy.pricing import cost_of
+
+NOTHING = Decimal(0)
 
 
 def outcome_of_answer(call: Call) -> Outcome:
@@ -19,8 +19,8 @@ def outcome_of_answer(call: Call) -> Outcome:
     return "tool_call" if call.tally.tools else "answered"
 
 
-def charge(call: Call, *, whole: bool) -> None:
-    """Put on the answering attempt what it used, what it cost and how long it took.
+def charge(call: Call, now_ns: int, *, whole: bool) -> None:
+    """Charge the call for the answer that it got, or for what it got of one; nothing where no provider was reached.
 
     A whole answer is charged by the provider's count; one that broke off, or whose provider did not count, by
     estimate, marked as such.
@@ -31,52 +31,42 @@ def charge(call: Call, *, whole: bool) -> None:
     usage = tally.usage
     estimated = usage is None or not whole
     if estimated:
-        prompt = call.estimate.prompt_tokens if call.estimate else 0
-        usage = estimates.usage_of_cut(usage, prompt, tally.characters)
-    attempt.usage = usage
-    attempt.cost = cost_of(usage, target.price, estimated=estimated) if usage is not None else None
-    attempt.total_ms = call.since(time.monotonic_ns())
+        usage = estimates.usage_of_cut(usage, call.estimate.prompt_tokens if call.estimate else 0, tally.characters)
+    if usage is not None:
+        call.usage = usage
+        call.cost = cost_of(usage, target.price, estimated=estimated)
     attempt.provider_model = tally.provider_model
     attempt.stop_reason = tally.stop_reason
+    attempt.total_ms = call.since(now_ns)
 
 
 def timings_of(call: Call, now_ns: int) -> Timings:
     """Return where the time went up to this moment; what the gateway did not wait for, it took itself."""
     total_ns = now_ns - call.began_ns
-    attempt = call.answering
     return Timings(
         total_ms=round(total_ns / NANOSECONDS_PER_MS, 3),
         overhead_ms=round(max(0, total_ns - call.waited_ns) / NANOSECONDS_PER_MS, 3),
-        first_token_ms=attempt.first_token_ms if attempt is not None else None,
+        first_token_ms=call.answering.first_token_ms if call.answering is not None else None,
         first_byte_ms=call.since(call.first_byte_ns) if call.first_byte_ns else None,
     )
 
 
-def cost_of_call(call: Call) -> Cost | None:
-    """Return the sum of what the attempts cost; None where no provider was reached."""
-    return sum_of([attempt.cost for attempt in call.attempts if attempt.cost is not None])
-
-
-def closing_of(call: Call, outcome: Outcome, timings: Timings, cost: Cost | None) -> Closing:
+def closing_of(call: Call, outcome: Outcome, timings: Timings) -> Closing:
     """Return what the answer's last part says of the call."""
-    attempt = call.answering
     return Closing(
         outcome=outcome,
         guardrail=None,
         attempts=call.asked,
         hold_ms=timings.hold_ms,
         overhead_ms=timings.overhead_ms,
-        usage=attempt.usage if attempt is not None else None,
-        cost=cost.amount if cost is not None else Decimal(0),
+        usage=call.usage,
+        cost=call.cost.amount if call.cost is not None else NOTHING,
     )
 
 
-def closed_record(
-    call: Call, outcome: Outcome, status: int, timings: Timings, cost: Cost | None, error: CallError | None
-) -> CallClosed:
+def closed_record(call: Call, outcome: Outcome, status: int, timings: Timings, error: CallError | None) -> CallClosed:
     """Return the record that closes the call."""
     attempt = call.answering
-    usage: Usage | None = attempt.usage if attempt is not None else None
     return CallClosed(
         call=call.id,
         outcome=outcome,
@@ -86,9 +76,9 @@ def closed_record(
         attempts=tuple(call.attempts),
         provider=attempt.provider if attempt is not None else None,
         model=attempt.model if attempt is not None else None,
-        usage=usage,
-        usage_estimated=bool(attempt is not None and attempt.cost is not None and attempt.cost.estimated),
-        cost=cost,
+        usage=call.usage,
+        usage_estimated=call.cost is not None and call.cost.estimated,
+        cost=call.cost,
         timings=timings,
         received_chars=call.tally.characters,
         released_chars=call.released_characters,

@@ -38,7 +38,7 @@ from trunkline.model.snapshot import Snapshot
 from trunkline.operations import OperationalLog
 from trunkline.policy.health import TargetHealth
 from trunkline.wire.server import Server, ServerLimits
-from trunkline.wire.tls import server_context
+from trunkline.wire.tls import UnusableCertificate, reload, server_context
 
 TICK = 0.1  # seconds between looks at what is to be flushed
 REFUSALS_EVERY = 1.0  # seconds; what one record of refusals covers
@@ -86,7 +86,7 @@ class Worker:
             snapshot = decode_snapshot(await asyncio.to_thread(Path(order.snapshot).read_bytes))
             prepared = self._upstreams.prepare(snapshot, order.secrets)
             await self._serve(snapshot)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, UnusableCertificate) as error:
             self._operations.event("error", "load_failed", digest=order.digest, reason=str(error))
             self._channel.tell("load_failed", digest=order.digest, reason=str(error))
             return
@@ -118,7 +118,7 @@ class Worker:
         if self._server is not None:
             self._server.limits = limits
             if self._tls is not None and tls is not None:
-                self._tls.load_cert_chain(tls.cert, tls.key)
+                reload(self._tls, tls.cert, tls.key)
             return
         self._tls = server_context(tls.cert, tls.key) if tls is not None else None
         self._server = Server(self._endpoints.handle, limits, on_refused=self._wire_refused, on_fault=self._fault)
