@@ -19,6 +19,16 @@ STREAM = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
 
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+async def until_next_turn() -> None:
+    """Let the loop look at its sockets once."""
+    turns = iter([False, True])
+    await until(lambda: next(turns))
+
+
 @dataclass(frozen=True)
 class Received:
     """A request as h11 understood it."""
@@ -105,7 +115,9 @@ class Provider:
         return await self._accepted.get()
 
     def endpoint(self, **settings: object) -> Endpoint:
-        return Endpoint(**({"base_url": f"http://127.0.0.1:{self.port}/v1"} | settings))  # type: ignore[arg-type]
+        """An endpoint that leads here, with times that a busy machine does not exceed."""
+        usual: dict[str, object] = {"connect_timeout": 15.0, "stale_within": 15.0}
+        return Endpoint(**({"base_url": f"http://127.0.0.1:{self.port}/v1"} | usual | settings))  # type: ignore[arg-type]
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = Peer(reader, writer)
@@ -170,3 +182,18 @@ async def answered(
     body = await answer.read()
     await until(lambda: pool.busy == 0)
     return peer, body
+
+
+async def several(pool: Pool, provider: Provider, count: int) -> list[Peer]:
+    """Bring the pool to `count` idle connections; return the provider's ends, the longest idle first."""
+    tasks, peers = [], []
+    for _ in range(count):
+        tasks.append(asking(pool))
+        peers.append(await provider.peer())
+        await peers[-1].request()
+    for task, peer in zip(tasks, peers, strict=True):
+        idle = pool.idle
+        peer.send(OK)
+        await (await task).read()
+        await until(lambda idle=idle: pool.idle == idle + 1)
+    return peers

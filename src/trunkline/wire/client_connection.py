@@ -185,6 +185,8 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and self._transport.get_write_buffer_size() == 0
 
     def _forget_exchange(self) -> None:
+        if self._reader is not None:
+            self._reader.stop()
         self._reader = self._answer = None
         timer, self._release_timer = self._release_timer, None
         if timer is not None:

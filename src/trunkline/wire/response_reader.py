@@ -60,6 +60,11 @@ class ResponseReader:
             self.ended = True
         return self.ended
 
+    def stop(self) -> None:
+        """Nothing more will be received; what has come can still be taken."""
+        # The parser and this reader hold each other.
+        self._parser = None
+
     def take(self) -> bytes:
         """Return what of the body has come since the last call, and keep it no longer."""
         pieces = self.pieces
@@ -132,8 +137,7 @@ class ResponseReader:
                 raise AnswerMalformed(self._fault or str(error)) from None
             self.surplus = True
         if self.ended:
-            # The parser and this reader hold each other.
-            self._parser = None
+            self.stop()
 
     def _refuse(self, fault: str) -> None:
         """Stop llhttp from inside one of its callbacks; `_feed` turns this into the error for the caller."""
