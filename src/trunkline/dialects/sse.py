@@ -96,6 +96,16 @@ class SseParser:
                 self._fresh = False
                 position = after + 1
                 continue
+            if not (any_cr or self._data or self._event) and data.startswith(b"event: ", position):
+                data_end = data.find(b"\n", after)
+                if data_end > 0 and data.startswith(b"data: ", after) and data.startswith(b"\n", data_end + 1):
+                    # the usual named frame: its name, one line of data and an empty one
+                    if max(line_end - position, data_end - after) > self._largest:
+                        raise _too_large(self._largest)
+                    events.append((data[position + 7 : line_end], data[after + 6 : data_end]))
+                    self._fresh = False
+                    position = data_end + 2
+                    continue
             self._line(data[position:line_end], events)
             position = after
         return position
