@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from trunkline.dialects.anthropic import ANTHROPIC
 from trunkline.dialects.anthropic_answer import LONGEST_EXPLANATION, MOST_BLOCKS, MOST_CALLS
 from trunkline.dialects.provider import BrokenAnswer
+from trunkline.dialects.sse import LARGEST_FRAME
 from trunkline.model.delta import Usage
 
 REASONS = [
@@ -320,3 +321,10 @@ def test_any_damage_gives_an_answer_or_a_broken_one(damages):
     for place, byte in damages:
         data[place] = byte
     accepts_or_breaks(feed, bytes(data))
+
+
+def test_an_event_above_the_limit_is_broken_however_it_is_cut():
+    huge = text(0, "x" * (LARGEST_FRAME + 1))
+    for size in (len(huge), 1_000_000):
+        with pytest.raises(BrokenAnswer, match="larger than"):
+            feed(huge, size)

@@ -105,6 +105,7 @@ def nested(levels):
         {"type": "object", "properties": {}, "patternProperties": {}},
         {"type": "object", "properties": {}, "required": ["a"]},
         {"type": "object", "properties": {}, "required": "a"},
+        {"type": "object", "properties": {}, "required": [[]]},
         an_object(a={}),
         an_object(a=True),
         an_object(a={"type": "thing"}),
@@ -151,6 +152,7 @@ keywords = [
     "description",
     "title",
 ]
+# Values of the wrong type at any keyword, and now and then of the right one.
 schemas = st.recursive(
     plain | st.sampled_from(["object", "array", "string"]),
     lambda inner: (
@@ -162,7 +164,7 @@ schemas = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*keywords, "$defs", "additionalProperties"]), schemas, max_size=5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_any_schema_is_closed_or_refused(schema):
     try:
         found = close(schema)

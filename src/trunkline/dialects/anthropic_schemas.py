@@ -68,7 +68,7 @@ def _node(node: Any, path: str, found: Closed, depth: int) -> dict[str, Any]:
         _take_object(rest, closed, path, found, depth)
     if "array" in types:
         _take_array(rest, closed, path, found, depth)
-    if rest.get("format") in _FORMATS:
+    if isinstance(rest.get("format"), str) and rest["format"] in _FORMATS:
         closed["format"] = rest.pop("format")
     _describe(rest, closed, path, found)
     return closed
@@ -142,7 +142,8 @@ def _take_object(rest: dict[str, Any], closed: dict[str, Any], path: str, found:
     closed["additionalProperties"] = False
     required = rest.pop("required", None)
     if required is not None:
-        if not isinstance(required, list) or not all(one in closed["properties"] for one in required):
+        names = closed["properties"]
+        if not isinstance(required, list) or not all(isinstance(one, str) and one in names for one in required):
             raise Inexpressible(f"{path}.required names what is no property")
         closed["required"] = required
     found.properties += len(closed["properties"])
