@@ -41,3 +41,17 @@ def test_a_value_that_the_field_cannot_have_is_refused():
     with pytest.raises(CannotTake) as caught:
         apply_params(request(), Params(default={"temperature": "hot"}))
     assert caught.value.param == "temperature"
+
+
+def test_dropping_comes_last():
+    params = Params(default={"seed": 1, "top_k": 5}, set={"top_p": 0.9}, drop=("seed", "top_p", "top_k"))
+    changed, own, taken = apply_params(request(top_p=0.5), params)
+    assert changed.seed is changed.top_p is None
+    assert (own, taken) == ({}, ["top_p"])
+
+
+def test_the_two_names_of_the_limit_are_one_parameter():
+    asked = request(max_completion_tokens=500)
+    assert apply_params(asked, Params(default={"max_tokens": 100}))[0].answer_limit == 500
+    assert apply_params(asked, Params(set={"max_tokens": 100}))[0].answer_limit == 100
+    assert apply_params(request(), Params(default={"max_tokens": 100}))[0].answer_limit == 100

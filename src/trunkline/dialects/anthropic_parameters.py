@@ -1,4 +1,4 @@
-"""A target's `params` applied to a request: set if missing, set always, take away.
+"""A target's `params` applied to a request, in this order: `default` if missing, `set` always, `drop`.
 
 A name that is no field of OpenAI's (`thinking`, `top_k`) is the operator's own for this provider and goes into the
 body as it is.
@@ -13,23 +13,28 @@ from trunkline.model.chat import ChatRequest
 from trunkline.model.snapshot import Params
 
 _TYPES = {field.name: field.type for field in msgspec.structs.fields(ChatRequest)}
+_LIMITS = ("max_completion_tokens", "max_tokens")
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "raw", "unknown"})
 
 
 def apply_params(request: ChatRequest, params: Params) -> tuple[ChatRequest, dict[str, Any], list[str]]:
-    """Return the request as the target wants it, the body's own fields, and the names that were taken away.
+    """Return the request as the target wants it, the body's own fields, and what the client had and is taken away.
 
-    Raises CannotTake for a value that its field cannot have.
+    The two names of the answer's limit are one parameter. Raises CannotTake for a value that its field cannot have.
     """
     changes: dict[str, Any] = {}
     own: dict[str, Any] = {}
-    taken = [name for name in params.drop if _get(request, name) is not None]
-    changes.update(dict.fromkeys(taken))
     for name, value in params.default.items():
-        if _get(request, name) is None:
+        if all(_get(request, other) is None for other in (_LIMITS if name in _LIMITS else (name,))):
             _set(name, value, changes, own)
     for name, value in params.set.items():
+        if name in _LIMITS:
+            changes.update(dict.fromkeys(_LIMITS))
         _set(name, value, changes, own)
+    for name in params.drop:
+        own.pop(name, None)
+    taken = [name for name in params.drop if _get(request, name) is not None]
+    changes.update(dict.fromkeys(name for name in params.drop if name in _TYPES and name not in _OURS))
     return (msgspec.structs.replace(request, **changes) if changes else request), own, taken
 
 
