@@ -1,7 +1,9 @@
 """The dialect as a whole, and the provider's own SDK on the other side of it."""
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import anthropic
 import httpx2
@@ -197,3 +199,15 @@ def test_the_sdk_sees_the_same_error_inside_a_stream():
     decoder = ANTHROPIC.stream_decoder()
     decoder.feed(data)
     assert decoder.error.message == caught.value.api_message
+
+
+ROOT = Path(__file__).parents[2]
+NAMED = re.compile(r"""(?:mend|_note|repairs\.append)\(\s*f?"([a-z_]+)""")
+
+
+def test_every_repair_is_in_the_documentation():
+    sources = [*(ROOT / "src/trunkline/dialects").glob("anthropic*.py"), ROOT / "src/trunkline/dialects/histories.py"]
+    names = {name for source in sources for name in NAMED.findall(source.read_text())}
+    assert len(names) > 20
+    page = (ROOT / "docs/dialect-anthropic.md").read_text()
+    assert not {name for name in names if name not in page}
