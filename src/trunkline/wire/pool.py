@@ -100,7 +100,7 @@ class Pool:
             if not connection.stale:
                 raise
         # The other idle ones may have died with it, so this is asked on a new one.
-        connection = await self._obtain(connect_timeout, reuse=False)
+        connection = await self._obtain(connect_timeout)
         return await connection.send(request).headed()
 
     async def warm(self) -> None:
@@ -197,12 +197,10 @@ class Pool:
 
     # Connections and places
 
-    async def _obtain(self, seconds: float | None, *, reuse: bool = True) -> Connection:
-        """Return a connection for an exchange: idle, new, or the next that becomes free."""
+    async def _obtain(self, seconds: float | None) -> Connection:
+        """Return a connection for an exchange: a new one, or the next that becomes free."""
         if self._closed:
             raise PoolClosed
-        if reuse and self._idle:
-            return self._idle.pop()
         allowed = self.endpoint.connect_timeout if seconds is None else seconds
         deadline = asyncio.get_running_loop().time() + allowed
         if self._idle and self.connections >= self.endpoint.max_connections:
