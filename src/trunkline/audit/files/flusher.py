@@ -1,0 +1,189 @@
+"""The thread that makes records durable: takes all that waits, writes it in one go, flushes once, and says so.
+
+There is no timer: while one batch is being flushed the next one gathers. A write or flush that fails is never tried
+again, because what the kernel then holds is not known; the log has failed.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from trunkline.audit.files.disk import Disk
+from trunkline.audit.files.flush_times import FlushTimes
+from trunkline.audit.files.segments import NextSegment, Segment
+from trunkline.audit.files.settings import LogFailed, LogSettings
+
+MOST_ITEMS = 4096  # in one batch
+LOOK_EVERY = 1.0  # seconds between looks at the room on the disk
+
+
+class Item(NamedTuple):
+    """Frames that belong together: they are in one batch, and become durable at once."""
+
+    frames: bytes
+    records: int
+
+
+class Roll(NamedTuple):
+    """The frame of `log.sealed`; after it the log goes on in the next segment, or ends."""
+
+    frame: bytes
+    ends: bool
+
+
+class Barrier(NamedTuple):
+    """Asks to be told when all before it is durable, or the log has failed."""
+
+    passed: threading.Event
+
+
+Work = Item | Roll | Barrier
+
+
+class Flusher:
+    """Owns the segment that is written. `put` is for one thread, everything public may be read by any.
+
+    `taken` counts the bytes that no longer wait, `durable` the items that are durable, `busy_since` is when the disk
+    was last asked for something that it has not done yet (monotonic ns), else 0.
+    """
+
+    def __init__(
+        self, segment: Segment, next_index: int, following: NextSegment, settings: LogSettings, disk: Disk
+    ) -> None:
+        self.segment, self._index, self._following = segment, next_index, following
+        self._settings, self._disk = settings, disk
+        self._queue: SimpleQueue[Work] = SimpleQueue()
+        self.put = self._queue.put
+        self.taken = 0
+        self.durable = 0
+        self.failure: str | None = None
+        self.busy_since = 0
+        self.times = FlushTimes()
+        self._looked_at = 0.0
+        self._on_progress: Callable[[], None] = _nobody
+        self._thread = threading.Thread(target=self._run, name="log-flusher", daemon=True)
+
+    def start(self, on_progress: Callable[[], None]) -> None:
+        """Begin; `on_progress` is called from the thread whenever `durable` or `failure` has changed."""
+        self._on_progress = on_progress
+        self._thread.start()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the thread to end, at most so many seconds."""
+        self._thread.join(timeout)
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread has not ended."""
+        return self._thread.is_alive()
+
+    def fail(self, reason: str) -> None:
+        """Declare the log failed, for good; the first reason stands. May be called from any thread."""
+        if self.failure is None:
+            self.failure = reason
+            self._on_progress()
+
+    def overdue(self) -> bool:
+        """Whether the disk has not answered within the bound."""
+        since = self.busy_since
+        return since > 0 and time.monotonic_ns() - since > self._settings.flush_bound * 1e9
+
+    def _run(self) -> None:
+        going = True
+        while going and self.failure is None:
+            work = self._gather()
+            try:
+                self._look_at_disk()
+                going = self._carry_out(work)
+            except (OSError, LogFailed) as error:
+                self.fail(str(error))
+            except Exception as error:  # noqa: BLE001  a thread that dies silently would leave every caller waiting
+                self.fail(f"{type(error).__name__}: {error}")
+            self.busy_since = 0
+            self._release(work)
+        self._let_go(sealed=self.failure is None)
+
+    def _gather(self) -> list[Work]:
+        """Return all that waits, in order; nothing only where nothing came for a while."""
+        queue = self._queue
+        try:
+            work = [queue.get(timeout=LOOK_EVERY)]
+        except Empty:
+            return []
+        take = queue.get_nowait
+        work.extend(take() for _ in range(min(queue.qsize(), MOST_ITEMS)))
+        return work
+
+    def _look_at_disk(self) -> None:
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_EVERY:
+            return
+        self._looked_at = now
+        self.busy_since = time.monotonic_ns()
+        free = self._disk.free_bytes(self.segment.path.parent)
+        self.busy_since = 0
+        if free < self._settings.min_free_bytes:
+            raise LogFailed(f"the disk is nearly full: {free} bytes are free")
+
+    def _carry_out(self, work: list[Work]) -> bool:
+        """Write and flush; return whether the log goes on."""
+        frames: list[bytes] = []
+        records = 0
+        for one in work:
+            if isinstance(one, Item):
+                frames.append(one.frames)
+                records += one.records
+            elif isinstance(one, Roll):
+                frames.append(one.frame)
+                self._seal(frames, records + 1)
+                if one.ends:
+                    return False
+                self._begin_next()
+                frames, records = [], 0
+        if frames:
+            self._flush(frames, records)
+        return True
+
+    def _flush(self, frames: list[bytes], records: int) -> None:
+        started = self.busy_since = time.monotonic_ns()
+        self.segment.write(frames, self._index, records)
+        self.busy_since = 0
+        self._count(frames, records, started)
+        if self._queue.empty():
+            self.segment.mark(self._index)
+        self._on_progress()
+
+    def _seal(self, frames: list[bytes], records: int) -> None:
+        started = self.busy_since = time.monotonic_ns()
+        self.segment.seal(frames, self._index, records, self._index + records)
+        self._count(frames, records, started)
+        self._on_progress()
+
+    def _begin_next(self) -> None:
+        """Go on in the next segment; `busy_since` still stands, for it may have to be waited for."""
+        self.segment = self._following.take(self._index)
+        self._following.prepare(self.fail)
+
+    def _count(self, frames: list[bytes], records: int, started: int) -> None:
+        self.times.add(time.monotonic_ns() - started)
+        self._index += records
+        self.taken += sum(map(len, frames))
+        self.durable += len(frames)
+
+    def _release(self, work: list[Work]) -> None:
+        for one in work:
+            if isinstance(one, Barrier):
+                one.passed.set()
+
+    def _let_go(self, *, sealed: bool) -> None:
+        self._following.end()
+        if not sealed:
+            self.segment.close()
+            while not self._queue.empty():
+                self._release([self._queue.get_nowait()])
+
+
+def _nobody() -> None:
+    """Before anybody listens."""

@@ -1,0 +1,192 @@
+"""The files of one log: a segment that is written, the next one made ready ahead of need, and the sealed ones."""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from trunkline.audit.files.disk import FILL_BYTES, Disk
+from trunkline.audit.files.settings import LogFailed, LogSettings
+from trunkline.audit.format.segment import (
+    HEADER_BYTES,
+    SALT_BYTES,
+    SEAL_BYTES,
+    BadHeader,
+    BatchHead,
+    Header,
+    Seal,
+    decode_header,
+    encode_batch_head,
+    encode_header,
+    encode_seal,
+)
+
+SUFFIX = ".seg"
+FILLING = "next.filling"
+READY = "next.ready"
+# Between two pieces of zeros, so that filling the next segment leaves the disk to the flushes of this one.
+FILL_PAUSE = 0.004
+CLOSED = -1
+
+
+def segment_path(directory: Path, first_index: int) -> Path:
+    """Return where the segment is that begins with this index."""
+    return directory / f"{first_index:020d}{SUFFIX}"
+
+
+def first_index_of(path: Path) -> int:
+    """Return the index that a segment begins with, from its name."""
+    return int(path.name.removesuffix(SUFFIX))
+
+
+def segments_of(directory: Path) -> list[Path]:
+    """Return a log's segments, oldest first."""
+    return sorted(path for path in directory.glob(f"*{SUFFIX}") if path.stem.isdecimal())
+
+
+class Segment:
+    """The segment that is written. `offset` is where the next batch goes; used by one thread."""
+
+    def __init__(self, path: Path, fd: int, header: Header, offset: int, disk: Disk) -> None:
+        self.path, self.header, self.offset = path, header, offset
+        self.first_index = first_index_of(path)
+        self._fd, self._disk = fd, disk
+
+    def write(self, frames: list[bytes], first_index: int, records: int) -> int:
+        """Write a batch and flush it; return the offset of its first frame. Raises OSError, which is final."""
+        data = self._batch(frames, first_index, records)
+        start = self.offset
+        self._disk.write_durably(self._fd, data, start)
+        self.offset = start + len(data)
+        return start
+
+    def mark(self, next_index: int) -> None:
+        """Say, without flushing it, that all up to here is durable, so that a reader need not wait for a batch."""
+        head = BatchHead(self.offset, self.offset, next_index, 0, 0)
+        self._disk.write(self._fd, encode_batch_head(head, self.header.salt), self.offset)
+
+    def seal(self, frames: list[bytes], first_index: int, records: int, next_index: int) -> None:
+        """Write the last batch, whose last frame is `log.sealed`, and the seal; cut, lock and flush the file."""
+        batch = self._batch(frames, first_index, records)
+        end = self.offset + len(batch)
+        seal = encode_seal(Seal(end, end - len(frames[-1]), next_index), self.header.salt)
+        self._disk.write(self._fd, batch + seal, self.offset)
+        self._lock(end + SEAL_BYTES)
+
+    def finish_seal(self, sealed_record: int, next_index: int) -> None:
+        """Seal a segment whose writer got as far as `log.sealed`, which is at this offset, but no further."""
+        seal = encode_seal(Seal(self.offset, sealed_record, next_index), self.header.salt)
+        self._disk.write(self._fd, seal, self.offset)
+        self._lock(self.offset + SEAL_BYTES)
+
+    def cut(self, torn: int) -> None:
+        """Put zeros over this many bytes from `offset` on, and flush whatever an earlier writer did not."""
+        for start in range(self.offset, self.offset + torn, FILL_BYTES):
+            self._disk.fill(self._fd, start, min(FILL_BYTES, self.offset + torn - start))
+        self._disk.sync(self._fd)
+
+    def _lock(self, size: int) -> None:
+        self._disk.truncate(self._fd, size)
+        self._disk.make_read_only(self._fd)
+        self._disk.sync(self._fd)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file as it is."""
+        fd, self._fd = self._fd, CLOSED
+        if fd != CLOSED:
+            self._disk.close(fd)
+
+    def _batch(self, frames: list[bytes], first_index: int, records: int) -> bytes:
+        head = BatchHead(self.offset, self.offset, first_index, sum(map(len, frames)), records)
+        return b"".join((encode_batch_head(head, self.header.salt), *frames))
+
+
+class NextSegment:
+    """Makes the next segment ready in a thread: its blocks taken, zeros in them, its header written, all flushed.
+
+    A flush into such a file changes no metadata and is cheaper, and a full disk shows here, not under a record.
+    """
+
+    def __init__(
+        self, directory: Path, origin: str, settings: LogSettings, clock: Callable[[], int], disk: Disk
+    ) -> None:
+        self._directory, self._origin, self._settings = directory, origin, settings
+        self._clock, self._disk = clock, disk
+        self._thread: threading.Thread | None = None
+        self._error: str | None = None
+        self._hurry = threading.Event()  # somebody waits for it, as at the start, or wants to end
+        self._hurry.set()
+        self._ended = False
+
+    def prepare(self, on_failed: Callable[[str], None]) -> None:
+        """Begin to make a segment ready; `on_failed` is called from the thread."""
+        self._hurry.clear()
+        self._thread = threading.Thread(target=self._prepare, args=(on_failed,), name="next-segment", daemon=True)
+        self._thread.start()
+
+    def take(self, first_index: int) -> Segment:
+        """Return the next segment under its name, made now if it wasn't; raises LogFailed or OSError."""
+        self._settle()
+        if self._error is not None:
+            raise LogFailed(self._error)
+        ready = self._directory / READY
+        header = self._ready_header(ready)
+        if header is None:
+            header = self._make()
+        path = segment_path(self._directory, first_index)
+        self._disk.rename(ready, path)
+        return Segment(path, self._disk.open(path), header, HEADER_BYTES, self._disk)
+
+    def end(self) -> None:
+        """Stop making a segment ready; what was begun is begun again by the next start."""
+        self._ended = True
+        self._settle()
+
+    def _settle(self) -> None:
+        self._hurry.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _prepare(self, on_failed: Callable[[str], None]) -> None:
+        try:
+            if self._ready_header(self._directory / READY) is None:
+                self._make()
+        except (OSError, LogFailed) as error:
+            self._error = f"the next segment cannot be made ready: {error}"
+            on_failed(self._error)
+
+    def _ready_header(self, ready: Path) -> Header | None:
+        """Return the header of a segment that was made ready, None if there is none of the right kind."""
+        try:
+            with ready.open("rb") as file:
+                header = decode_header(file.read(HEADER_BYTES))
+                size = os.fstat(file.fileno()).st_size
+        except (FileNotFoundError, BadHeader):
+            return None
+        return header if header.origin == self._origin and size == self._settings.segment_bytes else None
+
+    def _make(self) -> Header:
+        size = self._settings.segment_bytes
+        free = self._disk.free_bytes(self._directory)
+        if free < size + self._settings.min_free_bytes:
+            raise LogFailed(f"the disk is nearly full: {free} bytes are free")
+        header = Header(self._origin, self._clock(), os.urandom(SALT_BYTES))
+        filling = self._directory / FILLING
+        fd = self._disk.create(filling)
+        try:
+            self._disk.allocate(fd, size)
+            for offset in range(0, size, FILL_BYTES):
+                self._disk.fill(fd, offset, min(FILL_BYTES, size - offset))
+                if self._ended:
+                    return header
+                if not self._hurry.is_set():  # little by little, beside the flushes of the current segment
+                    self._disk.sync(fd)
+                    self._hurry.wait(FILL_PAUSE)
+            self._disk.write(fd, encode_header(header), 0)
+            self._disk.sync(fd)
+        finally:
+            self._disk.close(fd)
+        self._disk.rename(filling, self._directory / READY)
+        return header

@@ -1,0 +1,152 @@
+"""Bodies: what was asked and answered, byte for byte, in frames that a record names by the digest of the stored bytes.
+
+The parts of one body (a request, a response, its timing) are stored one after the other as a single piece, so that
+a record costs one compression and one digest. A body frame's payload is the SHA-256 of the stored bytes (32 bytes),
+the length of the call's id (u16), the length of the table of parts (u32), the id, the table, the stored bytes. The
+table is the JSON object that stands in the record too: `{"request":[0,353]}`, offset and length before storing.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from struct import Struct
+from typing import NamedTuple
+
+import msgspec
+
+from trunkline.audit.format import codecs
+from trunkline.audit.format.codecs import BadBody, Codec
+from trunkline.audit.format.frames import BODY, Frame, encode_frame
+
+Part = bytes | Sequence[bytes]
+Bodies = Mapping[str, Part]
+Table = dict[str, tuple[int, int]]
+
+_FIXED = Struct("<32sHI")
+_pack_fixed = _FIXED.pack
+_encode = msgspec.json.Encoder().encode
+_decode_table = msgspec.json.Decoder(Table).decode
+_sha256 = hashlib.sha256
+
+CODEC_NAMES = {codecs.PLAIN: "none", codecs.ZSTD: "zstd"}
+DIGEST_PREFIX = "sha256:"
+
+
+class BodyRef(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a record names a body frame.
+
+    `size` counts the stored bytes. `segment` is the first index of the segment that the frame is in; where it is
+    missing the frame is in the record's own.
+    """
+
+    digest: str
+    codec: str
+    size: int
+    parts: Table
+    segment: int | None = None
+
+    @property
+    def key(self) -> bytes:
+        """The digest's 32 bytes, as they stand in the frame."""
+        return bytes.fromhex(self.digest.removeprefix(DIGEST_PREFIX))
+
+
+class EncodedBody(NamedTuple):
+    """A body frame that is about to be written, and the JSON object by which a record names it."""
+
+    frame: bytes
+    reference: bytes
+
+
+class StoredBody(NamedTuple):
+    """A body frame as read."""
+
+    digest: bytes
+    call: str
+    parts: Table
+    codec: int
+    stored: bytes
+
+
+def encode_body(call: str, bodies: Bodies, codec: Codec) -> EncodedBody:
+    """Return the frame that holds these parts of a call, and its reference."""
+    pieces: list[bytes] = []
+    entries = []
+    size = 0
+    for name, part in bodies.items():
+        length = _add_part(pieces, part)
+        entries.append(f'"{name}":[{size},{length}]')
+        size += length
+    data = b"".join(pieces)
+    how = codec if size >= codec.least else codecs.PLAIN_CODEC
+    stored = how.seal(data)
+    digest = _sha256(stored)
+    call_id = call.encode()
+    table = f"{{{','.join(entries)}}}".encode()
+    fixed = _pack_fixed(digest.digest(), len(call_id), len(table))
+    frame = encode_frame(BODY, how.number, fixed, call_id, table, stored)
+    reference = b'{"digest":"sha256:%b","codec":"%b","size":%d,"parts":%b}' % (
+        digest.hexdigest().encode(),
+        how.name.encode(),
+        len(stored),
+        table,
+    )
+    return EncodedBody(frame, reference)
+
+
+def _add_part(pieces: list[bytes], part: Part) -> int:
+    if isinstance(part, bytes):
+        pieces.append(part)
+        return len(part)
+    pieces.extend(part)
+    return sum(map(len, part))
+
+
+def decode_body(frame: Frame) -> StoredBody:
+    """Return what a body frame holds, not yet unsealed; raises BadBody if it is not laid out as one."""
+    payload = frame.payload
+    if len(payload) < _FIXED.size:
+        raise BadBody("a body frame is too short")
+    digest, call_length, table_length = _FIXED.unpack_from(payload)
+    table_at = _FIXED.size + call_length
+    stored_at = table_at + table_length
+    if stored_at > len(payload):
+        raise BadBody("a body frame is shorter than its own table")
+    try:
+        call = payload[_FIXED.size : table_at].decode()
+        parts = _decode_table(payload[table_at:stored_at])
+    except (UnicodeDecodeError, msgspec.MsgspecError) as error:
+        raise BadBody(f"a body frame's table cannot be read: {error}") from None
+    return StoredBody(digest, call, parts, frame.codec, payload[stored_at:])
+
+
+def reference_of(body: StoredBody, segment: int) -> BodyRef:
+    """Return how a record in another place names this body of the given segment."""
+    name = CODEC_NAMES.get(body.codec, str(body.codec))
+    return BodyRef(DIGEST_PREFIX + body.digest.hex(), name, len(body.stored), body.parts, segment)
+
+
+def parts_of(body: StoredBody) -> dict[str, bytes]:
+    """Return a body's parts by name; raises BadBody if the digest or the table does not fit the stored bytes."""
+    if _sha256(body.stored).digest() != body.digest:
+        raise BadBody("a body's digest is wrong")
+    spans = sorted(body.parts.values())
+    end = 0
+    for offset, length in spans:
+        if offset != end or length < 0:
+            raise BadBody("a body's parts do not lie one after the other")
+        end += length
+    data = codecs.unseal(body.codec, body.stored, end)
+    return {name: data[offset : offset + length] for name, (offset, length) in body.parts.items()}
+
+
+def encode_reference(reference: BodyRef) -> bytes:
+    """Return the JSON object for a body that was stored earlier."""
+    return _encode(reference)
+
+
+def decode_reference(reference: bytes, segment: int) -> BodyRef:
+    """Return the reference that this JSON object is, as records in any segment can use it."""
+    return msgspec.structs.replace(_decode_reference(reference), segment=segment)
+
+
+_decode_reference = msgspec.json.Decoder(BodyRef).decode

@@ -1,0 +1,63 @@
+"""How the bytes of a body are stored: as they are, or compressed.
+
+A codec has a number, which stands in the frame, and a name, which stands in the record. A writer is given the one
+to use; a reader knows all of them.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import zstandard
+
+PLAIN = 0
+ZSTD = 1
+
+# Below this, compressing costs more time than the bytes are worth: a short request shrinks by a third.
+ZSTD_LEAST = 512
+# Level 1 with a small hash table: clearing the default one costs as much as compressing a call's few kilobytes.
+_LEVEL, _HASH_LOG = 1, 11
+
+
+class BadBody(ValueError):
+    """A stored body that is not what its digest or its table of parts says."""
+
+
+class Codec(NamedTuple):
+    """One way to store a body. Bodies of fewer than `least` bytes are stored plain."""
+
+    number: int
+    name: str
+    least: int
+    seal: Callable[[bytes], bytes]
+
+
+def zstd_codec() -> Codec:
+    """Return Zstandard (RFC 8878), each frame on its own and with its content size; for one thread."""
+    params = zstandard.ZstdCompressionParameters.from_level(_LEVEL, hash_log=_HASH_LOG, write_content_size=True)
+    return Codec(ZSTD, "zstd", ZSTD_LEAST, zstandard.ZstdCompressor(compression_params=params).compress)
+
+
+PLAIN_CODEC = Codec(PLAIN, "none", 0, bytes)
+
+
+def unseal(codec: int, stored: bytes, size: int) -> bytes:
+    """Return the `size` bytes that were stored; raises BadBody if it is not exactly these, or the codec unknown."""
+    if codec == PLAIN:
+        data = stored
+    elif codec == ZSTD:
+        data = _unzip(stored, size)
+    else:
+        raise BadBody(f"a body is stored with codec {codec}, which this build does not know")
+    if len(data) != size:
+        raise BadBody(f"a body has {len(data)} bytes where its parts need {size}")
+    return data
+
+
+def _unzip(stored: bytes, size: int) -> bytes:
+    try:
+        # Asked before anything is allocated: a damaged frame may claim any size.
+        if zstandard.frame_content_size(stored) != size:
+            raise BadBody("a body's compressed frame is of another size than its parts")
+        return zstandard.ZstdDecompressor().decompress(stored, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise BadBody(f"a body cannot be decompressed: {error}") from None

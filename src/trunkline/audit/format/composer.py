@@ -1,0 +1,87 @@
+"""Putting a record and its bodies together, in the order in which they are written: bodies first, then the record."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from trunkline.audit.format.bodies import Bodies, BodyRef, EncodedBody, encode_body, encode_reference
+from trunkline.audit.format.codecs import Codec
+from trunkline.audit.format.frames import RECORD, encode_frame
+from trunkline.audit.format.records import (
+    ENVELOPE_ROOM,
+    SPILL_ABOVE,
+    SPILLED_PART,
+    Envelope,
+    call_of,
+    spilled_members,
+)
+
+
+class Draft(NamedTuple):
+    """A record that lacks only its time and index, and the frames that go before it.
+
+    `members` is what its JSON object holds beside the envelope, `whole` the same before anything was spilled, `size`
+    the most bytes that frames and record can take.
+    """
+
+    kind: str
+    record_id: str
+    call: str | None
+    frames: bytes
+    members: bytes
+    whole: bytes
+    size: int
+
+
+class Composer:
+    """Composes the records of one log."""
+
+    def __init__(self, origin: str, codec: Codec) -> None:
+        self._codec = codec
+        self._wrap = Envelope(origin).wrap
+
+    def draft(
+        self, kind: str, record_id: str, payload: bytes, bodies: Bodies | None, kept: Sequence[BodyRef] | None
+    ) -> Draft:
+        """Return the draft of a record with this payload, bodies of its own, and bodies that were kept before it.
+
+        Raises ValueError if a payload that has to begin with its call does not.
+        """
+        call = call_of(kind, record_id, payload)
+        frames = b""
+        references = tuple(map(encode_reference, kept)) if kept else ()
+        if bodies:
+            frames, reference = encode_body(call or record_id, bodies, self._codec)
+            references = (*references, reference)
+        whole = members = _members(references, payload)
+        if len(members) > SPILL_ABOVE:
+            spilled = encode_body(call or record_id, {SPILLED_PART: members}, self._codec)
+            frames += spilled.frame
+            members = spilled_members(call, spilled.reference)
+        size = len(frames) + len(members) + ENVELOPE_ROOM
+        return Draft(kind, record_id, call, frames, members, whole, size)
+
+    def body(self, call: str, bodies: Bodies) -> EncodedBody:
+        """Return a body frame for a call, and its reference."""
+        return encode_body(call, bodies, self._codec)
+
+    def record(self, draft: Draft, now_ns: int, index: int) -> bytes:
+        """Return the record's bytes."""
+        return self._wrap(draft.kind, draft.record_id, now_ns, index, draft.members)
+
+    def whole_record(self, draft: Draft, record: bytes, now_ns: int, index: int) -> bytes:
+        """Return the record as it would be had nothing been spilled."""
+        if draft.whole is draft.members:
+            return record
+        return self._wrap(draft.kind, draft.record_id, now_ns, index, draft.whole)
+
+
+def record_frame(record: bytes) -> bytes:
+    """Return the frame of a record."""
+    return encode_frame(RECORD, 0, record)
+
+
+def _members(references: Sequence[bytes], payload: bytes) -> bytes:
+    if not references:
+        return payload[1:]
+    separator = b"" if payload == b"{}" else b","
+    return b'"bodies":[%b]%b%b' % (b",".join(references), separator, payload[1:])
