@@ -1,0 +1,147 @@
+"""The messages. Commands are imperative (`do`), reports are in the past tense (`event`). Times are seconds."""
+
+from typing import Literal
+
+import msgspec
+
+from trunkline.model.snapshot import Secrets
+
+# Supervisor -> worker
+
+
+class Load(msgspec.Struct, frozen=True, tag_field="do", tag="load"):
+    """Put the snapshot in this file in force, if it has this digest; answered by `loaded` or `load_failed`."""
+
+    snapshot: str
+    digest: str
+    secrets: Secrets
+
+
+class Drain(msgspec.Struct, frozen=True, tag_field="do", tag="drain"):
+    """Take no new calls, finish the ones in flight within so many seconds, and end."""
+
+    deadline: float
+
+
+ToWorker = Load | Drain
+
+# Worker -> supervisor
+
+
+class Loaded(msgspec.Struct, frozen=True, tag_field="event", tag="loaded"):
+    """The snapshot is in force: every call from here on uses it."""
+
+    digest: str
+
+
+class LoadFailed(msgspec.Struct, frozen=True, tag_field="event", tag="load_failed"):
+    """The snapshot cannot be used; the one before it stays in force."""
+
+    digest: str
+    reason: str
+
+
+class Ready(msgspec.Struct, frozen=True, tag_field="event", tag="ready"):
+    """The worker takes calls."""
+
+
+class NotReady(msgspec.Struct, frozen=True, tag_field="event", tag="not_ready"):
+    """The worker takes no calls, for this reason."""
+
+    reason: str
+
+
+class Drained(msgspec.Struct, frozen=True, tag_field="event", tag="drained"):
+    """Nothing is in flight any more; the worker ends now."""
+
+
+FromWorker = Loaded | LoadFailed | Ready | NotReady | Drained
+
+# Control -> supervisor
+
+
+class Logging(msgspec.Struct, frozen=True):
+    """How the operational log is written."""
+
+    form: Literal["text", "json"] = "text"
+    level: str = "info"
+
+
+class Begin(msgspec.Struct, frozen=True, tag_field="do", tag="begin"):
+    """Lock this directory, listen on this address and start the workers: the configuration is good.
+
+    `console` is control's own listener, which it is told again when it has died.
+    """
+
+    data_dir: str
+    listen: str
+    node: str
+    workers: int
+    console: str | None
+    logging: Logging
+
+
+class Publish(msgspec.Struct, frozen=True, tag_field="do", tag="publish"):
+    """Put this snapshot in force on every worker, or on none; `secrets` None means those given last.
+
+    Answered by `published` or `publish_failed`. `drain` is how long a drain may take from now on.
+    """
+
+    snapshot: str
+    digest: str
+    secrets: Secrets | None
+    drain: float
+    logging: Logging
+
+
+FromControl = Begin | Publish
+
+# Supervisor -> control
+
+
+class WorkerState(msgspec.Struct, frozen=True):
+    """What is known of one worker. `started_at` is a Unix time; `reason` says why it is not ready."""
+
+    index: int
+    pid: int | None
+    ready: bool
+    reason: str | None
+    digest: str | None
+    restarts: int
+    started_at: float
+
+
+class Begun(msgspec.Struct, frozen=True, tag_field="event", tag="begun"):
+    """The directory is locked and the address is ours; `supervisor` is the process that holds them."""
+
+    supervisor: int
+
+
+class Published(msgspec.Struct, frozen=True, tag_field="event", tag="published"):
+    """The snapshot is in force on every worker."""
+
+    digest: str
+
+
+class PublishFailed(msgspec.Struct, frozen=True, tag_field="event", tag="publish_failed"):
+    """The snapshot is in force on no worker."""
+
+    digest: str
+    reason: str
+
+
+class WorkersChanged(msgspec.Struct, frozen=True, tag_field="event", tag="workers_changed"):
+    """The workers as they are now."""
+
+    workers: tuple[WorkerState, ...]
+
+
+class ReloadRequested(msgspec.Struct, frozen=True, tag_field="event", tag="reload_requested"):
+    """The supervisor got a SIGHUP: read the configuration again."""
+
+
+class StopRequested(msgspec.Struct, frozen=True, tag_field="event", tag="stop_requested"):
+    """The workers have gone: seal the log and end."""
+
+
+ToControl = Begun | Published | PublishFailed | WorkersChanged | ReloadRequested | StopRequested

@@ -1,0 +1,115 @@
+"""The table of commands, and the way from words to one of them."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from trunkline import __version__
+from trunkline.cli.failure import Failed
+from trunkline.operations import neutral
+
+MISUSE = 64
+INTERRUPTED = 130
+FAULT = 70
+# What the library gives to a command line that it does not understand.
+LIBRARY_MISUSE = 2
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command: the module that has it, as a function `command` or, for a group, as a Typer app `commands`."""
+
+    module: str
+    about: str
+
+
+COMMANDS = {
+    "serve": Entry("trunkline.cli.serve", "Run the gateway."),
+    "check": Entry("trunkline.cli.check", "Say everything that is wrong with a configuration."),
+    "apply": Entry("trunkline.cli.apply", "Put a changed configuration in force, and say what changes."),
+    "keys": Entry("trunkline.cli.keys", "Make, list and revoke virtual keys."),
+    "demo": Entry("trunkline.cli.demo.command", "Watch a gateway at work between simulated providers."),
+    "bench": Entry("trunkline.cli.bench.command", "Measure the gateway against a direct baseline."),
+}
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the command that these words name; returns the exit code and lets no traceback out."""
+    try:
+        result = _parser(words)(list(words), prog_name="trunkline", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except Failed as failed:
+        for problem in getattr(failed, "problems", ()):
+            sys.stderr.write(f"{neutral(problem)}\n")
+        return _say(str(failed), 1)
+    except typer.TyperException as error:
+        misuse = getattr(error, "exit_code", LIBRARY_MISUSE) == LIBRARY_MISUSE
+        return _say(f"{error.format_message()} See `trunkline --help`.", MISUSE if misuse else 1)
+    except (typer.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has had enough; the interpreter would complain when it closes standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 - the edge: what nobody foresaw is one line too
+        return _say(f"a fault of trunkline's own: {type(error).__name__}: {error}", FAULT)
+
+
+def _say(message: str, status: int) -> int:
+    one_line = neutral(" ".join(message.split()))
+    sys.stderr.write(f"trunkline: {one_line}\n")
+    return status
+
+
+def _parser(words: Sequence[str]) -> Callable[..., Any]:
+    """Return the parser; only the command that is asked for is imported, of the others it has the names."""
+    asked = next((word for word in words if not word.startswith("-")), None)
+    app = typer.Typer(
+        name="trunkline",
+        help="Every model call of your agents in one place: who spent what, when, doing what, with what outcome.",
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_options)
+    for name, entry in COMMANDS.items():
+        if name == asked:
+            _add(app, name, entry)
+        else:
+            app.command(name, help=entry.about)(_not_imported)
+    return typer.main.get_command(app)
+
+
+def _add(app: typer.Typer, name: str, entry: Entry) -> None:
+    module = importlib.import_module(entry.module)
+    group = getattr(module, "commands", None)
+    if isinstance(group, typer.Typer):
+        app.add_typer(group, name=name, help=entry.about)
+    else:
+        app.command(name, help=entry.about)(module.command)
+
+
+def _not_imported() -> None:
+    raise AssertionError("this command was not asked for")
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - what the library calls
+    if asked:
+        sys.stdout.write(f"trunkline {__version__}\n")
+        raise typer.Exit
+
+
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass

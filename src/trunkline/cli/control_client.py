@@ -1,0 +1,99 @@
+"""Asking the control process over its socket."""
+
+import http.client
+import os
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from trunkline.cli.failure import ConfigurationFailed, Failed
+from trunkline.control.keys import KeyView, MadeKey, NewKey
+from trunkline.control.registry import Applied
+from trunkline.control.sockets import SOCKET_NAME
+
+# A change waits for the log and for every worker; a control process that has just started imports first.
+ANSWER_WITHIN = 60.0
+MAX_ANSWER = 64 * 1024 * 1024
+
+
+class NobodyAnswers(Exception):
+    """There is no control process at the other end of the socket."""
+
+
+class Live:
+    """A running gateway, asked over `data_dir/control.sock`."""
+
+    running = True
+
+    def __init__(self, data_dir: Path, config: str) -> None:
+        self._data_dir, self._config = data_dir, config
+
+    def status(self) -> dict[str, Any]:
+        """Return what control knows of the processes. Raises NobodyAnswers."""
+        return dict(self._ask("GET", "/api/status"))
+
+    def apply(self) -> Applied:
+        """Put the file in force. Raises ConfigurationFailed, Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("POST", "/api/apply", {"config": str(Path(self._config).resolve())}), Applied)
+
+    def keys(self) -> list[KeyView]:
+        """Return every key. Raises Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("GET", "/api/keys")["keys"], list[KeyView])
+
+    def create_key(self, asked: NewKey) -> MadeKey:
+        """Make a key. Raises Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("POST", "/api/keys", msgspec.to_builtins(asked)), MadeKey)
+
+    def revoke_key(self, key_id: str) -> KeyView:
+        """Stop a key. Raises Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("DELETE", f"/api/keys/{quote(key_id, safe='')}")["key"], KeyView)
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        data = None if body is None else msgspec.json.encode(body)
+        headers = {"host": "control", "content-type": "application/json"}
+        connection = _Connection(self._data_dir)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise NobodyAnswers from error
+        try:
+            connection.request(method, path, data, headers)
+            response = connection.getresponse()
+            answer = msgspec.json.decode(response.read(MAX_ANSWER))
+        except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
+            what = "it took too long" if isinstance(error, TimeoutError) else "it ended before it had answered"
+            raise Failed(f"control did not answer: {what}; whether it was done, `trunkline keys list` shows") from error
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise _failure(answer)
+        return answer
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__("control", timeout=ANSWER_WITHIN)
+        self._data_dir = data_dir
+
+    def connect(self) -> None:
+        """Connect through the directory's descriptor, for a socket's path may have only 107 bytes."""
+        directory = os.open(self._data_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(f"/proc/self/fd/{directory}/{SOCKET_NAME}")
+        except OSError:
+            self.close()
+            raise
+        finally:
+            os.close(directory)
+
+
+def _failure(answer: Any) -> Failed:
+    error = answer.get("error", {}) if isinstance(answer, dict) else {}
+    message = str(error.get("message", "control refused"))
+    problems = [str(problem) for problem in error.get("problems", ())]
+    return ConfigurationFailed(message, problems) if problems else Failed(message)

@@ -1,0 +1,24 @@
+"""What ends a command without success."""
+
+from collections.abc import Sequence
+
+from trunkline.config.problems import ConfigInvalid
+
+
+class Failed(Exception):
+    """The command did not do what was asked; the message is one line that says why and what to do."""
+
+
+class ConfigurationFailed(Failed):
+    """The configuration is not good; `problems` has a line for each mistake."""
+
+    def __init__(self, message: str, problems: Sequence[str]) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+def failed_by(invalid: ConfigInvalid) -> ConfigurationFailed:
+    """Return the failure that a bad configuration is."""
+    problems = [str(problem) for problem in invalid.problems]
+    count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+    return ConfigurationFailed(f"the configuration has {count}", problems)

@@ -1,0 +1,96 @@
+"""The same work without a gateway: the functions of control, under the lock of its directory."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from trunkline.audit.files.data_dir import DataDirError
+from trunkline.audit.files.writer import CorruptLog, LogFailed
+from trunkline.cli.failure import Failed, failed_by
+from trunkline.config.compiled import Compiled
+from trunkline.config.differences import diff
+from trunkline.config.problems import ConfigInvalid
+from trunkline.control.configuration import Configuration
+from trunkline.control.journal import Journal, Unrecorded, read_state
+from trunkline.control.keys import KeyView, MadeKey, NewKey, Refused, views
+from trunkline.control.registry import Applied, NoWorkers, Registry
+from trunkline.control.snapshots import SnapshotStore
+from trunkline.control.users import user_name
+
+Result = TypeVar("Result")
+
+
+class InProcess:
+    """A gateway that does not run: what is changed here, the next start puts in force. We hold its lock."""
+
+    running = False
+
+    def __init__(self, configuration: Configuration, data_dir: Path) -> None:
+        self._configuration, self._data_dir = configuration, data_dir
+        self._store = SnapshotStore(data_dir)
+        self._who = user_name(os.getuid())
+
+    def apply(self) -> Applied:
+        """Check the file and make it the last good one. Raises Failed."""
+        before = self._store.current()
+
+        async def work(registry: Registry, compiled: Compiled) -> Applied:
+            applied = await registry.adopt(compiled, self._who, "applied")
+            lines = diff(before[1], compiled.snapshot) if before is not None else ()
+            return Applied(applied.digest, tuple(lines))
+
+        return self._change(work)
+
+    def keys(self) -> list[KeyView]:
+        """Return every key. Raises Failed."""
+        with _failures(self._data_dir):
+            state = read_state(self._data_dir)
+            return views(state, self._configuration.compile(state.valid_keys()).snapshot, time.time())
+
+    def create_key(self, asked: NewKey) -> MadeKey:
+        """Make a key. Raises Failed."""
+
+        async def work(registry: Registry, compiled: Compiled) -> MadeKey:
+            registry.resume(compiled.snapshot)
+            return await registry.create_key(asked, self._who)
+
+        return self._change(work)
+
+    def revoke_key(self, key_id: str) -> KeyView:
+        """Stop a key. Raises Failed."""
+
+        async def work(registry: Registry, compiled: Compiled) -> KeyView:
+            registry.resume(compiled.snapshot)
+            return await registry.revoke_key(key_id, self._who)
+
+        return self._change(work)
+
+    def _change(self, work: Callable[[Registry, Compiled], Awaitable[Result]]) -> Result:
+        """Do the work on what the file says now."""
+        with _failures(self._data_dir):
+            compiled = self._configuration.compile(read_state(self._data_dir).valid_keys())
+            return asyncio.run(self._work(work, compiled))
+
+    async def _work(self, work: Callable[[Registry, Compiled], Awaitable[Result]], compiled: Compiled) -> Result:
+        journal = Journal.open(self._data_dir, compiled.snapshot.node, lambda _name, /, **_facts: None)
+        try:
+            registry = Registry(self._configuration, journal, self._store, NoWorkers(), self._data_dir, None)
+            return await work(registry, compiled)
+        finally:
+            await journal.close()
+
+
+@contextmanager
+def _failures(data_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except ConfigInvalid as invalid:
+        raise failed_by(invalid) from None
+    except (Refused, Unrecorded, DataDirError) as error:
+        raise Failed(str(error)) from None
+    except (LogFailed, CorruptLog, OSError) as error:
+        raise Failed(f"the record log in {data_dir} cannot be used: {error}") from None

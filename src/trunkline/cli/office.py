@@ -1,0 +1,60 @@
+"""Where a command is carried out: by the control process of a running gateway, or here where none runs."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from trunkline.audit.files.data_dir import DataDirError, open_data_dir
+from trunkline.audit.files.directories import Locked, lock_directory
+from trunkline.cli.control_client import Live, NobodyAnswers
+from trunkline.cli.failure import Failed, failed_by
+from trunkline.cli.in_process import InProcess
+from trunkline.config.problems import ConfigInvalid
+from trunkline.control.configuration import Configuration
+
+# A gateway that starts, or whose control process is being replaced, answers within this. Seconds.
+PATIENCE = 10.0
+PAUSE = 0.1
+Result = TypeVar("Result")
+Office = Live | InProcess
+
+
+def carry_out(config: str, work: Callable[[Office], Result]) -> Result:
+    """Do the work where it can be done. Raises Failed, or ConfigurationFailed with every problem."""
+    try:
+        data_dir = Configuration(config).data_dir()
+    except ConfigInvalid as invalid:
+        raise failed_by(invalid) from None
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return work(Live(data_dir, config))
+        except NobodyAnswers:
+            pass
+        try:
+            return _in_process(config, data_dir, work)
+        except Locked:
+            if time.monotonic() > give_up:
+                raise Failed(
+                    f"a gateway runs on {data_dir}, but its control process does not answer;"
+                    " its log on standard error says why, and it is replaced by itself: try again"
+                ) from None
+        time.sleep(PAUSE)
+
+
+def _in_process(config: str, path: Path, work: Callable[[Office], Result]) -> Result:
+    try:
+        open_data_dir(path)
+        lock = lock_directory(path)
+    except Locked:
+        raise
+    except DataDirError as error:
+        raise Failed(str(error)) from None
+    except OSError as error:
+        raise Failed(f"the data directory {path} cannot be used: {error.strerror}") from None
+    try:
+        return work(InProcess(Configuration(config), path))
+    finally:
+        os.close(lock)

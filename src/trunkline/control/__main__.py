@@ -1,0 +1,61 @@
+"""`python -m trunkline.control`: started by the supervisor, which has the other end of the channel."""
+
+import argparse
+import asyncio
+import socket
+import sys
+from pathlib import Path
+
+from trunkline.audit.files.writer import CorruptLog, LogFailed
+from trunkline.channel.link import Link, LinkBroken
+from trunkline.channel.messages import ToControl
+from trunkline.config.problems import ConfigInvalid, render
+from trunkline.control.configuration import Configuration
+from trunkline.control.journal import Unrecorded
+from trunkline.control.process import ControlProcess, Resumption, SupervisorGone
+from trunkline.control.registry import NotPublished
+from trunkline.operations import OperationalLog, neutral
+
+
+async def _run(options: argparse.Namespace, log: OperationalLog) -> None:
+    link: Link[ToControl] = await Link.open(socket.socket(fileno=options.channel), ToControl)
+    process = ControlProcess(Configuration(options.config), link, log)
+    try:
+        if options.resume is None:
+            await process.start()
+        else:
+            await process.resume(Resumption(Path(options.data_dir), Path(options.resume), options.console))
+    finally:
+        await link.close()
+
+
+def main() -> int:
+    """Run control to its end; the status is 1 where it could not begin."""
+    options = _options()
+    log = OperationalLog(sys.stderr.fileno(), "text", "info", "control")
+    try:
+        asyncio.run(_run(options, log))
+        return 0
+    except ConfigInvalid as invalid:
+        sys.stderr.write("".join(f"{neutral(line)}\n" for line in render(invalid.problems).splitlines()))
+    except SupervisorGone:
+        return 0
+    except (NotPublished, Unrecorded, LogFailed, CorruptLog, LinkBroken, OSError) as error:
+        log.event("error", "control_failed", reason=str(error))
+    finally:
+        log.close()
+    return 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--channel", type=int, required=True)
+    parser.add_argument("--data-dir")
+    parser.add_argument("--resume")
+    parser.add_argument("--console")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

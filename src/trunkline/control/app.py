@@ -1,0 +1,40 @@
+"""Builds the admin API on its listeners and serves it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from trunkline.control.api import build
+from trunkline.control.listeners import (
+    Guarded,
+    PeerProtocol,
+    Reports,
+    console_caller,
+    local_caller,
+    server,
+)
+from trunkline.control.registry import Registry
+from trunkline.control.sockets import AdminSockets
+from trunkline.operations import OperationalLog
+
+
+async def serve_admin(
+    registry: Registry, status: Callable[[], dict[str, Any]], sockets: AdminSockets, log: OperationalLog
+) -> None:
+    """Serve until cancelled; then what is in flight gets a second."""
+    logging.getLogger("uvicorn.error").addHandler(Reports(log))
+    local = server(Guarded(build(registry, status, local_caller, log), None), PeerProtocol)
+    servers = [(local, sockets.local)]
+    if sockets.console is not None:
+        app = Guarded(build(registry, status, console_caller, log), lambda: registry.admin_token_digest)
+        servers.append((server(app, HttpToolsProtocol), sockets.console))
+    serving = [asyncio.ensure_future(one.serve([sock])) for one, sock in servers]
+    try:
+        await asyncio.gather(*map(asyncio.shield, serving))
+    finally:
+        for one, _ in servers:
+            one.should_exit = True
+        await asyncio.gather(*serving, return_exceptions=True)

@@ -1,0 +1,88 @@
+"""Control's own log: what changed, when and by whom, durable before it takes effect; and the state that it makes."""
+
+import heapq
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from trunkline.audit.files.data_dir import LOGS, open_data_dir
+from trunkline.audit.files.reader import read_records
+from trunkline.audit.files.writer import LogFailed, LogSettings, LogWriter
+from trunkline.control.state import TYPES, Change, State, fold
+from trunkline.model.ids import uuid7
+
+# A few records a day, and snapshots: nothing that needs a worker's large segments.
+SEGMENT_BYTES = 4 * 1024 * 1024
+PROCESS = "control"
+
+
+class Unrecorded(Exception):
+    """The log can't take a record, so what it would have said does not happen; the message says why."""
+
+
+class Journal:
+    """Writes changes and keeps their fold; `state` is what is durable. Use within one event loop."""
+
+    def __init__(self, writer: LogWriter, state: State) -> None:
+        self.state = state
+        self._writer = writer
+
+    @classmethod
+    def open(cls, data_dir: Path, node: str, on_event: Callable[..., None]) -> "Journal":
+        """Recover the log, go on with it, and fold what it has. Raises LogFailed, CorruptLog or OSError."""
+        directory = open_data_dir(data_dir)
+        origin = directory.origin(node, PROCESS)
+        settings = LogSettings(segment_bytes=SEGMENT_BYTES)
+        writer, _ = LogWriter.open(directory.log_directory(node, PROCESS), origin, settings, on_event=on_event)
+        return cls(writer, read_state(data_dir))
+
+    @property
+    def failure(self) -> str | None:
+        """Why the log takes no more records; None while it does."""
+        return self._writer.failure
+
+    async def record(self, change: Change, bodies: Mapping[str, bytes] | None = None) -> None:
+        """Write a change; it is durable, and in `state`, when this returns. Raises Unrecorded."""
+        fields = msgspec.to_builtins(change)
+        kind = fields.pop("type")
+        try:
+            position = self._writer.append(
+                kind, _new_id(), msgspec.json.encode(fields), dict(bodies) if bodies else None
+            )
+            await self._writer.wait(position)
+        except LogFailed as error:
+            raise Unrecorded(f"the record log cannot be written: {error}") from error
+        at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        self.state = fold(self.state, [(at, change)])
+
+    def look(self) -> None:
+        """Do what time brings; to be called about once a second."""
+        self._writer.heartbeat()
+
+    async def close(self) -> None:
+        """Seal the log."""
+        await self._writer.close()
+
+
+def read_state(data_dir: Path) -> State:
+    """Return the state that the log makes, without writing to it. Raises CorruptLog or OSError.
+
+    A machine that was renamed began a new log; what the old one says still holds.
+    """
+    logs = [list(_changes(directory)) for directory in sorted((data_dir / LOGS).glob(f"*/{PROCESS}"))]
+    return fold(State(), heapq.merge(*logs, key=lambda change: change[0]))
+
+
+def _changes(directory: Path) -> Iterator[tuple[str, Change]]:
+    decoder: msgspec.json.Decoder[Change] = msgspec.json.Decoder(Change)
+    for record in read_records(directory, upto="whole"):
+        if record.type in TYPES:
+            yield record.at, decoder.decode(record.bytes)
+
+
+def _new_id() -> str:
+    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))

@@ -1,0 +1,142 @@
+"""Serving the admin API: on a socket in the data directory for this machine's commands, and on the console's port.
+
+Who may: on the socket, whom the file's mode lets in (its owner and root); on the port, who has the admin token. Both
+are bounded in the size of a request, the number of connections and their time.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import logging
+import socket
+import struct
+from asyncio import Transport
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+from fastapi import Request
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from trunkline.control.users import user_name
+from trunkline.operations import OperationalLog
+
+MAX_BODY = 64 * 1024
+MAX_CONNECTIONS = 64
+IDLE_SECONDS = 5
+PEER_CREDENTIALS = struct.Struct("3i")
+
+Scope = dict[str, Any]
+
+
+class PeerProtocol(HttpToolsProtocol):
+    """Names the caller of a Unix socket by its user, as the kernel vouches for it."""
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Take the peer's user id for its address."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("socket")
+        raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER_CREDENTIALS.size)
+        _, uid, _ = PEER_CREDENTIALS.unpack(raw)
+        self.client = (user_name(uid), 0)
+
+
+class AdminServer(uvicorn.Server):
+    """A server within a process that has its own signal handling."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the process."""
+        yield
+
+
+class Guarded:
+    """Lets requests through that may come in: with the admin token where there is one, and not too large."""
+
+    def __init__(self, app: Any, token_digest: Callable[[], str | None] | None) -> None:
+        self._app, self._token_digest = app, token_digest
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        """Serve one request (ASGI)."""
+        if scope["type"] != "http":
+            return
+        if self._token_digest is not None and not _has_token(scope, self._token_digest()):
+            await _refuse(send, 401, "Authorization: Bearer with the admin token is needed", b"Bearer")
+            return
+        if _length(scope) > MAX_BODY:
+            await _refuse(send, 413, f"the body is above {MAX_BODY:,} bytes")
+            return
+        await self._app(scope, receive, send)
+
+
+def local_caller(request: Request) -> str:
+    """Name the caller of the socket."""
+    return request.client.host if request.client is not None else "unknown"
+
+
+def console_caller(request: Request) -> str:
+    """Name the caller of the port: all that is known is that it has the token."""
+    return f"admin token from {request.client.host}" if request.client is not None else "admin token"
+
+
+def server(app: Any, protocol: type[HttpToolsProtocol]) -> AdminServer:
+    """Return a server for an app, to be given its sockets."""
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=1,
+    )
+    return AdminServer(config)
+
+
+class Reports(logging.Handler):
+    """Passes what the server library reports to the operational log."""
+
+    def __init__(self, log: OperationalLog) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one report."""
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        self._log.event("warning", "admin_server", message=record.getMessage().partition("\n")[0], kind=kind)
+
+
+def _has_token(scope: Scope, digest: str | None) -> bool:
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    if digest is None or len(given) != 1:
+        return False
+    scheme, _, token = given[0].partition(b" ")
+    # Digests are compared, so that the time tells nothing about the token, not even its length.
+    same = hmac.compare_digest(hashlib.sha256(token.strip()).hexdigest(), digest)
+    return same and scheme.lower() == b"bearer"
+
+
+def _length(scope: Scope) -> int:
+    """Return the announced length of the body; a chunked one counts as too large, for no command sends one."""
+    headers = dict(scope["headers"])
+    if b"transfer-encoding" in headers:
+        return MAX_BODY + 1
+    length = headers.get(b"content-length", b"0")
+    return int(length) if length.isdigit() and len(length) < 12 else MAX_BODY + 1
+
+
+async def _refuse(send: Any, status: int, message: str, challenge: bytes | None = None) -> None:
+    body = b'{"error": {"message": "%s", "problems": []}}' % message.encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
+    if challenge is not None:
+        headers.append((b"www-authenticate", challenge))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,92 @@
+"""What control knows: a fold of its log. Pure: the same records give the same state, whoever folds them, whenever."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from trunkline.model.snapshot import Key
+
+
+class SnapshotPut(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot", omit_defaults=True):
+    """A snapshot is about to be put in force; its canonical bytes are the record's body `snapshot`."""
+
+    digest: str
+    who: str
+    why: str
+
+
+class KeyCreated(msgspec.Struct, frozen=True, tag_field="type", tag="key.created", omit_defaults=True):
+    """A key was made; `digest` is the SHA-256 of its secret, which is nowhere. `expires` is a Unix second."""
+
+    key: str
+    tenant: str
+    digest: str
+    who: str
+    routes: tuple[str, ...] | None = None
+    team: str | None = None
+    expires: int | None = None
+
+
+class KeyRevoked(msgspec.Struct, frozen=True, tag_field="type", tag="key.revoked", omit_defaults=True):
+    """A key stopped for good."""
+
+    key: str
+    who: str
+    why: str | None = None
+
+
+Change = SnapshotPut | KeyCreated | KeyRevoked
+TYPES = frozenset({"snapshot", "key.created", "key.revoked"})
+
+
+class KeyEntry(msgspec.Struct, frozen=True):
+    """A key of the log with its story; times are as the records have them."""
+
+    created: KeyCreated
+    created_at: str
+    revoked: KeyRevoked | None = None
+    revoked_at: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """The key as a snapshot has it."""
+        made = self.created
+        return Key(
+            id=made.key,
+            tenant=made.tenant,
+            digests=(made.digest,),
+            routes=made.routes,
+            team=made.team,
+            expires=made.expires,
+            source="log",
+        )
+
+
+class State(msgspec.Struct, frozen=True):
+    """The keys by id, in the order in which they were made, and the digest of the last snapshot."""
+
+    keys: dict[str, KeyEntry] = {}
+    snapshot: str | None = None
+
+    def valid_keys(self) -> tuple[Key, ...]:
+        """Return the keys that were not revoked; expired ones are among them, refused by whoever looks at the time."""
+        return tuple(entry.key for entry in self.keys.values() if entry.revoked is None)
+
+
+def fold(state: State, changes: Iterable[tuple[str, Change]]) -> State:
+    """Return the state after these changes, each with the time of its record.
+
+    An id is made once and revoked once: what comes again changes nothing, so that the same record twice is harmless.
+    """
+    keys, snapshot = dict(state.keys), state.snapshot
+    for at, change in changes:
+        match change:
+            case SnapshotPut(digest):
+                snapshot = digest
+            case KeyCreated(key):
+                keys.setdefault(key, KeyEntry(change, at))
+            case KeyRevoked(key):
+                entry = keys.get(key)
+                if entry is not None and entry.revoked is None:
+                    keys[key] = msgspec.structs.replace(entry, revoked=change, revoked_at=at)
+    return State(keys, snapshot)

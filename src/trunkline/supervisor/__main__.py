@@ -1,0 +1,28 @@
+"""`python -m trunkline.supervisor --config FILE`: what `trunkline serve` becomes."""
+
+import argparse
+import asyncio
+import sys
+
+from trunkline.operations import OperationalLog
+from trunkline.supervisor.supervisor import Commands, Supervisor
+
+
+async def _run(config: str, log: OperationalLog) -> int:
+    return await Supervisor(config, log, Commands()).run()
+
+
+def main() -> int:
+    """Run a gateway to its end; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="trunkline serve", description="Run the gateway.")
+    parser.add_argument("--config", required=True, help="the configuration file")
+    options = parser.parse_args()
+    log = OperationalLog(sys.stderr.fileno(), "text", "info", "supervisor")
+    try:
+        return asyncio.run(_run(options.config, log))
+    finally:
+        log.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""A worker's place: its socket stays, the process that fills it may die and is replaced."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from trunkline.channel.link import LinkBroken
+from trunkline.channel.messages import (
+    Drain,
+    Drained,
+    FromWorker,
+    Load,
+    Loaded,
+    LoadFailed,
+    NotReady,
+    Ready,
+    WorkerState,
+)
+from trunkline.operations import OperationalLog
+from trunkline.supervisor.backoff import Backoff
+from trunkline.supervisor.child import Child, start
+
+# A worker that has said `drained` has nothing more to do but to end.
+LAST_WORDS = 5.0
+
+
+class Slot:
+    """Keeps one worker running and in step with what is in force.
+
+    `command` makes the worker's command line from the number of its end of the channel; `descriptors` are passed on
+    to it. `in_force` returns the load that a new worker gets, None while there is none yet. `changed` is called
+    whenever `state` has changed.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        command: Callable[[int], Sequence[str]],
+        descriptors: Sequence[int],
+        in_force: Callable[[], Load | None],
+        changed: Callable[[], None],
+        log: OperationalLog,
+    ) -> None:
+        self.index = index
+        self.given: Load | None = None
+        self._command, self._descriptors = command, descriptors
+        self._in_force, self._changed, self._log = in_force, changed, log
+        self._child: Child[FromWorker] | None = None
+        self._answers: deque[asyncio.Future[str | None]] = deque()
+        self._running, self._stopping = asyncio.Event(), asyncio.Event()
+        self._backoff = Backoff()
+        self.state = WorkerState(index, None, ready=False, reason="starting", digest=None, restarts=0, started_at=0.0)
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process to talk to."""
+        return self._running.is_set()
+
+    async def keep(self) -> None:
+        """Run a worker and replace it when it dies, until it is drained or killed.
+
+        A worker that dies before anything is in force is not replaced: the start has failed.
+        """
+        while True:
+            began = time.monotonic()
+            code, broken = await self._run_once()
+            if self._stopping.is_set():
+                return
+            self._log.event("error", "worker_died", worker=self.index, status=code, reason=broken)
+            if self._in_force() is None:
+                return
+            if await self._stopped_within(self._backoff.after(time.monotonic() - began)):
+                return
+            self._set(restarts=self.state.restarts + 1)
+
+    async def load(self, load: Load, seconds: float) -> str | None:
+        """Put a snapshot in force; returns why that failed, None if it is.
+
+        A worker that does not answer in time is killed: nobody could say what it has in force.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await self._running.wait()
+                return await self._give(load)
+        except TimeoutError:
+            self.kill()
+            return f"worker {self.index} did not answer within {seconds:g} s"
+
+    def follow(self) -> None:
+        """Hand over what is in force, if the worker was given anything else; one that can't use it is replaced."""
+        load = self._in_force()
+        if load is not None and self._child is not None and self.given is not load:
+            child = self._child
+            self._give(load).add_done_callback(lambda answer: child.kill() if answer.result() is not None else None)
+
+    def drain(self, seconds: float) -> None:
+        """Let the worker finish what is in flight and end; it is not replaced."""
+        self._stopping.set()
+        self._set(ready=False, reason="draining")
+        if self._child is not None:
+            try:
+                self._child.link.send(Drain(seconds))
+            except LinkBroken:
+                self._child.kill()
+
+    def kill(self) -> None:
+        """End the worker at once."""
+        if self._child is not None:
+            self._child.kill()
+
+    async def _run_once(self) -> tuple[int, str | None]:
+        try:
+            child = await start(self._command, FromWorker, self._descriptors)
+        except OSError as error:
+            return 1, f"cannot start a process: {error.strerror}"
+        self._child = child
+        self._running.set()
+        self._set(pid=child.pid, started_at=time.time(), reason="starting")
+        if self._stopping.is_set():
+            child.kill()
+        self.follow()
+        broken = await child.messages(self._take)
+        # The channel has closed: the process ends by itself, or is of no use any more.
+        await asyncio.wait([child.exited], timeout=LAST_WORDS)
+        child.kill()
+        code = await child.exited
+        await child.link.close()
+        self._child, self.given = None, None
+        self._running.clear()
+        self._forget_answers(f"worker {self.index} died")
+        self._set(pid=None, ready=False, reason="died", digest=None)
+        return code, broken
+
+    def _give(self, load: Load) -> asyncio.Future[str | None]:
+        """Send a load; the answers come in the order of the loads."""
+        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        if self._child is None:
+            answer.set_result(f"worker {self.index} does not run")
+            return answer
+        self._answers.append(answer)
+        self.given = load
+        try:
+            self._child.link.send(load)
+        except LinkBroken as broken:
+            self._log.event("error", "worker_unreachable", worker=self.index, reason=str(broken))
+            self._child.kill()
+        return answer
+
+    def _take(self, message: FromWorker) -> None:
+        match message:
+            case Loaded(digest):
+                self._set(digest=digest)
+                self._answer(None)
+            case LoadFailed(digest, reason):
+                self._log.event("error", "load_failed", worker=self.index, digest=digest, reason=reason)
+                self._answer(f"worker {self.index}: {reason}")
+            case Ready():
+                self._set(ready=True, reason=None)
+            case NotReady(reason):
+                if not self._stopping.is_set():
+                    self._log.event("warning", "not_ready", worker=self.index, reason=reason)
+                self._set(ready=False, reason=reason)
+            case Drained():
+                self._set(ready=False, reason="drained")
+
+    def _answer(self, failure: str | None) -> None:
+        if self._answers and not (answer := self._answers.popleft()).done():
+            answer.set_result(failure)
+
+    def _forget_answers(self, failure: str) -> None:
+        while self._answers:
+            self._answer(failure)
+
+    def _set(self, **fields: object) -> None:
+        self.state = msgspec.structs.replace(self.state, **fields)
+        self._changed()
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True

@@ -1,0 +1,252 @@
+"""The supervisor itself: begin, publish to all or none, drain."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from trunkline.audit.files.data_dir import DataDirError, Lock, open_data_dir
+from trunkline.channel.messages import (
+    Begin,
+    Begun,
+    FromControl,
+    Load,
+    Publish,
+    Published,
+    PublishFailed,
+    ReloadRequested,
+    WorkersChanged,
+)
+from trunkline.operations import OperationalLog
+from trunkline.supervisor.child import python
+from trunkline.supervisor.control import ControlPlace
+from trunkline.supervisor.listener import CannotListen, listen, name_of
+from trunkline.supervisor.slot import Slot
+
+# A snapshot is in force on every worker within this, or on none. Seconds.
+PUBLISH_WITHIN = 1.0
+# The first time the workers have their imports and the recovery of their logs before them.
+START_WITHIN = 120.0
+# What a worker gets on top of a drain's deadline to write its last records.
+DRAIN_GRACE = 5.0
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The beginnings of the command lines of the children."""
+
+    control: Sequence[str] = field(default_factory=lambda: python("trunkline.control"))
+    worker: Sequence[str] = field(default_factory=lambda: python("trunkline.gateway.worker"))
+
+
+class Supervisor:
+    """Runs one gateway from its start to its end; `run` once, within an event loop of its own."""
+
+    def __init__(self, config: str, log: OperationalLog, commands: Commands) -> None:
+        self._config, self._log, self._commands = config, log, commands
+        self._began_at = time.monotonic()
+        self._begun: Begin | None = None
+        self._lock: Lock | None = None
+        self._sockets: list[socket.socket] = []
+        self._slots: list[Slot] = []
+        self._in_force: Load | None = None
+        self._drain_seconds = 0.0
+        self._publishing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._changed = asyncio.Event()
+        self._announced = False
+        self._control = ControlPlace(
+            self._control_command, self._take, self._tell_workers, lambda: self._in_force is not None, log
+        )
+
+    async def run(self) -> int:
+        """Run until a signal or a failed start ends it; returns the exit status."""
+        with self._signals():
+            control = self._spawn(self._control.keep())
+            control.add_done_callback(self._control_ended)
+            await asyncio.wait([self._ended])
+            await self._wind_down()
+            status = self._ended.result()
+            self._log.event("info", "stopped", status=status)
+            return status
+
+    # Beginning
+
+    def _take(self, message: FromControl) -> None:
+        match message:
+            case Begin():
+                self._begin(message)
+            case Publish():
+                self._spawn(self._publish(message))
+
+    def _begin(self, begin: Begin) -> None:
+        if self._begun is not None or self._ended.done():
+            return
+        self._log.configure(begin.logging.form, begin.logging.level)
+        try:
+            self._lock = open_data_dir(Path(begin.data_dir)).lock()
+            self._sockets = listen(begin.listen, begin.workers)
+        except (DataDirError, CannotListen, OSError) as error:
+            self._end(1, "start_failed", reason=str(error))
+            return
+        self._begun = begin
+        for index, sock in enumerate(self._sockets):
+            slot = Slot(
+                index,
+                partial(self._worker_command, index, sock.fileno()),
+                [sock.fileno()],
+                lambda: self._in_force,
+                self._workers_changed,
+                self._log,
+            )
+            self._slots.append(slot)
+            self._spawn(slot.keep()).add_done_callback(self._slot_ended)
+        self._control.send(Begun(os.getpid()))
+
+    def _worker_command(self, index: int, listener: int, channel: int) -> Sequence[str]:
+        begun = self._begun
+        if begun is None:
+            raise ValueError("a worker is started after control has said how")
+        options = {"index": index, "data-dir": begun.data_dir, "node": begun.node, "listen-fd": listener}
+        return [*self._commands.worker, *_options(options | {"channel": channel})]
+
+    def _control_command(self, channel: int) -> Sequence[str]:
+        options: dict[str, object] = {"config": self._config, "channel": channel}
+        if self._begun is not None and self._in_force is not None:
+            options |= {"data-dir": self._begun.data_dir, "resume": self._in_force.snapshot}
+            if self._begun.console is not None:
+                options["console"] = self._begun.console
+        return [*self._commands.control, *_options(options)]
+
+    # Publishing
+
+    async def _publish(self, publish: Publish) -> None:
+        """Put a snapshot in force on every worker that takes calls, or leave all with the one they have."""
+        async with self._publishing:
+            before = self._in_force
+            secrets = publish.secrets if publish.secrets is not None else before.secrets if before is not None else {}
+            load = Load(publish.snapshot, publish.digest, secrets)
+            within = PUBLISH_WITHIN if before is not None else START_WITHIN
+            asked = [slot for slot in self._slots if before is None or slot.running]
+            failures = [why for why in await asyncio.gather(*(slot.load(load, within) for slot in asked)) if why]
+            if not failures:
+                self._in_force = load
+                self._drain_seconds = publish.drain
+                self._log.configure(publish.logging.form, publish.logging.level)
+            for slot in self._slots:
+                slot.follow()
+            if not failures:
+                self._control.send(Published(publish.digest))
+                self._announce()
+                return
+            reason = "; ".join(failures)
+            self._control.send(PublishFailed(publish.digest, reason))
+            if before is None:
+                self._end(1, "start_failed", reason=reason)
+
+    def _workers_changed(self) -> None:
+        self._changed.set()
+        self._tell_workers()
+        self._announce()
+
+    def _tell_workers(self) -> None:
+        self._control.send(WorkersChanged(tuple(slot.state for slot in self._slots)))
+
+    def _announce(self) -> None:
+        """Say once that the gateway is ready."""
+        if self._announced or self._in_force is None or self._begun is None:
+            return
+        if all(slot.state.ready for slot in self._slots):
+            self._announced = True
+            self._log.event(
+                "info",
+                "ready",
+                listen=name_of(self._sockets[0]),
+                workers=len(self._slots),
+                pid=os.getpid(),
+                data_dir=self._begun.data_dir,
+                snapshot=self._in_force.digest,
+                seconds=round(time.monotonic() - self._began_at, 3),
+            )
+
+    # Ending
+
+    def _end(self, status: int, event: str, **facts: object) -> None:
+        if not self._ended.done():
+            self._ended.set_result(status)
+            self._log.event("error" if status else "info", event, **facts)
+
+    def _control_ended(self, task: asyncio.Task[object]) -> None:
+        """Control has said on standard error what is wrong with the configuration; its status is ours."""
+        status = task.result() if not task.cancelled() and task.exception() is None else 1
+        self._end(status if isinstance(status, int) and status > 0 else 1, "start_failed", reason="control has ended")
+
+    def _slot_ended(self, _: asyncio.Task[object]) -> None:
+        self._end(1, "start_failed", reason="a worker has ended before it took a call")
+
+    async def _wind_down(self) -> None:
+        """Drain the workers, then let control write its last records; bounded."""
+        for slot in self._slots:
+            slot.drain(self._drain_seconds)
+        patience = asyncio.get_running_loop().time() + self._drain_seconds + DRAIN_GRACE
+        await self._until(patience, lambda: not any(slot.running for slot in self._slots))
+        for slot in self._slots:
+            slot.kill()
+        await self._control.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for sock in self._sockets:
+            sock.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._ended.done():
+            self._log.event("warning", "cut", signal=number.name)
+            for slot in self._slots:
+                slot.kill()
+            self._control.kill()
+        else:
+            self._end(0, "draining", signal=number.name, seconds=self._drain_seconds)
+
+    def _reload(self) -> None:
+        self._log.event("info", "reload_requested", signal="SIGHUP")
+        self._control.send(ReloadRequested())
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signal, number)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    def _spawn(self, work: Coroutine[object, object, object]) -> asyncio.Task[object]:
+        task: asyncio.Task[object] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _until(self, deadline: float, done: Callable[[], bool]) -> None:
+        """Wait until a worker's change has made `done` true; at the deadline (loop time) give up."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                while not done():
+                    self._changed.clear()
+                    await self._changed.wait()
+
+
+def _options(options: Mapping[str, object]) -> list[str]:
+    return [word for name, value in options.items() for word in (f"--{name}", str(value))]
