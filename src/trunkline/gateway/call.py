@@ -2,6 +2,7 @@
 
 import time
 
+from trunkline.audit.format.bodies import BodyRef
 from trunkline.audit.format.timing import encode_timing
 from trunkline.dialects.openai_client import ChunkEncoder
 from trunkline.gateway.in_force import InForce, Plan, PlannedTarget
@@ -136,7 +137,7 @@ class Call:
         self.answering: Attempt | None = None  # the attempt that is running, or that the answer came from
         self.target: PlannedTarget | None = None  # and its target
         self.bodies: dict[str, bytes] = {}  # parts for the next body frame, by name
-        self.body_frames: list[object] = []
+        self.body_frames: list[BodyRef] = []
         self.tally = Tally()
         self.usage: Usage | None = None  # what the call is charged for, and at what cost
         self.cost: Cost | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from trunkline.audit.files.writer import LogFailed, LogWriter
+from trunkline.audit.files.writer import Bodies, BodyRef, LogFailed, LogWriter
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.call import Call
 from trunkline.model.records import CallAbandoned, CallClosed, CallOpened, CallRefused
@@ -67,10 +67,10 @@ class Journal:
         kind: str,
         record_id: str,
         record: msgspec.Struct,
-        parts: dict[str, bytes] | None = None,
-        frames: list[object] | None = None,
+        bodies: Bodies | None = None,
+        frames: list[BodyRef] | None = None,
     ) -> int:
         try:
-            return self._log.append(kind, record_id, _encode(record), parts, frames)
+            return self._log.append(kind, record_id, _encode(record), bodies, frames)
         except LogFailed:
             raise _unavailable() from None

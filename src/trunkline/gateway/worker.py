@@ -16,11 +16,12 @@ import sys
 import time
 import traceback
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 
 import uvloop
 
-from trunkline.audit.files.data_dir import read_deployment
+from trunkline.audit.files.data_dir import DataDirError, open_data_dir
 from trunkline.audit.files.writer import CorruptLog, LogFailed, LogSettings, LogWriter, Recovery
 from trunkline.config.canonical import decode_snapshot
 from trunkline.errors import CallError
@@ -90,6 +91,7 @@ class Worker:
             self._operations.event("error", "load_failed", digest=order.digest, reason=str(error))
             self._channel.tell("load_failed", digest=order.digest, reason=str(error))
             return
+        self._operations.configure(snapshot.log.format, snapshot.log.level)
         in_force = InForce(snapshot, order.digest, prepared, self._health_of)
         retired = self._upstreams.adopt(prepared)
         self._endpoints.in_force = in_force
@@ -145,6 +147,7 @@ class Worker:
             self._say_ready()
             if time.monotonic() - counted >= REFUSALS_EVERY:
                 counted = time.monotonic()
+                self._log.heartbeat()
                 self._flush_refusals()
 
     def _flush_refusals(self) -> None:
@@ -206,24 +209,26 @@ def _limits(section: ServerSection) -> ServerLimits:
 def main() -> int:
     """Run a worker until it has drained; the exit code is 0, or 1 where its log cannot be used."""
     options = _options()
-    operations = OperationalLog(sys.stderr.fileno(), options.log_format, options.log_level, f"worker-{options.index}")
-    directory = Path(options.data_dir)
-    origin = f"{read_deployment(directory)}/{options.node}/{options.index}"
+    operations = OperationalLog(sys.stderr.fileno(), "text", "info", f"worker-{options.index}")
     try:
-        return uvloop.run(_run(options, operations, directory, origin))
+        return uvloop.run(_run(options, operations))
     except CorruptLog as error:
         operations.event("error", "log_corrupt", reason=str(error))
-    except (LogFailed, OSError) as error:
+    except (DataDirError, LogFailed, OSError) as error:
         operations.event("error", "log_failed", reason=str(error))
     finally:
         operations.close()
     return 1
 
 
-async def _run(options: argparse.Namespace, operations: OperationalLog, directory: Path, origin: str) -> int:
+async def _run(options: argparse.Namespace, operations: OperationalLog) -> int:
     channel = await Channel.on(options.channel)
+    data_dir, name = open_data_dir(Path(options.data_dir)), f"worker-{options.index}"
     log, recovery = LogWriter.open(
-        directory / "log", origin, LogSettings(), clock=time.time_ns, on_event=operations.event
+        data_dir.log_directory(options.node, name),
+        data_dir.origin(options.node, name),
+        LogSettings(),
+        on_event=partial(operations.event, "error"),
     )
     listener = socket.socket(fileno=options.listen_fd)
     await Worker(log, operations, listener, channel).run(recovery)
@@ -237,8 +242,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--node", required=True)
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--channel", type=int, required=True)
-    parser.add_argument("--log-format", choices=("text", "json"), default="text")
-    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     return parser.parse_args()
 
 

@@ -75,8 +75,6 @@ class Attempt(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
     stop_reason: str | None = None
     repairs: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
-    usage: Usage | None = None
-    cost: Cost | None = None
     alarm: str | None = None
 
 
