@@ -1,4 +1,8 @@
-"""A real worker in the test's own event loop: real sockets, a real log, simulated providers."""
+"""A real worker in the test's own event loop: real sockets, a real log, simulated providers.
+
+`play` runs a story against it, and then looks at what must hold after any story: no fault in the gateway or in the
+simulator, no connection to a provider still taken, and exactly one closed record for each opened one.
+"""
 
 import asyncio
 import contextlib
@@ -6,46 +10,65 @@ import json
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import openai
+import uvloop
 
 from trunkline.audit.files.data_dir import open_data_dir
-from trunkline.audit.files.reader import read_body, read_records
+from trunkline.audit.files.disk import Disk
+from trunkline.audit.files.reader import read_body, read_records, read_whole
 from trunkline.audit.files.writer import LogSettings, LogWriter
+from trunkline.audit.format.bodies import BodyRef
+from trunkline.audit.format.timing import decode_timing
 from trunkline.config.compile import load
+from trunkline.config.compiled import Compiled
 from trunkline.config.sources import Sources
 from trunkline.gateway.channel import Channel
 from trunkline.gateway.worker import Worker
 from trunkline.operations import OperationalLog
 from trunkline.simulator import Simulator
+from trunkline.simulator.script import Behaviour
 
 SECRET = "tl-7kQ2vX9mZr4TbN8sWfY3hLcJ6pDgE1uA0xRiOeKtBvM"
-SMALL_SEGMENT = 4 << 20
+FIRST_KEY = "sk-first-Qm3vXz81LwPd"
+SECOND_KEY = "sk-ant-second-Rt6yBn40KcHs"
+HELLO = [{"role": "user", "content": "How is the Henderson household allocated?"}]
+PATIENCE = 20.0  # seconds until a story that hangs fails
 
 CONFIG = """
 version: 1
-data_dir: {data_dir}
+data_dir: {directory}
 node: gw-test
 listen: 127.0.0.1:0
 providers:
-  first: {{dialect: openai, base_url: "{openai}", api_key: sk-first, region: us, data_retention: 30d}}
-  second: {{dialect: anthropic, base_url: "{anthropic}", api_key: sk-ant-second, region: us, data_retention: zero}}
+  first: {{dialect: openai, base_url: "{openai}", api_key: {first_key}, region: us, data_retention: 30d,
+           models: [gpt-4o-mini]}}
+  second: {{dialect: anthropic, base_url: "{anthropic}", api_key: {second_key}, region: eu, data_retention: zero}}
+prices:
+  first/gpt-4o-mini: {{input_per_million: 0.15, cached_input_per_million: 0.075, output_per_million: 0.60}}
+  second/claude-haiku-4-5: {{input_per_million: 1, cached_input_per_million: 0.1, output_per_million: 5}}
 routes:
   voice:
     targets:
       - {{provider: first, model: gpt-4o-mini}}
       - {{provider: second, model: claude-haiku-4-5}}
-    timeouts: {{connect: 1s, first_token: 2s, gap: 2s, total: 10s}}
     {route}
-  only-first: {{targets: [{{provider: first, model: gpt-4o-mini}}]}}
-  only-second: {{targets: [{{provider: second, model: claude-haiku-4-5}}]}}
+  only-first:
+    targets: [{{provider: first, model: gpt-4o-mini}}]
+    {route}
+  only-second:
+    targets: [{{provider: second, model: claude-haiku-4-5}}]
+    {route}
 tenants:
   harbor:
     {tenant}
     keys:
       voice-agent: {{secret: {secret}, team: wealth-desk}}
+      {keys}
 {more}
 """
 
@@ -53,71 +76,197 @@ tenants:
 class Gateway:
     """What a test needs of a running worker."""
 
-    def __init__(self, port: int, directory: Path, worker: Worker, log: LogWriter) -> None:
-        self.port, self.directory, self.worker, self.log = port, directory, worker, log
-        self.url = f"http://127.0.0.1:{port}/v1"
-        self.order: socket.socket | None = None
+    def __init__(self, simulator: Simulator, directory: Path) -> None:
+        self.simulator, self.directory = simulator, directory
+        self.worker: Worker
+        self.log: LogWriter
+        self.log_directory: Path
+        self.port = 0
+        self._clients: list[openai.AsyncOpenAI] = []
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter
+        self._loads = 0
 
-    def client(self, secret: str = SECRET, **options: object) -> openai.AsyncOpenAI:
-        return openai.AsyncOpenAI(base_url=self.url, api_key=secret, **({"max_retries": 0, "timeout": 10.0} | options))
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def client(self, secret: str = SECRET, **options) -> openai.AsyncOpenAI:
+        """Return the real SDK, closed when the story ends; it does not try again unless told to."""
+        settings = {"max_retries": 0, "timeout": PATIENCE} | options
+        self._clients.append(openai.AsyncOpenAI(base_url=self.url, api_key=secret, **settings))
+        return self._clients[-1]
+
+    async def ask(self, model: str = "voice", *, secret: str = SECRET, **fields):
+        """Make one call with the SDK."""
+        return await self.client(secret).chat.completions.create(model=model, messages=HELLO, **fields)
+
+    def compile(self, **configured: str) -> Compiled:
+        sources = Sources(environment={}, read_file=lambda path: Path(path).read_text(), host_name="h", now=time.time())
+        names = {"route": "", "tenant": "regulated: false", "keys": "", "more": ""} | configured
+        text = CONFIG.format(
+            directory=self.directory,
+            openai=self.simulator.openai.url,
+            anthropic=self.simulator.anthropic.url,
+            secret=SECRET,
+            first_key=FIRST_KEY,
+            second_key=SECOND_KEY,
+            **names,
+        )
+        return load(text, "trunkline.yaml", sources)
+
+    async def load(self, snapshot: bytes, compiled: Compiled) -> dict:
+        """Order a load as the supervisor does, and return what the worker says of it."""
+        self._loads += 1
+        path = self.directory / f"snapshot-{self._loads}.json"
+        path.write_bytes(snapshot)
+        secrets = {name: msgspec.to_builtins(secret) for name, secret in compiled.secrets.items()}
+        self.order({"do": "load", "snapshot": str(path), "digest": compiled.digest, "secrets": secrets})
+        return await self.told("loaded", "load_failed")
+
+    def order(self, order: dict) -> None:
+        self._writer.write(json.dumps(order).encode() + b"\n")
+
+    async def told(self, *events: str) -> dict:
+        """Return the next of these events that the worker tells its supervisor."""
+        while True:
+            line = await self._reader.readline()
+            if not line:
+                raise EOFError("the worker has closed its channel")
+            event = json.loads(line)
+            if event["event"] in events:
+                return event
 
     def records(self, kind: str = "call.") -> list[dict]:
-        """Return the records that are in the log's files, as another process would read them."""
-        found = [json.loads(stored.data) for stored in read_records(self.log.directory)]
-        return [record for record in found if record["type"].startswith(kind)]
+        """Return what the log's files hold, as another process would read them."""
+        self.log.flush()
+        found = []
+        for stored in read_records(self.log_directory, upto="whole"):
+            if stored.type.startswith(kind):
+                found.append(json.loads(read_whole(self.log_directory, stored)) | {"segment": stored.segment})
+        return found
 
-    def body(self, record: dict) -> dict[str, bytes]:
-        """Return the parts of a record's bodies, those of several frames joined."""
+    def record(self, kind: str) -> dict:
+        """Return the only record of this kind."""
+        (record,) = self.records(kind)
+        return record
+
+    def frames(self, record: dict) -> list[dict[str, bytes]]:
+        """Return the parts of a record's bodies, frame by frame."""
+        references = msgspec.convert(record.get("bodies", []), list[BodyRef])
+        return [read_body(self.log_directory, reference, record["segment"]) for reference in references]
+
+    def parts(self, record: dict) -> dict[str, bytes]:
+        """Return the parts of a record's bodies, those of several frames joined; timings must add up."""
         parts: dict[str, bytes] = {}
-        for reference in record["bodies"]:
-            for name, data in read_body(self.log.directory, reference).items():
-                parts[name] = parts.get(name, b"") + data
+        for frame in self.frames(record):
+            for name, data in frame.items():
+                if name.endswith("_timing"):
+                    timed = frame[name.removesuffix("_timing")]
+                    assert sum(size for _, size in decode_timing(data)) == len(timed)
+                else:
+                    parts[name] = parts.get(name, b"") + data
         return parts
 
+    def operations(self) -> str:
+        """Return the operational log so far."""
+        self.worker._operations.flush()
+        return (self.directory / "operations.log").read_text()
 
-def configuration(simulator: Simulator, data_dir: Path, route: str = "", tenant: str = "{}", more: str = "") -> str:
-    return CONFIG.format(
-        data_dir=data_dir,
-        openai=simulator.openai.url,
-        anthropic=simulator.anthropic.url,
-        secret=SECRET,
-        route=route,
-        tenant="regulated: false" if tenant == "{}" else tenant,
-        more=more,
-    )
+    def upstream(self, provider: str):
+        return self.worker._endpoints.in_force._upstreams[provider]
+
+    def health(self, target: str):
+        """Return what the worker knows of a target's health."""
+        return self.worker._health_of(target)
+
+    async def at_rest(self) -> None:
+        """Wait until the providers have seen the end of every call that they got, and the pools too."""
+        for provider in (self.simulator.openai, self.simulator.anthropic):
+            await provider.wait_until_ended(provider.call_count)
+        await until(lambda: not any(upstream.pool.busy for upstream in self.worker._upstreams.all()))
+
+    async def close_clients(self) -> None:
+        for client in self._clients:
+            await client.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the event loop turn until the condition holds."""
+    while not condition():
+        await asyncio.sleep(0)
 
 
 @contextlib.asynccontextmanager
-async def running(simulator: Simulator, directory: Path, **configured: str) -> AsyncIterator[Gateway]:
+async def running(
+    simulator: Simulator, directory: Path, disk: Disk | None = None, settings: LogSettings | None = None, **configured
+) -> AsyncIterator[Gateway]:
     """Run a worker on the configuration for as long as the context lasts, then drain it."""
-    sources = Sources(environment={}, read_file=lambda path: Path(path).read_text(), host_name="h", now=time.time())
-    compiled = load(configuration(simulator, directory, **configured), "trunkline.yaml", sources)
-    snapshot = directory / "snapshot.json"
-    snapshot.write_bytes(compiled.canonical)
+    gateway = Gateway(simulator, directory)
     data_dir = open_data_dir(directory / "data")
-    quiet = os.open(directory / "operations.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    gateway.log_directory = data_dir.log_directory("gw-test", "worker-0")
+    quiet = os.open(directory / "operations.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     operations = OperationalLog(quiet, "text", "debug", "worker-0")
-    log, recovery = LogWriter.open(
-        data_dir.path / "log", f"{data_dir.deployment}/gw-test/0", LogSettings(segment_bytes=SMALL_SEGMENT),
-        clock=time.time_ns, on_event=lambda name, **facts: operations.event("info", name, **facts),
+    gateway.log, recovery = LogWriter.open(
+        gateway.log_directory,
+        data_dir.origin("gw-test", "worker-0"),
+        settings or LogSettings(segment_bytes=2 << 20, min_free_bytes=1 << 20),
+        on_event=lambda name, /, **facts: operations.event("error", name, **facts),
+        disk=disk,
     )
     listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
+    gateway.port = listener.getsockname()[1]
     ours, theirs = socket.socketpair()
-    reader, writer = await asyncio.open_unix_connection(sock=ours)
-    worker = Worker(log, operations, listener, await Channel.on(theirs.detach()))
-    running_worker = asyncio.create_task(worker.run(recovery))
-    secrets = {name: {"api_keys": s.api_keys, "headers": s.headers, "proxy": s.proxy} for name, s in compiled.secrets.items()}
-    order = {"do": "load", "snapshot": str(snapshot), "digest": compiled.digest, "secrets": secrets}
-    writer.write(json.dumps(order).encode() + b"\n")
-    while json.loads(await reader.readline())["event"] != "ready":
-        pass
+    ours.setblocking(False)
+    gateway._reader, gateway._writer = await asyncio.open_unix_connection(sock=ours)
+    channel = await Channel.on(theirs.detach())
+    gateway.worker = Worker(gateway.log, operations, listener, channel)
+    working = asyncio.create_task(gateway.worker.run(recovery))
     try:
-        yield Gateway(port, directory, worker, log)
+        compiled = gateway.compile(**configured)
+        assert (await gateway.load(compiled.canonical, compiled))["event"] == "loaded"
+        yield gateway
     finally:
-        writer.write(b'{"do":"drain","deadline":5.0}\n')
-        async with asyncio.timeout(20):
-            await running_worker
-        writer.close()
+        await gateway.close_clients()
+        gateway.order({"do": "drain", "deadline": 5.0})
+        await working
+        for writer in (channel._writer, gateway._writer):
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
         operations.close()
         os.close(quiet)
+
+
+Story = Callable[[Gateway, Simulator], Awaitable[None]]
+
+
+def play(
+    directory: Path, story: Story, openai: Behaviour | None = None, anthropic: Behaviour | None = None, **options
+) -> None:
+    """Run a story against a gateway, then check what must hold after any."""
+
+    async def main() -> None:
+        async with (
+            asyncio.timeout(PATIENCE),
+            Simulator(openai, anthropic) as simulator,
+            running(simulator, directory, **options) as gateway,
+        ):
+            await story(gateway, simulator)
+            await gateway.at_rest()
+            check(gateway)
+
+    uvloop.run(main())
+
+
+def check(gateway: Gateway) -> None:
+    """Look at what must hold once no call is in flight."""
+    assert gateway.simulator.openai.faults == []
+    assert gateway.simulator.anthropic.faults == []
+    assert " fault " not in gateway.operations()
+    assert gateway.worker._server.in_flight == 0
+    if gateway.log.failure is None:
+        opened = Counter(record["id"] for record in gateway.records("call.opened"))
+        closed = Counter(record["call"] for record in gateway.records("call.closed"))
+        assert set(opened.values()) <= {1}
+        assert opened == closed

@@ -1,0 +1,1 @@
+"""A package, because several of its modules are named like others' elsewhere."""
