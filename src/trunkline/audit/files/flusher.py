@@ -10,6 +10,8 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
+import msgspec
+
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.flush_times import FlushTimes
 from trunkline.audit.files.segments import NextSegment, Segment
@@ -19,7 +21,7 @@ MOST_ITEMS = 4096  # in one batch
 LOOK_EVERY = 1.0  # seconds between looks at the room on the disk
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """Frames that belong together: they are in one batch, and become durable at once."""
 
     frames: bytes

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import msgspec
 
+from trunkline.audit.format.codecs import ZSTD_LEAST
+
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes are bytes, times seconds. The defaults suit a worker at thousands of calls a second."""
@@ -14,6 +16,7 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     queue_bytes: int = 64 << 20  # what may wait for the disk
     flush_bound: float = 5.0  # a flush that takes longer means a disk that hangs
     heartbeat_every: float = 10.0
+    compress_from: int = ZSTD_LEAST  # smaller bodies are stored as they are: more room on the disk, less time
 
 
 class LogFailed(Exception):

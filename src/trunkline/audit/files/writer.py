@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
@@ -20,7 +20,7 @@ from trunkline.audit.files.recovery import Recovery, recover
 from trunkline.audit.files.segments import NextSegment
 from trunkline.audit.files.settings import CorruptLog, LogFailed, LogSettings
 from trunkline.audit.files.waiters import Waiters
-from trunkline.audit.format.bodies import Bodies, BodyRef, decode_reference
+from trunkline.audit.format.bodies import Bodies, BodyRef
 from trunkline.audit.format.codecs import zstd_codec
 from trunkline.audit.format.composer import Composer, Draft, record_frame
 from trunkline.audit.format.open_calls import OpenCalls
@@ -62,7 +62,7 @@ class LogWriter:
         self._settings, self._clock, self._on_event = settings, around.clock, around.on_event
         self._lock, self._flusher = lock, flusher
         self._waiters = Waiters(flusher, settings.flush_bound, self._say_failed)
-        self._composer = Composer(around.origin, zstd_codec())
+        self._composer = Composer(around.origin, zstd_codec(settings.compress_from))
         self._open = OpenCalls(found.open_calls)
         self._index = found.next_index
         self._position = self._queued = 0
@@ -146,10 +146,10 @@ class LogWriter:
         Raises LogFailed like `append`.
         """
         self._admit()
-        frame, reference = self._composer.body(call, bodies)
-        self._make_room(len(frame))
+        frame, named = self._composer.body(call, bodies, self._segment)
+        if self._make_room(len(frame)):
+            named = msgspec.structs.replace(named, segment=self._segment)
         self._put(Item(frame, 0))
-        named = decode_reference(reference, self._segment)
         self._open.body(call, named)
         return named
 
@@ -203,10 +203,9 @@ class LogWriter:
         """The bytes that wait for the disk."""
         return self._queued - self._flusher.taken
 
-    async def wait(self, position: int) -> None:
+    def wait(self, position: int) -> Awaitable[None]:
         """Return when the record at this position is durable; raises LogFailed if the log fails before."""
-        if self._flusher.durable < position:
-            await self._waiters.wait(position)
+        return self._waiters.wait(position)
 
     def wait_sync(self, position: int) -> None:
         """Block until the record at this position is durable; raises LogFailed if the log fails before."""
@@ -245,12 +244,15 @@ class LogWriter:
             raise LogFailed(failure)
         if self._closed:
             raise LogFailed("the log has been closed")
-        if self.backlog > self._settings.queue_bytes:
+        if self._queued - self._flusher.taken > self._settings.queue_bytes:
             raise LogFailed(f"{self.backlog} bytes wait for the disk")
 
-    def _make_room(self, size: int) -> None:
-        if self._used + size + BATCH_BYTES > self._capacity and self._used > HEADER_BYTES:
-            self._roll()
+    def _make_room(self, size: int) -> bool:
+        """Go on in the next segment if this one has no room for so many bytes; return whether that was done."""
+        if self._used + size + BATCH_BYTES <= self._capacity or self._used == HEADER_BYTES:
+            return False
+        self._roll()
+        return True
 
     def _put_record(self, draft: Draft) -> int:
         now, index = self._clock(), self._index

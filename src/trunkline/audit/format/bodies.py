@@ -7,6 +7,7 @@ table is the JSON object that stands in the record too: `{"request":[0,353]}`, o
 """
 
 import hashlib
+from binascii import hexlify
 from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import NamedTuple
@@ -50,13 +51,6 @@ class BodyRef(msgspec.Struct, frozen=True, omit_defaults=True):
         return bytes.fromhex(self.digest.removeprefix(DIGEST_PREFIX))
 
 
-class EncodedBody(NamedTuple):
-    """A body frame that is about to be written, and the JSON object by which a record names it."""
-
-    frame: bytes
-    reference: bytes
-
-
 class StoredBody(NamedTuple):
     """A body frame as read."""
 
@@ -67,38 +61,35 @@ class StoredBody(NamedTuple):
     stored: bytes
 
 
-def encode_body(call: str, bodies: Bodies, codec: Codec) -> EncodedBody:
-    """Return the frame that holds these parts of a call, and its reference."""
+def encode_body(call: str, bodies: Bodies, codec: Codec) -> tuple[bytes, bytes]:
+    """Return the frame that holds these parts of a call, and the JSON object by which a record names it."""
     pieces: list[bytes] = []
     entries = []
     size = 0
     for name, part in bodies.items():
-        length = _add_part(pieces, part)
+        if isinstance(part, bytes):
+            length = len(part)
+            pieces.append(part)
+        else:
+            length = sum(map(len, part))
+            pieces.extend(part)
         entries.append(f'"{name}":[{size},{length}]')
         size += length
     data = b"".join(pieces)
     how = codec if size >= codec.least else codecs.PLAIN_CODEC
     stored = how.seal(data)
-    digest = _sha256(stored)
+    digest = _sha256(stored).digest()
     call_id = call.encode()
-    table = f"{{{','.join(entries)}}}".encode()
-    fixed = _pack_fixed(digest.digest(), len(call_id), len(table))
-    frame = encode_frame(BODY, how.number, fixed, call_id, table, stored)
+    table = b"{%b}" % ",".join(entries).encode()
+    fixed = _pack_fixed(digest, len(call_id), len(table))
+    frame = encode_frame(BODY, how.number, b"".join((fixed, call_id, table, stored)))
     reference = b'{"digest":"sha256:%b","codec":"%b","size":%d,"parts":%b}' % (
-        digest.hexdigest().encode(),
-        how.name.encode(),
+        hexlify(digest),
+        how.label,
         len(stored),
         table,
     )
-    return EncodedBody(frame, reference)
-
-
-def _add_part(pieces: list[bytes], part: Part) -> int:
-    if isinstance(part, bytes):
-        pieces.append(part)
-        return len(part)
-    pieces.extend(part)
-    return sum(map(len, part))
+    return frame, reference
 
 
 def decode_body(frame: Frame) -> StoredBody:

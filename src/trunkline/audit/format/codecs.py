@@ -15,7 +15,7 @@ ZSTD = 1
 # Below this, compressing costs more time than the bytes are worth: a short request shrinks by a third.
 ZSTD_LEAST = 512
 # Level 1 with a small hash table: clearing the default one costs as much as compressing a call's few kilobytes.
-_LEVEL, _HASH_LOG = 1, 11
+_LEVEL, _HASH_LOG, _MIN_MATCH = 1, 11, 5
 
 
 class BadBody(ValueError):
@@ -23,21 +23,23 @@ class BadBody(ValueError):
 
 
 class Codec(NamedTuple):
-    """One way to store a body. Bodies of fewer than `least` bytes are stored plain."""
+    """One way to store a body; `label` is its name. Bodies of fewer than `least` bytes are stored plain."""
 
     number: int
-    name: str
+    label: bytes
     least: int
     seal: Callable[[bytes], bytes]
 
 
-def zstd_codec() -> Codec:
-    """Return Zstandard (RFC 8878), each frame on its own and with its content size; for one thread."""
-    params = zstandard.ZstdCompressionParameters.from_level(_LEVEL, hash_log=_HASH_LOG, write_content_size=True)
-    return Codec(ZSTD, "zstd", ZSTD_LEAST, zstandard.ZstdCompressor(compression_params=params).compress)
+def zstd_codec(least: int = ZSTD_LEAST) -> Codec:
+    """Return Zstandard (RFC 8878), each body a frame of its own with its content size; for one thread."""
+    params = zstandard.ZstdCompressionParameters.from_level(
+        _LEVEL, hash_log=_HASH_LOG, min_match=_MIN_MATCH, write_content_size=True
+    )
+    return Codec(ZSTD, b"zstd", least, zstandard.ZstdCompressor(compression_params=params).compress)
 
 
-PLAIN_CODEC = Codec(PLAIN, "none", 0, bytes)
+PLAIN_CODEC = Codec(PLAIN, b"none", 0, bytes)
 
 
 def unseal(codec: int, stored: bytes, size: int) -> bytes:

@@ -1,9 +1,10 @@
 """Putting a record and its bodies together, in the order in which they are written: bodies first, then the record."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from trunkline.audit.format.bodies import Bodies, BodyRef, EncodedBody, encode_body, encode_reference
+import msgspec
+
+from trunkline.audit.format.bodies import Bodies, BodyRef, decode_reference, encode_body, encode_reference
 from trunkline.audit.format.codecs import Codec
 from trunkline.audit.format.frames import RECORD, encode_frame
 from trunkline.audit.format.records import (
@@ -16,7 +17,7 @@ from trunkline.audit.format.records import (
 )
 
 
-class Draft(NamedTuple):
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A record that lacks only its time and index, and the frames that go before it.
 
     `members` is what its JSON object holds beside the envelope, `whole` the same before anything was spilled, `size`
@@ -47,22 +48,23 @@ class Composer:
         Raises ValueError if a payload that has to begin with its call does not.
         """
         call = call_of(kind, record_id, payload)
-        frames = b""
-        references = tuple(map(encode_reference, kept)) if kept else ()
+        frames = reference = b""
         if bodies:
             frames, reference = encode_body(call or record_id, bodies, self._codec)
-            references = (*references, reference)
-        whole = members = _members(references, payload)
+        if kept:
+            earlier = map(encode_reference, kept)
+            reference = b",".join((*earlier, reference) if reference else earlier)
+        whole = members = _members(reference, payload)
         if len(members) > SPILL_ABOVE:
-            spilled = encode_body(call or record_id, {SPILLED_PART: members}, self._codec)
-            frames += spilled.frame
-            members = spilled_members(call, spilled.reference)
-        size = len(frames) + len(members) + ENVELOPE_ROOM
-        return Draft(kind, record_id, call, frames, members, whole, size)
+            frame, spilled = encode_body(call or record_id, {SPILLED_PART: members}, self._codec)
+            frames += frame
+            members = spilled_members(call, spilled)
+        return Draft(kind, record_id, call, frames, members, whole, len(frames) + len(members) + ENVELOPE_ROOM)
 
-    def body(self, call: str, bodies: Bodies) -> EncodedBody:
-        """Return a body frame for a call, and its reference."""
-        return encode_body(call, bodies, self._codec)
+    def body(self, call: str, bodies: Bodies, segment: int) -> tuple[bytes, BodyRef]:
+        """Return a body frame for a call, and how a record may name it once it is in this segment."""
+        frame, reference = encode_body(call, bodies, self._codec)
+        return frame, decode_reference(reference, segment)
 
     def record(self, draft: Draft, now_ns: int, index: int) -> bytes:
         """Return the record's bytes."""
@@ -80,8 +82,7 @@ def record_frame(record: bytes) -> bytes:
     return encode_frame(RECORD, 0, record)
 
 
-def _members(references: Sequence[bytes], payload: bytes) -> bytes:
+def _members(references: bytes, payload: bytes) -> bytes:
     if not references:
         return payload[1:]
-    separator = b"" if payload == b"{}" else b","
-    return b'"bodies":[%b]%b%b' % (b",".join(references), separator, payload[1:])
+    return b'"bodies":[%b]%b%b' % (references, b"" if payload == b"{}" else b",", payload[1:])

@@ -47,15 +47,12 @@ class BadFrame(ValueError):
         self.offset, self.reason = offset, reason
 
 
-def encode_frame(kind: int, codec: int, *pieces: bytes) -> bytes:
-    """Return the frame whose payload is the pieces one after the other.
-
-    Raises ValueError if they come to more than MAX_PAYLOAD bytes.
-    """
-    length = sum(map(len, pieces))
+def encode_frame(kind: int, codec: int, payload: bytes) -> bytes:
+    """Return the frame with this payload; raises ValueError if it is longer than MAX_PAYLOAD bytes."""
+    length = len(payload)
     if length > MAX_PAYLOAD:
         raise ValueError(f"a frame of {length} bytes is above the limit of {MAX_PAYLOAD}")
-    data = b"".join((_pack_head(length, kind, codec, 0), *pieces))
+    data = _pack_head(length, kind, codec, 0) + payload
     return data + crc32c(data).to_bytes(CHECKSUM_BYTES, "little")
 
 

@@ -10,16 +10,16 @@ from trunkline.audit.format.records import ENDED, OPENED
 _encode = msgspec.json.Encoder().encode
 
 
-class OpenCall:
+class OpenCall(msgspec.Struct):
     """A call without an end: its opened record, whole, and the body frames that were kept for it since.
 
     `segment` is the first index of the segment that the record is in.
     """
 
-    __slots__ = ("bodies", "call", "record", "segment")
-
-    def __init__(self, call: str, record: bytes, segment: int, bodies: list[BodyRef]) -> None:
-        self.call, self.record, self.segment, self.bodies = call, record, segment, bodies
+    call: str
+    record: bytes
+    segment: int
+    bodies: list[BodyRef] = []
 
     def bytes_of(self, part: str) -> int:
         """Return how many bytes of this part are in the frames; the attempt's number in front (`2.`) is ignored."""
@@ -67,7 +67,7 @@ class OpenCalls:
         if call is None:
             return
         if kind == OPENED:
-            self._calls[call] = OpenCall(call, record, segment, [])
+            self._calls[call] = OpenCall(call, record, segment)
         elif kind in ENDED:
             self._calls.pop(call, None)
 
