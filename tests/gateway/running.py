@@ -140,11 +140,11 @@ class Gateway:
     def records(self, kind: str = "call.") -> list[dict]:
         """Return what the log's files hold, as another process would read them."""
         self.log.flush()
-        found = []
-        for stored in read_records(self.log_directory, upto="whole"):
-            if stored.type.startswith(kind):
-                found.append(json.loads(read_whole(self.log_directory, stored)) | {"segment": stored.segment})
-        return found
+        return [
+            json.loads(read_whole(self.log_directory, stored)) | {"segment": stored.segment}
+            for stored in read_records(self.log_directory, upto="whole")
+            if stored.type.startswith(kind)
+        ]
 
     def record(self, kind: str) -> dict:
         """Return the only record of this kind."""
@@ -193,7 +193,7 @@ class Gateway:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let the event loop turn until the condition holds."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - what is waited for is not always an event, and never a time
         await asyncio.sleep(0)
 
 

@@ -185,9 +185,11 @@ def test_the_sdk_s_own_stream_helper_puts_text_and_tools_together_again(tmp_path
 def test_a_conversation_with_tool_results_goes_on(tmp_path, model):
     async def story(gateway, simulator):
         first = await gateway.ask(model, tools=TOOLS[:1])
-        messages = [*HELLO, first.choices[0].message.model_dump(exclude_none=True)]
-        for call in first.choices[0].message.tool_calls:
-            messages.append({"role": "tool", "tool_call_id": call.id, "content": "61 percent equities"})
+        made = first.choices[0].message
+        found = [
+            {"role": "tool", "tool_call_id": call.id, "content": "61 percent equities"} for call in made.tool_calls
+        ]
+        messages = [*HELLO, made.model_dump(exclude_none=True), *found]
         client = gateway.client()
         second = await client.chat.completions.create(model=model, messages=messages, tools=TOOLS[:1])
         assert "61 percent equities" in second.choices[0].message.content
