@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from trunkline.model.delta import Usage
 from trunkline.model.snapshot import Price, Rates
-from trunkline.policy.pricing import cost_of, rates_for, sum_of
+from trunkline.policy.pricing import amount_of, cost_of, rates_for
 
 
 def rates(start=0, **changes):
@@ -39,6 +39,13 @@ def test_cached_and_reasoning_tokens_have_their_own_lines():
     assert cost.estimated
 
 
+def test_an_estimate_is_the_cost_of_the_same_tokens_uncached():
+    price = Price(version="t", source="override", tiers=TIERED.tiers, per_request=Decimal("0.01"))
+    for prompt in (10, 5000):
+        exact = cost_of(Usage(input=prompt, output=256), price, estimated=True)
+        assert amount_of(prompt, 256, price) == exact.amount
+
+
 def test_a_price_per_request_is_added_once():
     price = Price(version="t", source="override", tiers=(rates(),), per_request=Decimal("0.01"))
     assert cost_of(Usage(), price, estimated=False).amount == Decimal("0.01")
@@ -48,17 +55,6 @@ def test_a_tier_is_chosen_by_the_whole_prompt():
     assert rates_for(TIERED, 999).input == Decimal("0.15")
     assert rates_for(TIERED, 1000).input == Decimal("0.30")
     assert cost_of(Usage(input=600, cached_input=400), TIERED, estimated=False).lines[0].unit_price == Decimal("0.30")
-
-
-def test_what_a_call_cost_is_the_sum_of_its_attempts():
-    first = cost_of(Usage(input=10), MINI, estimated=True)
-    second = cost_of(Usage(input=20), MINI, estimated=False)
-    total = sum_of([first, second])
-    assert total.amount == first.amount + second.amount
-    assert total.estimated
-    assert total.lines == first.lines + second.lines
-    assert sum_of([second]) is second
-    assert sum_of([]) is None
 
 
 COUNTS = st.integers(0, 10**9)

@@ -2,7 +2,7 @@
 
 import time
 
-from trunkline.audit.format.bodies import BodyRef
+from trunkline.audit.format.bodies import BodyRef, Part
 from trunkline.audit.format.timing import encode_timing
 from trunkline.dialects.openai_client import ChunkEncoder
 from trunkline.gateway.in_force import InForce, Plan, PlannedTarget
@@ -13,7 +13,8 @@ from trunkline.model.records import Attempt, Cost, Estimate
 from trunkline.model.snapshot import Key
 from trunkline.wire.http import Request
 
-NANOSECONDS_PER_MS = 1e6
+NANOSECONDS_PER_US = 1000
+NANOSECONDS_PER_MS = 1_000_000
 
 
 class Tally:
@@ -69,24 +70,24 @@ class Tally:
 class Track:
     """Bytes in the order they came or went, with when: what a stream's body is stored from."""
 
-    __slots__ = ("chunks", "marks", "total")
+    __slots__ = ("chunks", "marks")
 
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
         self.marks: list[tuple[int, int]] = []  # (milliseconds since the call began, bytes)
-        self.total = 0
 
     def add(self, data: bytes, at_ms: int) -> None:
         """Keep a piece."""
         self.chunks.append(data)
         self.marks.append((at_ms, len(data)))
-        self.total += len(data)
 
-    def take(self) -> tuple[bytes, list[tuple[int, int]]]:
-        """Hand out what has been kept since the last time."""
-        data, marks = b"".join(self.chunks), self.marks
-        self.chunks, self.marks = [], []
-        return data, marks
+    def move_to(self, parts: dict[str, Part], name: str) -> None:
+        """Move what was kept into the parts of a body, with when it came; what came at once needs no timing."""
+        if self.chunks:
+            parts[name] = self.chunks
+            if len(self.chunks) > 1:
+                parts[f"{name}_timing"] = encode_timing(self.marks)
+            self.chunks, self.marks = [], []
 
 
 class Call:
@@ -94,6 +95,7 @@ class Call:
 
     __slots__ = (
         "answering",
+        "asked",
         "attempts",
         "began_ns",
         "bodies",
@@ -134,9 +136,10 @@ class Call:
         self.estimate: Estimate | None = None
         self.opened = -1  # position of the opened record in the log
         self.attempts: list[Attempt] = []
+        self.asked = 0  # how many targets have been asked; those passed over do not count
         self.answering: Attempt | None = None  # the attempt that is running, or that the answer came from
         self.target: PlannedTarget | None = None  # and its target
-        self.bodies: dict[str, bytes] = {}  # parts for the next body frame, by name
+        self.bodies: dict[str, Part] = {}  # parts for the next body frame, by name
         self.body_frames: list[BodyRef] = []
         self.tally = Tally()
         self.usage: Usage | None = None  # what the call is charged for, and at what cost
@@ -153,43 +156,25 @@ class Call:
 
     def since(self, at_ns: int) -> float:
         """Return the milliseconds from the call's beginning to this moment."""
-        return round((at_ns - self.began_ns) / NANOSECONDS_PER_MS, 3)
+        return (at_ns - self.began_ns) // NANOSECONDS_PER_US / 1000
 
     def begin_attempt(self, attempt: Attempt, target: PlannedTarget, request: bytes) -> None:
         """Start counting an answer from nothing, and keep what is sent for it."""
         self.attempts.append(attempt)
+        self.asked += 1
         self.answering, self.target = attempt, target
         self.tally, self.received = Tally(), Track()
         self.bodies[f"{self.asked}.provider_request"] = request
 
     def end_attempt(self) -> None:
         """The attempt that was running has failed; what came of it stays in the record's body."""
-        self.keep_received()
+        self.received.move_to(self.bodies, f"{self.asked}.provider_response")
         self.answering = self.target = None
         self.tally = Tally()
 
-    def keep_received(self) -> None:
-        """Move what the provider sent into the parts of the next body frame."""
-        if self.received.chunks:
-            data, marks = self.received.take()
-            self.bodies[f"{self.asked}.provider_response"] = data
-            self.bodies[f"{self.asked}.provider_response_timing"] = encode_timing(marks)
-
-    def keep_released(self) -> None:
-        """Move what the client was sent into the parts of the next body frame."""
-        if self.released.chunks:
-            data, marks = self.released.take()
-            self.bodies["response"] = data
-            self.bodies["response_timing"] = encode_timing(marks)
-
-    def take_bodies(self) -> dict[str, bytes]:
-        """Hand out the parts of the next body frame."""
-        self.keep_received()
-        self.keep_released()
+    def take_bodies(self) -> dict[str, Part]:
+        """Hand out the parts of the next body frame: what came and went since the last one."""
         bodies, self.bodies = self.bodies, {}
+        self.received.move_to(bodies, f"{self.asked}.provider_response")
+        self.released.move_to(bodies, "response")
         return bodies
-
-    @property
-    def asked(self) -> int:
-        """How many targets have been asked; those passed over do not count."""
-        return sum(attempt.outcome != "skipped" for attempt in self.attempts)

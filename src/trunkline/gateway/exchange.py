@@ -124,7 +124,7 @@ class Exchange:
             raise ValueError("a call is opened before it is served")
         watch = Watch(self._loop, task, plan.route.timeouts.total)
         try:
-            reply = await Reach(call, plan, watch, self._operations).first_answer()
+            reply = await Reach(call, plan, watch, self._operations, self._loop.time).first_answer()
             if chat.stream:
                 await self._release(call, reply, responder, watch)
         except DeadlinePassed:

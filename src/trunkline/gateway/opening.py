@@ -14,7 +14,7 @@ from trunkline.policy import estimates
 from trunkline.policy.identity import trace_context
 from trunkline.policy.pricing import amount_of
 
-KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
+KEY_HEADERS = (b"x-api-key", b"api-key")  # beside Authorization: Bearer
 # Who a call is for and what it says stand elsewhere in the record; these are how it is to be answered.
 NOT_PARAMETERS = frozenset(
     {"model", "messages", "tools", "functions", "metadata", "user", "safety_identifier", "stream"}
@@ -29,16 +29,13 @@ def secret_of(headers: Mapping[bytes, bytes]) -> bytes:
     Raises InvalidApiKey if it has none and InvalidRequest if it has two that differ.
     """
     found = set()
+    bearer = headers.get(b"authorization")
+    if bearer is not None and bearer[:7].lower() == b"bearer ":
+        found.add(bearer[7:].strip())
     for name in KEY_HEADERS:
-        value = headers.get(name)
-        if value is None:
-            continue
-        if name == b"authorization":
-            scheme, _, value = value.partition(b" ")
-            if scheme.lower() != b"bearer":
-                continue
-        if value := value.strip():
-            found.add(value)
+        if name in headers:
+            found.add(headers[name].strip())
+    found.discard(b"")
     if len(found) > 1:
         raise InvalidRequest("The request carries two API keys that differ; send one.", param="authorization")
     if not found:

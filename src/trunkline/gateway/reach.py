@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from trunkline.dialects.provider import CannotTake, Encoded
 from trunkline.errors import (
@@ -26,9 +26,15 @@ from trunkline.policy.routing import order_by_weight
 class Reach:
     """Takes one call to the first target that answers it, and tells the targets' health how it went."""
 
-    def __init__(self, call: Call, plan: Plan, watch: Watch, operations: OperationalLog) -> None:
-        self._call, self._plan, self._watch, self._operations = call, plan, watch, operations
-        self._loop = asyncio.get_running_loop()
+    def __init__(
+        self,
+        call: Call,
+        plan: Plan,
+        watch: Watch,
+        operations: OperationalLog,
+        now: Callable[[], float],
+    ) -> None:
+        self._call, self._plan, self._watch, self._operations, self._now = call, plan, watch, operations, now
         self._waits: list[float] = []  # seconds until a target that rests may be asked
         self._cannot: list[CannotTake] = []
         self._failed = False
@@ -46,7 +52,7 @@ class Reach:
                 reply = await self._try(planned, request)
                 if isinstance(reply, Reply):
                     return reply
-                if reply.kind != "failed" or planned.health.refuses(self._loop.time(), self._plan.route.breaker):
+                if reply.kind != "failed" or planned.health.refuses(self._now(), self._plan.route.breaker):
                     break
         raise self._exhausted()
 
@@ -65,7 +71,7 @@ class Reach:
         if planned.skip is not None:
             self._skip(planned, planned.skip)
             return None
-        refusal = planned.health.refuses(self._loop.time(), self._plan.route.breaker)
+        refusal = planned.health.refuses(self._now(), self._plan.route.breaker)
         if refusal is not None:
             self._waits.append(refusal[1])
             self._skip(planned, refusal[0])
@@ -87,21 +93,21 @@ class Reach:
         attempt = _attempt(planned, "cancelled", None)  # what it is, unless something else is heard of it
         attempt.repairs, attempt.dropped = request.repairs, request.dropped
         call.begin_attempt(attempt, planned, request.body)
-        planned.health.asked(self._loop.time(), breaker)
+        planned.health.asked(self._now(), breaker)
         try:
             reply = await ask(call, planned, attempt, request.body, self._watch)
         except AttemptFailed as failure:
             self._take_failure(planned, attempt, failure)
             return failure
         except (asyncio.CancelledError, DeadlinePassed):
-            planned.health.heard("dropped", self._loop.time(), breaker)
+            planned.health.heard("dropped", self._now(), breaker)
             raise
         attempt.outcome = "answered"
         self._hear(planned, "succeeded")
         return reply
 
     def _take_failure(self, planned: PlannedTarget, attempt: Attempt, failure: AttemptFailed) -> None:
-        now, fault = self._loop.time(), failure.fault
+        now, fault = self._now(), failure.fault
         attempt.outcome, attempt.reason = "failed", failure.reason
         self._call.end_attempt()
         match failure.kind:
@@ -124,7 +130,7 @@ class Reach:
                 self._hear(planned, "failed")
 
     def _hear(self, planned: PlannedTarget, event: Event) -> None:
-        hear(planned, event, self._plan, self._loop.time(), self._operations)
+        hear(planned, event, self._plan, self._now(), self._operations)
 
     def _exhausted(self) -> CallError:
         """Return the error for a call that no target answered."""

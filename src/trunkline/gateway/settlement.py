@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from trunkline.dialects.openai_client import Closing
 from trunkline.errors import CallError
-from trunkline.gateway.call import NANOSECONDS_PER_MS, Call
+from trunkline.gateway.call import NANOSECONDS_PER_US, Call
 from trunkline.model.records import CallClosed, ErrorSummary, Outcome, Timings
 from trunkline.policy import estimates
 from trunkline.policy.pricing import cost_of
@@ -44,8 +44,8 @@ def timings_of(call: Call, now_ns: int) -> Timings:
     """Return where the time went up to this moment; what the gateway did not wait for, it took itself."""
     total_ns = now_ns - call.began_ns
     return Timings(
-        total_ms=round(total_ns / NANOSECONDS_PER_MS, 3),
-        overhead_ms=round(max(0, total_ns - call.waited_ns) / NANOSECONDS_PER_MS, 3),
+        total_ms=total_ns // NANOSECONDS_PER_US / 1000,
+        overhead_ms=max(0, total_ns - call.waited_ns) // NANOSECONDS_PER_US / 1000,
         first_token_ms=call.answering.first_token_ms if call.answering is not None else None,
         first_byte_ms=call.since(call.first_byte_ns) if call.first_byte_ns else None,
     )

@@ -7,7 +7,6 @@ from trunkline.model.records import Cost, CostLine
 from trunkline.model.snapshot import Price, Rates
 
 MILLIONTH = Decimal("0.000001")
-ZERO = Decimal(0)
 TOKEN_CLASSES = Usage.__struct_fields__
 
 
@@ -19,6 +18,12 @@ def rates_for(price: Price, prompt_tokens: int) -> Rates:
             break
         tier = candidate
     return tier
+
+
+def amount_of(prompt_tokens: int, answer_tokens: int, price: Price) -> Decimal:
+    """Return what a call of this size will cost if nothing of it is cached: an estimate's amount in USD."""
+    rates = rates_for(price, prompt_tokens)
+    return price.per_request + (prompt_tokens * rates.input + answer_tokens * rates.output) * MILLIONTH
 
 
 def cost_of(usage: Usage, price: Price, *, estimated: bool) -> Cost:
@@ -37,17 +42,3 @@ def cost_of(usage: Usage, price: Price, *, estimated: bool) -> Cost:
             amount += part
             lines.append(CostLine(name, tokens, unit_price, part))
     return Cost(amount, estimated, price.version, price.source, tuple(lines))
-
-
-def sum_of(costs: list[Cost]) -> Cost | None:
-    """Return what a call cost over all its attempts; None where none was charged."""
-    if len(costs) < 2:
-        return costs[0] if costs else None
-    last = costs[-1]
-    return Cost(
-        amount=sum((cost.amount for cost in costs), ZERO),
-        estimated=any(cost.estimated for cost in costs),
-        price_version=last.price_version,
-        price_source=last.price_source,
-        lines=tuple(line for cost in costs for line in cost.lines),
-    )
