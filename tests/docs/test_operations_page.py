@@ -1,0 +1,58 @@
+"""docs/operations.md has every event of the operational log, every request of the admin API, every reason."""
+
+import re
+
+import pytest
+from pages import prose_of, quoted, rows
+from source import events, strings
+
+from trunkline.control.api import build
+from trunkline.operations import OperationalLog
+
+PAGE = "docs/operations.md"
+EVENTS = {
+    name: (level, set(quoted(facts)))
+    for names, level, facts, _ in rows(PAGE, "event", "level", "facts", "what it means, and what to do")
+    for name in quoted(names)
+}
+WRITTEN = list(events())
+OF_CALLS = {"call"}  # their line has a form of its own, see test_own_configuration.py
+
+
+def test_every_event_is_on_the_page_and_no_other():
+    assert sorted(EVENTS) == sorted({event.name for event in WRITTEN} | OF_CALLS)
+
+
+@pytest.mark.parametrize("name", sorted(EVENTS.keys() - OF_CALLS))
+def test_an_event_has_the_level_and_the_facts_of_the_page(name):
+    level, facts = EVENTS[name]
+    written = [event for event in WRITTEN if event.name == name]
+    assert {event.level for event in written} <= {level, None}
+    row = [other for other in WRITTEN if EVENTS[other.name] == (level, facts)]
+    assert frozenset().union(*(event.facts for event in written)) <= facts
+    assert frozenset().union(*(event.facts for event in row)) == facts
+
+
+def test_every_request_of_the_admin_api_is_on_the_page_and_no_other():
+    app = build(None, dict, str, OperationalLog(2, "text", "info", "test"))  # type: ignore[arg-type]
+    served = {f"{method} {route.path}" for route in app.routes for method in route.methods}
+    assert {quoted(request)[0] for request, _ in rows(PAGE, "request", "what")} == served
+
+
+def test_every_reason_of_an_attempt_is_one_that_the_code_gives():
+    given = set(strings("gateway", "policy/health.py", "policy/routing.py", "wire/client_errors.py"))
+    reasons = [reason for cell, _ in rows(PAGE, "reason", "what it says") for reason in quoted(cell)]
+    assert len(reasons) > 10
+    for reason in reasons:
+        word = reason.removesuffix(" ...").removesuffix(":")
+        if not re.fullmatch(r"\d{3}", word):
+            assert any(text == word or text.startswith(f"{word}: ") for text in given), reason
+
+
+def test_every_reason_of_the_wire_and_of_the_rules_is_on_the_page():
+    named = " ".join(quoted(prose_of(PAGE)))
+    words = [text for text in strings("wire/client_errors.py") if re.fullmatch(r"[a-z]+_[a-z_]+", text)]
+    words += [text for text in strings("policy/routing.py") if text.startswith("not_approved:")]
+    words += [text for text in strings("policy/health.py") if text.startswith("breaker_")]
+    # These two cannot reach an attempt: the base class, and asking after the pool's end.
+    assert [word for word in words if word not in named and word not in {"wire_error", "pool_closed"}] == []
