@@ -41,8 +41,12 @@ def prompt_tokens(request: ChatRequest) -> int:
 
 def answer_tokens(request: ChatRequest, target_limit: int | None) -> int:
     """Return the estimated tokens of the answer, or of all `n` of them."""
-    limits = [limit for limit in (request.answer_limit, target_limit, ANSWER_TOKENS) if limit is not None]
-    return min(limits) * (request.n or 1)
+    tokens = ANSWER_TOKENS
+    if request.answer_limit is not None and request.answer_limit < tokens:
+        tokens = request.answer_limit
+    if target_limit is not None and target_limit < tokens:
+        tokens = target_limit
+    return tokens * (request.n or 1)
 
 
 def usage_of_cut(reported: Usage | None, estimated_prompt: int, received_characters: int) -> Usage:

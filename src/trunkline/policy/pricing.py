@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from msgspec.structs import astuple
+
 from trunkline.model.delta import Usage
 from trunkline.model.records import Cost, CostLine
 from trunkline.model.snapshot import Price, Rates
@@ -34,8 +36,7 @@ def cost_of(usage: Usage, price: Price, *, estimated: bool) -> Cost:
     rates = price.tiers[0] if len(price.tiers) == 1 else rates_for(price, usage.prompt_tokens)
     lines = []
     amount = price.per_request
-    for name in TOKEN_CLASSES:
-        tokens = getattr(usage, name)
+    for name, tokens in zip(TOKEN_CLASSES, astuple(usage), strict=True):
         if tokens:
             unit_price = getattr(rates, name)
             part = tokens * unit_price * MILLIONTH
