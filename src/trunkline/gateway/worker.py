@@ -2,9 +2,8 @@
 
     python -m trunkline.gateway.worker --index 0 --data-dir DIR --node NODE --listen-fd FD --channel FD
 
-The channel carries one JSON object a line. In: `load` (a snapshot's path and digest, and the providers' secrets) and
-`drain`. Out: `loaded`, `load_failed`, `ready`, `not_ready`, `drained`. A channel that closes means that the
-supervisor has gone: the worker drains and ends.
+The channel (`trunkline.channel`) brings snapshots to put in force and the order to drain. One that closes means that
+the supervisor has gone: the worker drains and ends.
 """
 
 import argparse
@@ -23,9 +22,10 @@ import uvloop
 
 from trunkline.audit.files.data_dir import DataDirError, open_data_dir
 from trunkline.audit.files.writer import CorruptLog, LogFailed, LogSettings, LogWriter, Recovery
-from trunkline.config.canonical import decode_snapshot
+from trunkline.channel.link import Link, LinkBroken
+from trunkline.channel.messages import Drain, Drained, Load, Loaded, LoadFailed, NotReady, Ready, ToWorker
+from trunkline.config.canonical import decode_snapshot, digest_of
 from trunkline.errors import CallError
-from trunkline.gateway.channel import Channel, Drain, Load
 from trunkline.gateway.endpoints import Endpoints
 from trunkline.gateway.exchange import Exchange
 from trunkline.gateway.ids import IdSource
@@ -51,9 +51,11 @@ MAX_PIPELINED = 16
 class Worker:
     """Builds the data plane of one process and runs it until it is told to drain."""
 
-    def __init__(self, log: LogWriter, operations: OperationalLog, listener: socket.socket, channel: Channel) -> None:
+    def __init__(
+        self, log: LogWriter, operations: OperationalLog, listener: socket.socket, link: Link[ToWorker]
+    ) -> None:
         new_id = IdSource()
-        self._log, self._operations, self._listener, self._channel = log, operations, listener, channel
+        self._log, self._operations, self._listener, self._link = log, operations, listener, link
         self._journal = Journal(log, new_id)
         self._refusals = Refusals(self._journal.refused)
         self._exchange = Exchange(self._journal, self._refusals, operations, new_id)
@@ -70,26 +72,30 @@ class Worker:
         for call in recovery.open_calls:
             self._journal.abandoned(abandoned_record(call))
         ticking = asyncio.create_task(self._tick())
-        deadline = DRAIN_WITHOUT_ORDERS
-        async for order in self._channel.orders():
-            if isinstance(order, Drain):
-                deadline = order.deadline
-                break
-            await self._load(order)
-        else:
-            self._operations.event("warning", "supervisor_gone")
-        await self._drain(deadline)
+        await self._drain(await self._follow_orders())
         ticking.cancel()
+
+    async def _follow_orders(self) -> float:
+        """Do what the supervisor says until it says to drain, or goes; return the seconds that a drain may take."""
+        try:
+            while (order := await self._link.receive()) is not None:
+                if isinstance(order, Drain):
+                    return order.deadline
+                await self._load(order)
+            self._operations.event("warning", "supervisor_gone")
+        except LinkBroken as error:
+            self._operations.event("error", "channel_broken", reason=str(error))
+        return DRAIN_WITHOUT_ORDERS
 
     async def _load(self, order: Load) -> None:
         """Put a snapshot in force, whole or not at all."""
         try:
-            snapshot = decode_snapshot(await asyncio.to_thread(Path(order.snapshot).read_bytes))
+            snapshot = await asyncio.to_thread(_read_snapshot, order)
             prepared = self._upstreams.prepare(snapshot, order.secrets)
             await self._serve(snapshot)
         except (OSError, ValueError, UnusableCertificate) as error:
             self._operations.event("error", "load_failed", digest=order.digest, reason=str(error))
-            self._channel.tell("load_failed", digest=order.digest, reason=str(error))
+            self._link.send(LoadFailed(order.digest, str(error)))
             return
         self._operations.configure(snapshot.log.format, snapshot.log.level)
         in_force = InForce(snapshot, order.digest, prepared, self._health_of)
@@ -97,7 +103,7 @@ class Worker:
         self._endpoints.in_force = in_force
         self._forgive_unauthorized()
         self._operations.event("info", "loaded", snapshot=order.digest[:12], routes=len(snapshot.routes))
-        self._channel.tell("loaded", digest=order.digest)
+        self._link.send(Loaded(order.digest))
         self._say_ready()
         for upstream in retired:
             upstream.pool.retire()
@@ -158,18 +164,18 @@ class Worker:
 
     def _say_ready(self) -> None:
         reason = self._endpoints.why_not_ready()
-        ready = reason is None
-        if ready == self._said_ready:
+        if (reason is None) == self._said_ready:
             return
-        self._said_ready = ready
-        if ready:
+        self._said_ready = reason is None
+        if reason is None:
             gc.collect()
             gc.freeze()
+            gc.set_threshold(YOUNG_OBJECTS)
             self._operations.event("info", "ready")
-            self._channel.tell("ready")
+            self._link.send(Ready())
         else:
             self._operations.event("warning", "not_ready", reason=reason)
-            self._channel.tell("not_ready", reason=reason)
+            self._link.send(NotReady(reason))
         self._operations.flush()
 
     async def _drain(self, deadline: float) -> None:
@@ -186,12 +192,21 @@ class Worker:
         await self._log.close()
         self._operations.event("info", "drained")
         self._operations.flush()
-        self._channel.tell("drained")
+        self._link.send(Drained())
+        await self._link.close()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _read_snapshot(order: Load) -> Snapshot:
+    """Return the snapshot that an order names; raises OSError, or ValueError if the file is not that one."""
+    data = Path(order.snapshot).read_bytes()
+    if digest_of(data) != order.digest:
+        raise ValueError(f"{order.snapshot} is not the snapshot {order.digest}")
+    return decode_snapshot(data)
 
 
 def _limits(section: ServerSection) -> ServerLimits:
@@ -222,7 +237,7 @@ def main() -> int:
 
 
 async def _run(options: argparse.Namespace, operations: OperationalLog) -> int:
-    channel = await Channel.on(options.channel)
+    link: Link[ToWorker] = await Link.open(socket.socket(fileno=options.channel), ToWorker)
     data_dir, name = open_data_dir(Path(options.data_dir)), f"worker-{options.index}"
     log, recovery = LogWriter.open(
         data_dir.log_directory(options.node, name),
@@ -231,7 +246,7 @@ async def _run(options: argparse.Namespace, operations: OperationalLog) -> int:
         on_event=partial(operations.event, "error"),
     )
     listener = socket.socket(fileno=options.listen_fd)
-    await Worker(log, operations, listener, channel).run(recovery)
+    await Worker(log, operations, listener, link).run(recovery)
     return 0
 
 

@@ -15,17 +15,20 @@ from trunkline.cli.demo.scenes import DemoFailed, Scenes, expect
 from trunkline.cli.demo.stage import Stage, StageFailed, real, simulated, stop
 
 OPENING = """\
-A voice agent asks about a client's portfolio. Between it and the model providers stands the gateway: it knows who
-asks, goes on to the next provider when one says no, prices every call, and has each one on disk before it is answered."""
+A voice agent asks about a client's portfolio. Between it and the model providers stands the gateway: it knows \
+who asks, goes on to the next provider when one says no, prices every call, and has each one on disk before it is \
+answered."""
 
 CLOSING = """\
-Every call above is in the log: opened before its first byte left, closed before its last. `trunkline init` is not
-needed for your own: copy examples/trunkline.yaml, set your keys, `trunkline check`, `trunkline serve`."""
+Every call above is in the log, opened before its first byte left and closed before its last. For your own: copy \
+examples/trunkline.yaml, set your keys, run `trunkline check` and `trunkline serve`."""
 
 
 def command(
     *,
-    once: Annotated[bool, typer.Option("--once", help="Play the scenes and end, instead of waiting for Ctrl-C.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Play the scenes and end, instead of waiting for Ctrl-C.")
+    ] = False,
     with_real: Annotated[
         bool, typer.Option("--real", help="Ask the real providers, with OPENAI_API_KEY and ANTHROPIC_API_KEY.")
     ] = False,
@@ -52,7 +55,7 @@ def command(
 def _wait(console: Console, stage: Stage) -> None:
     console.print(
         f"\nThe gateway is yours until Ctrl-C:\n\n  curl {stage.url}/chat/completions -H 'authorization: Bearer "
-        f"{stage.key}' \\\n    -H 'x-trunkline-user: you' -d '{{\"model\": \"advisor-voice\", \"messages\": "
+        f'{stage.key}\' \\\n    -H \'x-trunkline-user: you\' -d \'{{"model": "advisor-voice", "messages": '
         '[{"role": "user", "content": "Hello"}]}\'\n',
         soft_wrap=True,
     )
@@ -64,15 +67,14 @@ def _wait(console: Console, stage: Stage) -> None:
 
 def _show_records(narrator: Narrator, stage: Stage) -> None:
     narrator.scene(5, "The record", "What the calls left in the append-only log, as another process reads it.")
-    rows = _call_records(stage.directory / "data")
-    narrator.records(rows)
-    opened = {row["call"] for row in rows if row["type"] == "call.opened"}
-    closed = [row["call"] for row in rows if row["type"] == "call.closed"]
-    expect(opened and sorted(opened) == sorted(closed), "each opened record has exactly one closed one")
+    records = _call_records(stage.directory / "data")
+    opened = {record["call"]: record for record in records if record["type"] == "call.opened"}
+    closed = [record for record in records if record["type"] == "call.closed"]
+    expect(closed, "the calls are in the log")
+    expect(sorted(opened) == sorted(record["call"] for record in closed), "each opened record has one closed record")
+    narrator.records([(opened[record["call"]], record) for record in closed])
 
 
 def _call_records(data_dir: Path) -> list[dict[str, Any]]:
-    rows = []
-    for directory in sorted(path for path in (data_dir / "log").rglob("*") if path.is_dir() and path.name != "control"):
-        rows += [json.loads(stored.data) for stored in read_records(directory)]
-    return [row for row in rows if row["type"] in ("call.opened", "call.closed")]
+    """Return what the worker's log has; its directory is the one place of the demo where calls are."""
+    return [json.loads(stored.bytes) for stored in read_records(data_dir / "log" / "demo" / "worker-0")]

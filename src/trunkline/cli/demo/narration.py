@@ -57,13 +57,13 @@ class Narrator:
             f"{trunkline['overhead_ms']} ms in the gateway"
         )
 
-    def records(self, rows: list[dict[str, Any]]) -> None:
-        """Show the call records of the log as a table."""
+    def records(self, pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+        """Show the calls of the log, each from its opened and its closed record, as a table."""
         table = Table(box=None, header_style="bold", pad_edge=False)
-        for column in ("record", "call", "user", "outcome", "attempts", "tokens", "USD", "stored body"):
+        for column in ("call", "user", "asked", "outcome", "tokens", "USD", "stored as"):
             table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*_cells(row))
+        for opened, closed in pairs:
+            table.add_row(*_cells(opened, closed))
         self._console.print(table)
 
     def close(self, text: str) -> None:
@@ -72,14 +72,19 @@ class Narrator:
         self._console.print(Panel(text, border_style="green", padding=(1, 2)))
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    body = ", ".join(reference["digest"][:19] for reference in row.get("bodies", ()))
-    if row["type"] == "call.opened":
-        return ("opened", row["call"][-12:], row.get("user", ""), "", "", "", "", body)
-    attempts = ", ".join(
-        f"{a['provider']} {a['outcome']}" + (f" ({a['reason']})" if "reason" in a else "") for a in row["attempts"]
+def _cells(opened: dict[str, Any], closed: dict[str, Any]) -> tuple[str, ...]:
+    asked = "\n".join(
+        attempt["provider"] + (f": {attempt['reason']}" if "reason" in attempt else "")
+        for attempt in closed["attempts"]
     )
-    usage = row.get("usage")
-    tokens = f"{usage['input']} + {usage['output']}" if usage else ""
-    cost = row["cost"]["amount"] if row.get("cost") else ""
-    return ("closed", row["call"][-12:], "", row["outcome"], attempts, tokens, cost, body)
+    usage, cost = closed.get("usage"), closed.get("cost")
+    digests = [reference["digest"] for record in (opened, closed) for reference in record["bodies"]]
+    return (
+        f"..{closed['call'][-6:]}",
+        opened.get("user", ""),
+        asked,
+        closed["outcome"],
+        f"{usage['input']} + {usage['output']}" if usage else "",
+        cost["amount"] if cost else "",
+        " ".join(digest.removeprefix("sha256:")[:8] for digest in digests),
+    )

@@ -1,6 +1,7 @@
 """What the demo runs on: two simulated providers and a gateway, in a directory of their own."""
 
 import contextlib
+import http.client
 import os
 import secrets
 import signal
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +30,8 @@ providers:
   openai:
     {{dialect: openai, base_url: "{openai}", api_key: "{openai_key}", region: us, data_retention: 30d, keep_warm: 1}}
   anthropic:
-    {{dialect: anthropic, base_url: "{anthropic}", api_key: "{anthropic_key}", region: us, data_retention: zero, keep_warm: 1}}
+    {{dialect: anthropic, base_url: "{anthropic}", api_key: "{anthropic_key}", region: us, data_retention: zero,
+      keep_warm: 1}}
 routes:
   advisor-voice:
     targets:
@@ -100,7 +103,7 @@ def _gateway(addresses: dict[str, str], simulator: ThreadedSimulator | None) -> 
         config.write_text(CONFIG.format(directory=directory, port=port, **addresses))
         log = directory / "gateway.log"
         with log.open("wb") as stderr:
-            gateway = subprocess.Popen(
+            gateway = subprocess.Popen(  # noqa: S603 - our own command line
                 [sys.executable, "-m", "trunkline", "serve", "--config", str(config)],
                 stderr=stderr,
                 stdout=stderr,
@@ -133,9 +136,6 @@ def _free_port() -> int:
 
 def _await_ready(gateway: subprocess.Popen[bytes], port: int, log: Path) -> None:
     """Ask `/readyz` until it says yes; the gateway's own words are the error if it does not come up."""
-    import http.client
-    import time
-
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and gateway.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1.0)
