@@ -24,10 +24,11 @@ from trunkline.audit.files.reader import read_body, read_records, read_whole
 from trunkline.audit.files.writer import LogSettings, LogWriter
 from trunkline.audit.format.bodies import BodyRef
 from trunkline.audit.format.timing import decode_timing
+from trunkline.channel.link import Link
+from trunkline.channel.messages import Drain, FromWorker, Load, Loaded, LoadFailed, ToWorker
 from trunkline.config.compile import load
 from trunkline.config.compiled import Compiled
 from trunkline.config.sources import Sources
-from trunkline.gateway.channel import Channel
 from trunkline.gateway.worker import Worker
 from trunkline.operations import OperationalLog
 from trunkline.simulator import Simulator
@@ -54,14 +55,19 @@ prices:
 routes:
   voice:
     targets:
-      - {{provider: first, model: gpt-4o-mini}}
-      - {{provider: second, model: claude-haiku-4-5}}
+      - {{provider: first, model: gpt-4o-mini{first}}}
+      - {{provider: second, model: claude-haiku-4-5{second}}}
+    {route}
+  reversed:
+    targets:
+      - {{provider: second, model: claude-haiku-4-5{second}}}
+      - {{provider: first, model: gpt-4o-mini{first}}}
     {route}
   only-first:
-    targets: [{{provider: first, model: gpt-4o-mini}}]
+    targets: [{{provider: first, model: gpt-4o-mini{first}}}]
     {route}
   only-second:
-    targets: [{{provider: second, model: claude-haiku-4-5}}]
+    targets: [{{provider: second, model: claude-haiku-4-5{second}}}]
     {route}
 tenants:
   harbor:
@@ -83,8 +89,7 @@ class Gateway:
         self.log_directory: Path
         self.port = 0
         self._clients: list[openai.AsyncOpenAI] = []
-        self._reader: asyncio.StreamReader
-        self._writer: asyncio.StreamWriter
+        self.link: Link[FromWorker]
         self._loads = 0
 
     @property
@@ -103,7 +108,7 @@ class Gateway:
 
     def compile(self, **configured: str) -> Compiled:
         sources = Sources(environment={}, read_file=lambda path: Path(path).read_text(), host_name="h", now=time.time())
-        names = {"route": "", "tenant": "regulated: false", "keys": "", "more": ""} | configured
+        names = {"route": "", "first": "", "second": "", "tenant": "regulated: false", "keys": "", "more": ""}
         text = CONFIG.format(
             directory=self.directory,
             openai=self.simulator.openai.url,
@@ -111,31 +116,25 @@ class Gateway:
             secret=SECRET,
             first_key=FIRST_KEY,
             second_key=SECOND_KEY,
-            **names,
+            **(names | configured),
         )
         return load(text, "trunkline.yaml", sources)
 
-    async def load(self, snapshot: bytes, compiled: Compiled) -> dict:
+    async def load(self, compiled: Compiled, snapshot: bytes | None = None) -> FromWorker:
         """Order a load as the supervisor does, and return what the worker says of it."""
         self._loads += 1
         path = self.directory / f"snapshot-{self._loads}.json"
-        path.write_bytes(snapshot)
-        secrets = {name: msgspec.to_builtins(secret) for name, secret in compiled.secrets.items()}
-        self.order({"do": "load", "snapshot": str(path), "digest": compiled.digest, "secrets": secrets})
-        return await self.told("loaded", "load_failed")
+        path.write_bytes(compiled.canonical if snapshot is None else snapshot)
+        self.link.send(Load(str(path), compiled.digest, compiled.secrets))
+        return await self.told(Loaded, LoadFailed)
 
-    def order(self, order: dict) -> None:
-        self._writer.write(json.dumps(order).encode() + b"\n")
-
-    async def told(self, *events: str) -> dict:
-        """Return the next of these events that the worker tells its supervisor."""
+    async def told(self, *kinds: type) -> FromWorker:
+        """Return the next message of these kinds that the worker sends to its supervisor."""
         while True:
-            line = await self._reader.readline()
-            if not line:
-                raise EOFError("the worker has closed its channel")
-            event = json.loads(line)
-            if event["event"] in events:
-                return event
+            message = await self.link.receive()
+            assert message is not None, "the worker has closed its channel"
+            if isinstance(message, kinds):
+                return message
 
     def records(self, kind: str = "call.") -> list[dict]:
         """Return what the log's files hold, as another process would read them."""
@@ -217,23 +216,19 @@ async def running(
     listener = socket.create_server(("127.0.0.1", 0))
     gateway.port = listener.getsockname()[1]
     ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    gateway._reader, gateway._writer = await asyncio.open_unix_connection(sock=ours)
-    channel = await Channel.on(theirs.detach())
-    gateway.worker = Worker(gateway.log, operations, listener, channel)
+    gateway.link = await Link.open(ours, FromWorker)
+    link = await Link.open(theirs, ToWorker)
+    gateway.worker = Worker(gateway.log, operations, listener, link)
     working = asyncio.create_task(gateway.worker.run(recovery))
     try:
-        compiled = gateway.compile(**configured)
-        assert (await gateway.load(compiled.canonical, compiled))["event"] == "loaded"
+        assert isinstance(await gateway.load(gateway.compile(**configured)), Loaded)
         yield gateway
     finally:
         await gateway.close_clients()
-        gateway.order({"do": "drain", "deadline": 5.0})
+        gateway.link.send(Drain(5.0))
         await working
-        for writer in (channel._writer, gateway._writer):
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+        await link.close()
+        await gateway.link.close()
         operations.close()
         os.close(quiet)
 

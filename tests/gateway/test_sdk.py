@@ -363,7 +363,7 @@ def test_the_synchronous_sdk_works_as_well(tmp_path):
     async def story(gateway, simulator):
         text, streamed, names = await asyncio.to_thread(calls, gateway.url)
         assert text == streamed == TEXT
-        assert names == ["only-first", "only-second", "voice"]
+        assert names == ["only-first", "only-second", "reversed", "voice"]
 
     scripted(tmp_path, story, Script(text=TEXT))
 

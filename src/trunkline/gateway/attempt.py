@@ -51,6 +51,7 @@ async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: byte
     asked_ns = time.monotonic_ns()
     attempt.started_ms = call.since(asked_ns)
     answer: Answer | None = None
+    reply: Reply | None = None
     try:
         answer = await upstream.pool.ask(
             upstream.dialect.path,
@@ -63,16 +64,10 @@ async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: byte
             raise await _rejection(call, target, answer, key)
         reply = await (_first_piece if streamed else _whole)(call, target, attempt, answer)
     except WireError as error:
-        raise _failed(answer, error.reason) from None
+        raise AttemptFailed(error.reason) from None
     except BrokenAnswer as error:
-        raise _failed(answer, f"broken_answer: {error.reason}") from None
-    except AttemptFailed:
-        if answer is not None:
-            answer.abort()
-        raise
+        raise AttemptFailed(f"broken_answer: {error.reason}") from None
     except asyncio.CancelledError:
-        if answer is not None:
-            answer.abort()
         passed = watch.passed()
         if passed is None:
             raise
@@ -83,14 +78,12 @@ async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: byte
         now = time.monotonic_ns()
         call.waited_ns += now - asked_ns
         watch.leave()
+        if reply is None:  # whatever the reason, nobody reads on
+            attempt.total_ms = call.since(now)
+            if answer is not None:
+                answer.abort()
     attempt.first_token_ms = call.since(now)
     return reply
-
-
-def _failed(answer: Answer | None, reason: str) -> AttemptFailed:
-    if answer is not None:
-        answer.abort()
-    return AttemptFailed(reason)
 
 
 def note_head(attempt: Attempt, answer: Answer, request_id_header: bytes) -> None:

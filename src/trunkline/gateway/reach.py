@@ -1,6 +1,5 @@
 """Reaching a target: the route's targets in order, the next one where one fails, and the error when none is left."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Iterable
 
@@ -16,7 +15,7 @@ from trunkline.errors import (
 from trunkline.gateway.attempt import AttemptFailed, Reply, ask
 from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import Plan, PlannedTarget
-from trunkline.gateway.watch import DeadlinePassed, Watch
+from trunkline.gateway.watch import Watch
 from trunkline.model.records import Attempt, AttemptOutcome
 from trunkline.operations import OperationalLog
 from trunkline.policy.health import UNAUTHORIZED_REST, Event
@@ -99,7 +98,7 @@ class Reach:
         except AttemptFailed as failure:
             self._take_failure(planned, attempt, failure)
             return failure
-        except (asyncio.CancelledError, DeadlinePassed):
+        except BaseException:  # a client that left, a deadline, a fault of ours: none says anything of the target
             planned.health.heard("dropped", self._now(), breaker)
             raise
         attempt.outcome = "answered"
