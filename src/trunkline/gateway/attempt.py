@@ -12,7 +12,7 @@ from trunkline.model.delta import Delta
 from trunkline.model.records import Attempt
 from trunkline.wire.client import Answer, WireError
 
-FailureKind = Literal["failed", "rate_limited", "unauthorized", "rejected"]
+FailureKind = Literal["failed", "rate_limited", "unauthorized", "another_key", "rejected"]
 STREAM_TYPE = b"text/event-stream"
 JSON_TYPE = b"application/json"
 
@@ -108,11 +108,7 @@ def failure_of(fault: ProviderFault, *, another_key: bool = False) -> AttemptFai
         case "rate_limited":
             return AttemptFailed(reason, "rate_limited", fault)
         case "unauthorized":
-            return AttemptFailed(
-                f"{reason}, trying another key" if another_key else reason,
-                "failed" if another_key else "unauthorized",
-                fault,
-            )
+            return AttemptFailed(reason, "another_key" if another_key else "unauthorized", fault)
         case "rejected":
             return AttemptFailed(reason, "rejected", fault)
         case _:

@@ -11,6 +11,7 @@ from trunkline.gateway.answers import JSON_LINE, error_lines
 from trunkline.gateway.exchange import Exchange
 from trunkline.gateway.in_force import InForce
 from trunkline.gateway.journal import Journal
+from trunkline.gateway.refusals import Refusals, refused_record
 from trunkline.wire.http import Request
 from trunkline.wire.server import Responder
 
@@ -22,8 +23,8 @@ _encode = msgspec.json.Encoder().encode
 class Endpoints:
     """The handler of the data plane's server."""
 
-    def __init__(self, exchange: Exchange, journal: Journal) -> None:
-        self._exchange, self._journal = exchange, journal
+    def __init__(self, exchange: Exchange, journal: Journal, refusals: Refusals) -> None:
+        self._exchange, self._journal, self._refusals = exchange, journal, refusals
         self.in_force: InForce | None = None
 
     async def handle(self, request: Request, responder: Responder) -> None:
@@ -44,6 +45,7 @@ class Endpoints:
                 method = request.method.decode("latin-1")
                 raise EndpointNotSupported(f"This gateway does not serve {method} {path[:200]}.")
         except CallError as error:
+            self._refusals.add(error, refused_record(error, in_force.digest if in_force is not None else ""))
             responder.send(error.status, *error_lines(error, None, JSON_LINE))
 
     def why_not_ready(self) -> str | None:

@@ -152,7 +152,12 @@ class Exchange:
         plan = call.plan
         if plan is None:
             raise ValueError("a call is routed before it is released")
-        encoder = await self._start(call, responder)
+        try:
+            encoder = await self._start(call, responder)
+        except BaseException:  # what has come so far is all that anybody reads
+            if reply.answer is not None:
+                reply.answer.abort()
+            raise
         try:
             await Release(call, encoder, responder, watch, self._journal.keep).run(reply, plan.route.timeouts.gap)
         except StreamCut as cut:

@@ -48,7 +48,7 @@ class Reach:
             if request is None:
                 continue
             for _ in range(self._plan.route.attempts_per_target):
-                reply = await self._try(planned, request)
+                reply = await self._try_keys(planned, request)
                 if isinstance(reply, Reply):
                     return reply
                 if reply.kind != "failed" or planned.health.refuses(self._now(), self._plan.route.breaker):
@@ -87,6 +87,13 @@ class Reach:
     def _skip(self, planned: PlannedTarget, reason: str) -> None:
         self._call.attempts.append(_attempt(planned, "skipped", reason))
 
+    async def _try_keys(self, planned: PlannedTarget, request: Encoded) -> Reply | AttemptFailed:
+        """Ask the target; where it refuses one of the account's keys, ask with the next that it has not refused."""
+        reply = await self._try(planned, request)
+        while isinstance(reply, AttemptFailed) and reply.kind == "another_key":
+            reply = await self._try(planned, request)
+        return reply
+
     async def _try(self, planned: PlannedTarget, request: Encoded) -> Reply | AttemptFailed:
         call, breaker = self._call, self._plan.route.breaker
         attempt = _attempt(planned, "cancelled", None)  # what it is, unless something else is heard of it
@@ -118,6 +125,10 @@ class Reach:
                 seconds = planned.health.rest(fault.retry_after if fault else None, now, "rate_limited")
                 self._waits.append(seconds)
                 self._operations.event("warning", "target_rests", target=planned.target.name, seconds=round(seconds, 1))
+            case "another_key":
+                attempt.alarm = "provider_unauthorized"
+                planned.health.heard("dropped", now, self._plan.route.breaker)
+                self._operations.event("error", "key_out", target=planned.target.name, reason=failure.reason)
             case "unauthorized":
                 self._failed = True
                 attempt.alarm = "provider_unauthorized"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from trunkline.dialects.openai_client import ChunkEncoder
 from trunkline.dialects.provider import BrokenAnswer, StreamDecoder
+from trunkline.errors import AuditUnavailable
 from trunkline.gateway.attempt import Reply
 from trunkline.gateway.call import NANOSECONDS_PER_MS, Call
 from trunkline.gateway.watch import Watch
@@ -13,7 +14,7 @@ from trunkline.model.delta import Delta
 from trunkline.wire.client import Answer, WireError
 from trunkline.wire.server import Responder
 
-LOGGED_EVERY = 1_000_000_000  # nanoseconds: what a crash may lose of a running stream
+LOGGED_EVERY = 1.0  # seconds: what a crash may lose of a running stream
 
 
 class StreamCut(Exception):
@@ -32,17 +33,20 @@ class Release:
     ) -> None:
         self._call, self._responder, self._watch, self._keep = call, responder, watch, keep
         self._encode = encoder.encode
-        self._logged_ns = time.monotonic_ns()
+        self._loop = asyncio.get_running_loop()
+        self._unrecorded: AuditUnavailable | None = None
 
     async def run(self, reply: Reply, gap: float) -> None:
         """Carry the stream until the provider's end mark.
 
         Raises StreamCut if the stream breaks off or falls silent for `gap` seconds, DeadlinePassed for the whole
-        call's deadline, CancelledError if the client leaves; the connection to the provider is gone in each case.
+        call's deadline, AuditUnavailable if the log takes no more, CancelledError if the client leaves; the connection
+        to the provider is gone in each case.
         """
         answer, decoder = reply.answer, reply.decoder
         if answer is None or decoder is None:
             raise ValueError("only a streamed reply can be released piece by piece")
+        self._log_later()
         try:
             await self._carry(answer, decoder, reply.deltas, gap)
         except WireError as error:
@@ -57,6 +61,7 @@ class Release:
                 raise passed from None
             raise StreamCut("gap_timeout") from None
         finally:
+            self._timer.cancel()
             self._watch.leave()
             if decoder.ended:
                 answer.release()
@@ -66,12 +71,14 @@ class Release:
     async def _carry(self, answer: Answer, decoder: StreamDecoder, deltas: list[Delta], gap: float) -> None:
         call, watch = self._call, self._watch
         await self._write(deltas, time.monotonic_ns())
+        watch.enter("gap", gap)
         while not decoder.ended:
-            watch.enter("gap", gap)
             waiting_ns = time.monotonic_ns()
-            piece = await answer.next_piece()
-            now = time.monotonic_ns()
-            call.waited_ns += now - waiting_ns
+            try:
+                piece = await answer.next_piece()
+            finally:
+                now = time.monotonic_ns()
+                call.waited_ns += now - waiting_ns
             if not piece:
                 if call.tally.finish is None:
                     raise StreamCut("broken_answer: the stream ended early")
@@ -80,21 +87,41 @@ class Release:
             deltas = decoder.feed(piece)
             for delta in deltas:
                 call.tally.take(delta)
-            await self._write(deltas, now)
+            if deltas:  # a ping does not say that the answer goes on
+                await self._write(deltas, now)
+                watch.enter("gap", gap)
             if decoder.error is not None:
                 raise StreamCut(f"{decoder.error.status} {decoder.error.code or decoder.error.kind}")
 
     async def _write(self, deltas: list[Delta], now: int) -> None:
         call, responder, encode = self._call, self._responder, self._encode
+        if self._unrecorded is not None:
+            raise self._unrecorded
         data = encode(deltas[0]) if len(deltas) == 1 else b"".join([encode(delta) for delta in deltas])
         if data:
             responder.write(data)
             call.released.add(data, int((now - call.began_ns) / NANOSECONDS_PER_MS))
             call.released_characters = call.tally.characters
             if responder.congested:
-                self._watch.leave()
-                await responder.drain()
-                call.waited_ns += time.monotonic_ns() - now
-        if now - self._logged_ns > LOGGED_EVERY:
-            self._logged_ns = now
-            self._keep(call)
+                await self._wait_for_reader()
+
+    async def _wait_for_reader(self) -> None:
+        """Wait for a client that reads slowly; that takes from the call's time, not from a gap of the provider's."""
+        self._watch.leave()
+        waiting_ns = time.monotonic_ns()
+        try:
+            await self._responder.drain()
+        finally:
+            self._call.waited_ns += time.monotonic_ns() - waiting_ns
+
+    def _log_later(self) -> None:
+        self._timer = self._loop.call_later(LOGGED_EVERY, self._log)
+
+    def _log(self) -> None:
+        """Log what came and went since the last time, also while nothing more comes."""
+        self._log_later()
+        try:
+            if self._call.received.chunks or self._call.released.chunks:
+                self._keep(self._call)
+        except AuditUnavailable as error:
+            self._unrecorded = error

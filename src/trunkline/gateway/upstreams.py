@@ -52,8 +52,7 @@ class Upstream:
         """
         if key in self._usable and len(self._usable) > 1:
             self._usable.remove(key)
-            return True
-        return False
+        return key not in self._usable
 
 
 class Upstreams:

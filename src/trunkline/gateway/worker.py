@@ -59,7 +59,7 @@ class Worker:
         self._journal = Journal(log, new_id)
         self._refusals = Refusals(self._journal.refused)
         self._exchange = Exchange(self._journal, self._refusals, operations, new_id)
-        self._endpoints = Endpoints(self._exchange, self._journal)
+        self._endpoints = Endpoints(self._exchange, self._journal, self._refusals)
         self._upstreams = Upstreams()
         self._health: dict[str, TargetHealth] = {}
         self._server: Server | None = None
