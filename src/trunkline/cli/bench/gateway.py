@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import os
 import secrets
 import shutil
@@ -24,6 +25,7 @@ STOP_SECONDS = 20.0
 # How often a starting gateway is asked whether it is ready: what a figure may be too high by.
 ASK_EVERY = 0.005
 ROUTE = "advisor-voice"
+MOST_COMPLAINTS = 3
 
 # The standby is there to be kept warm; a call that reached it would fail, for the fake provider is no Anthropic.
 CONFIG = """\
@@ -67,6 +69,7 @@ class Gateway:
     process: subprocess.Popen[bytes]
     port: int
     ready_after: float
+    log: Path
     key: str = field(repr=False)
 
 
@@ -96,9 +99,20 @@ def running(core: int, provider: int, parent: Path | None) -> Iterator[Gateway]:
                 start_new_session=True,
             )
         try:
-            yield Gateway(process, port, _ready(process, port, log) - began, key)
+            yield Gateway(process, port, _ready(process, port, log) - began, log, key)
         finally:
             _stop(process)
+
+
+def complaints(log: Path) -> list[str]:
+    """Return the first warnings and errors of an operational log."""
+    with log.open(errors="replace") as lines:
+        return list(itertools.islice(filter(_complains, (line.rstrip() for line in lines)), MOST_COMPLAINTS))
+
+
+def _complains(line: str) -> bool:
+    """Say whether a line of the log, `time level process event ...`, is of a level that is out of the ordinary."""
+    return line.split(maxsplit=2)[1:2] in (["warning"], ["error"])
 
 
 def _trunkline() -> list[str]:

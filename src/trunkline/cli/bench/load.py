@@ -79,7 +79,7 @@ class Load:
         for caller in callers:
             loop.call_later(chance.random() * self._plan.spread if self._plan.stream else 0.0, caller.begin)
         if self._plan.calls is None:
-            loop.call_later(self._plan.seconds, self._stop)
+            loop.call_later(self._plan.limit, self._stop)
         await self._ended()
         return self._result(time.perf_counter() - began)
 
@@ -148,9 +148,8 @@ class Load:
         self._stopped = True
 
     async def _ended(self) -> None:
-        limit = GRACE + (self._plan.seconds if self._plan.calls is None else self._plan.calls / 100)
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(self._plan.limit + GRACE):
                 await self._done.wait()
         except TimeoutError:
             self._failed["no end"] = self._failed.get("no end", 0) + self._active

@@ -16,7 +16,7 @@ EXTRA_SECONDS = 30.0
 
 def generate(plan: LoadPlan, core: int) -> LoadResult:
     """Carry out a plan on a core. Raises Failed if the load generator itself fails; failed calls are in the result."""
-    limit = EXTRA_SECONDS + 2 * GRACE + (plan.seconds if plan.calls is None else plan.calls / 100)
+    limit = plan.limit + GRACE + EXTRA_SECONDS
     try:
         with on_core(core):
             done = subprocess.run(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from trunkline.cli.bench.gateway import ROUTE, Gateway, running
+from trunkline.cli.bench.gateway import ROUTE, Gateway, complaints, running
 from trunkline.cli.bench.loading import generate
 from trunkline.cli.bench.places import Places
 from trunkline.cli.bench.plan import LoadPlan, LoadResult
@@ -15,7 +15,7 @@ from trunkline.cli.bench.upstream import provider
 
 HOST = "127.0.0.1"
 # Enough for connections to be open and for the interpreter to have specialised what is called often.
-WARM_UP_CALLS = 2_000
+WARM_UP_CALLS = 1_000
 SPREAD = 1.3
 
 Tell = Callable[[str], None]
@@ -49,7 +49,10 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measurements(msgspec.Struct, kw_only=True):
-    """What a run has measured; a part that was not asked for is empty. `startup` in seconds."""
+    """What a run has measured; a part that was not asked for is empty. `startup` in seconds.
+
+    `complaints` are of the gateway's log, where calls have failed.
+    """
 
     rate: float
     startup: list[float] = []
@@ -58,6 +61,7 @@ class Measurements(msgspec.Struct, kw_only=True):
     throughput: Pair | None = None
     streams: list[Pair] = []
     other_loads: list[LoadResult] = []
+    complaints: list[str] = []
 
     def loads(self) -> list[tuple[str, LoadResult]]:
         """Return every load with a name for it."""
@@ -111,6 +115,8 @@ class _Run:
             for count in self._settings.streams:
                 plan = msgspec.structs.replace(self._plan(count), stream=True, spread=SPREAD)
                 self.found.streams.append(self._pair(gateway, plan))
+        if any(load.amiss for _, load in self.found.loads()):
+            self.found.complaints = complaints(gateway.log)
         if memory is not None:
             self.found.memory = msgspec.structs.replace(memory, at_end=use_of(gateway.process.pid))
 

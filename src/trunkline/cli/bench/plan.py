@@ -9,8 +9,9 @@ import msgspec
 class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A closed loop: each of `callers` sends its next call when the last one has ended.
 
-    It ends after `seconds`, or after `calls` where that is not None; calls in flight are waited for. With `stream`
-    the callers begin spread over `spread` seconds, as real ones do. `deltas` is how many a whole answer has.
+    With `stream` the callers begin spread over `spread` seconds, as real ones do. It ends `seconds` after the last one
+    has begun, or after `calls` where that is not None; calls in flight are waited for. `deltas` is how many a whole
+    answer has.
     """
 
     host: str
@@ -23,6 +24,13 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     calls: int | None = None
     stream: bool = False
     spread: float = 1.3
+
+    @property
+    def limit(self) -> float:
+        """How long new calls are begun, in seconds; a hundred a second is too slow for a count."""
+        if self.calls is not None:
+            return self.calls / 100
+        return self.seconds + (self.spread if self.stream else 0.0)
 
     def __repr__(self) -> str:
         kind = "streams" if self.stream else "calls"

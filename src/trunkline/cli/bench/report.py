@@ -33,6 +33,7 @@ def notes(machine: Machine, elsewhere: Elsewhere, found: Measurements) -> list[s
             reasons = dict(load.failed) | ({"not whole": load.lost} if load.lost else {})
             listed = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
             said.append(f"FAILED: {name}: {listed}.{f' The first said: {load.sample}' if load.sample else ''}")
+    said += [f"The gateway's log: {line}" for line in found.complaints]
     if machine.gateway_core == machine.load_core:
         said.append(
             "There is one core only: the gateway shares it with what measures it. Take the figures for a lower bound."
@@ -91,7 +92,7 @@ def _cells(figure: Figure) -> tuple[Any, ...]:
     name = f"  {figure.name}" + (f", {figure.unit}" if figure.unit else "")
     verdict = "" if figure.met is None else Text("met", "green") if figure.met else Text("missed", "bold red")
     added = "" if figure.added is None else f"{figure.added:+.3f}"
-    return name, _number(figure.direct), _number(figure.gateway), added, figure.target or "", verdict
+    return Text(name), _number(figure.direct), _number(figure.gateway), added, figure.target or "", verdict
 
 
 def _number(value: float | None) -> str:
