@@ -108,13 +108,20 @@ class Gateway:
 
     def compile(self, **configured: str) -> Compiled:
         sources = Sources(environment={}, read_file=lambda path: Path(path).read_text(), host_name="h", now=time.time())
-        names = {"route": "", "first": "", "second": "", "tenant": "regulated: false", "keys": "", "more": ""}
+        names = {
+            "first_key": FIRST_KEY,
+            "route": "",
+            "first": "",
+            "second": "",
+            "tenant": "regulated: false",
+            "keys": "",
+            "more": "",
+        }
         text = CONFIG.format(
             directory=self.directory,
             openai=self.simulator.openai.url,
             anthropic=self.simulator.anthropic.url,
             secret=SECRET,
-            first_key=FIRST_KEY,
             second_key=SECOND_KEY,
             **(names | configured),
         )
