@@ -64,6 +64,7 @@ class Flusher:
         self.busy_since = 0
         self.times = FlushTimes()
         self._looked_at = 0.0
+        self._marked = True
         self._on_progress: Callable[[], None] = _nobody
         self._thread = threading.Thread(target=self._run, name="log-flusher", daemon=True)
 
@@ -99,6 +100,7 @@ class Flusher:
             try:
                 self._look_at_disk()
                 going = self._carry_out(work)
+                self._mark()
             except (OSError, LogFailed) as error:
                 self.fail(str(error))
             except Exception as error:  # noqa: BLE001  a thread that dies silently would leave every caller waiting
@@ -138,8 +140,9 @@ class Flusher:
                 frames.append(one.frames)
                 records += one.records
             elif isinstance(one, Roll):
-                frames.append(one.frame)
-                self._seal(frames, records + 1)
+                self._flush([*frames, one.frame], records + 1)
+                self.segment.seal(self.segment.offset - len(one.frame), self._index)
+                self._marked = True
                 if one.ends:
                     return False
                 self._begin_next()
@@ -151,17 +154,16 @@ class Flusher:
     def _flush(self, frames: list[bytes], records: int) -> None:
         started = self.busy_since = time.monotonic_ns()
         self.segment.write(frames, self._index, records)
-        self.busy_since = 0
         self._count(frames, records, started)
-        if self._queue.empty():
-            self.segment.mark(self._index)
+        self._marked = False
+        self._mark()
         self._on_progress()
 
-    def _seal(self, frames: list[bytes], records: int) -> None:
-        started = self.busy_since = time.monotonic_ns()
-        self.segment.seal(frames, self._index, records, self._index + records)
-        self._count(frames, records, started)
-        self._on_progress()
+    def _mark(self) -> None:
+        """Unless the next batch is about to say it, say that the last one is durable."""
+        if not self._marked and self._queue.empty():
+            self.segment.mark(self._index)
+            self._marked = True
 
     def _begin_next(self) -> None:
         """Go on in the next segment; `busy_since` still stands, for it may have to be waited for."""

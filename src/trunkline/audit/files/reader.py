@@ -85,13 +85,18 @@ class LogReader:
         file = self._file
         if file is None:
             return
+        last = first_index_of(segments_of(self._directory)[-1])  # before the scan: a seal is older than what follows
         scan = self._scan(file)
         for _ in scan.batches():
             pass
         self._judge(file, scan)
-        segment = first_index_of(file.path)
-        if scan.seal is None and file.seal() is None and first_index_of(segments_of(self._directory)[-1]) > segment:
+        if last <= first_index_of(file.path):
+            return
+        if scan.seal is None:
             raise CorruptLog(file.path, scan.end, "its seal is missing, though a later segment exists")
+        following = segment_path(self._directory, scan.seal.next_index)
+        if not following.exists():
+            raise CorruptLog(following, 0, "the segment is missing, though a later one exists")
 
     def close(self) -> None:
         """Let go of the file that is being read."""

@@ -148,5 +148,5 @@ def _recover_open(file: SegmentFile, carried: list[OpenCall], disk: Disk) -> Rec
     segment.cut(torn)
     if fold.last is None or fold.last_type != SEALED:
         return found
-    segment.finish_seal(fold.last.offset, index)
+    segment.seal(fold.last.offset, index)
     return found._replace(segment=None)

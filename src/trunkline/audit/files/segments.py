@@ -52,32 +52,30 @@ class Segment:
         self.first_index = first_index_of(path)
         self._fd, self._disk = fd, disk
 
-    def write(self, frames: list[bytes], first_index: int, records: int) -> int:
-        """Write a batch and flush it; return the offset of its first frame. Raises OSError, which is final."""
-        data = self._batch(frames, first_index, records)
+    def write(self, frames: list[bytes], first_index: int, records: int) -> None:
+        """Write a batch and flush it. Raises OSError, which is final."""
         start = self.offset
+        head = BatchHead(start, start, first_index, sum(map(len, frames)), records)
+        data = b"".join((encode_batch_head(head, self.header.salt), *frames))
         self._disk.write_durably(self._fd, data, start)
         self.offset = start + len(data)
-        return start
 
     def mark(self, next_index: int) -> None:
         """Say, without flushing it, that all up to here is durable, so that a reader need not wait for a batch."""
         head = BatchHead(self.offset, self.offset, next_index, 0, 0)
         self._disk.write(self._fd, encode_batch_head(head, self.header.salt), self.offset)
 
-    def seal(self, frames: list[bytes], first_index: int, records: int, next_index: int) -> None:
-        """Write the last batch, whose last frame is `log.sealed`, and the seal; cut, lock and flush the file."""
-        batch = self._batch(frames, first_index, records)
-        end = self.offset + len(batch)
-        seal = encode_seal(Seal(end, end - len(frames[-1]), next_index), self.header.salt)
-        self._disk.write(self._fd, batch + seal, self.offset)
-        self._lock(end + SEAL_BYTES)
+    def seal(self, sealed_record: int, next_index: int) -> None:
+        """Write the seal behind `log.sealed`, the frame at this offset; cut, lock and flush the file.
 
-    def finish_seal(self, sealed_record: int, next_index: int) -> None:
-        """Seal a segment whose writer got as far as `log.sealed`, which is at this offset, but no further."""
+        The seal claims all before it to be durable, so it may not be written together with any of that.
+        """
         seal = encode_seal(Seal(self.offset, sealed_record, next_index), self.header.salt)
         self._disk.write(self._fd, seal, self.offset)
-        self._lock(self.offset + SEAL_BYTES)
+        self._disk.truncate(self._fd, self.offset + SEAL_BYTES)
+        self._disk.make_read_only(self._fd)
+        self._disk.sync(self._fd)
+        self.close()
 
     def cut(self, torn: int) -> None:
         """Put zeros over this many bytes from `offset` on, and flush whatever an earlier writer did not."""
@@ -85,21 +83,11 @@ class Segment:
             self._disk.fill(self._fd, start, min(FILL_BYTES, self.offset + torn - start))
         self._disk.sync(self._fd)
 
-    def _lock(self, size: int) -> None:
-        self._disk.truncate(self._fd, size)
-        self._disk.make_read_only(self._fd)
-        self._disk.sync(self._fd)
-        self.close()
-
     def close(self) -> None:
         """Let go of the file as it is."""
         fd, self._fd = self._fd, CLOSED
         if fd != CLOSED:
             self._disk.close(fd)
-
-    def _batch(self, frames: list[bytes], first_index: int, records: int) -> bytes:
-        head = BatchHead(self.offset, self.offset, first_index, sum(map(len, frames)), records)
-        return b"".join((encode_batch_head(head, self.header.salt), *frames))
 
 
 class NextSegment:

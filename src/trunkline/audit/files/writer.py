@@ -291,7 +291,8 @@ class LogWriter:
         self._queued += len(frame)
         self._position += 1
         self._index += 1
-        self._segment, self._used, self._begun_ns = self._index, HEADER_BYTES, now
+        self._segment, self._used = self._index, HEADER_BYTES
+        self._begun_ns = self._last_ns = now
 
     def _end(self) -> None:
         if not self._closed and self.failure is None:

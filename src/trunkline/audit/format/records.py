@@ -46,6 +46,13 @@ class BadRecord(ValueError):
     """Bytes that are not a record of ours, though their checksum is right."""
 
 
+class _Ended(msgspec.Struct, frozen=True):
+    """The member that every record which ends a call has."""
+
+    call: str
+
+
+_decode_call = msgspec.json.Decoder(_Ended).decode
 _decode_head = msgspec.json.Decoder(RecordHead).decode
 
 
@@ -95,17 +102,20 @@ class Envelope:
 def call_of(kind: str, record_id: str, payload: bytes) -> str | None:
     """Return the call that a payload is about, None where it is about none.
 
-    `call` is the first member of every payload of `call.opened`, `call.closed` and `call.abandoned`; raises
-    ValueError if it is not. A call has the id of the record that opened it.
+    A call has the id of the record that opened it, and whatever ends it names it as `call`; raises ValueError if it
+    does not.
     """
     if kind == OPENED:
         return record_id
     if kind not in ENDED:
         return None
-    start = len(_CALL_MEMBER)
-    if not payload.startswith(_CALL_MEMBER):
-        raise ValueError(f"a {kind} payload has to begin with its call")
-    return payload[start : payload.index(b'"', start)].decode()
+    if payload.startswith(_CALL_MEMBER):  # as every encoder of ours writes it: no need to read the rest
+        start = len(_CALL_MEMBER)
+        return payload[start : payload.index(b'"', start)].decode()
+    try:
+        return _decode_call(payload).call
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"a {kind} payload has to name its call: {error}") from None
 
 
 def spilled_members(call: str | None, reference: bytes) -> bytes:
