@@ -1,7 +1,6 @@
 """One end of a channel: messages in, messages out, neither without bound."""
 
 import asyncio
-import contextlib
 import socket
 from typing import Any, Generic, TypeVar
 
@@ -11,6 +10,7 @@ import msgspec
 MAX_MESSAGE = 1024 * 1024
 # A process that reads nothing for so long that this much waits for it is not going to.
 MAX_WAITING = 4 * MAX_MESSAGE
+LAST_WORDS = 1.0
 
 Incoming = TypeVar("Incoming")
 
@@ -60,8 +60,11 @@ class Link(Generic[Incoming]):
             # The decoder names the field, never its value; the line itself may hold secrets and is not kept.
             raise LinkBroken(f"not a message: {error}") from None
 
-    async def close(self) -> None:
-        """Close this end."""
+    async def close(self, seconds: float = LAST_WORDS) -> None:
+        """Close this end; what was sent has so long to go out."""
         self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._writer.wait_closed()
+        except (OSError, TimeoutError):
+            self._writer.transport.abort()

@@ -93,7 +93,8 @@ def _add(app: typer.Typer, name: str, entry: Entry) -> None:
     if isinstance(group, typer.Typer):
         app.add_typer(group, name=name, help=entry.about)
     else:
-        app.command(name, help=entry.about)(module.command)
+        # Its docstring is what `--help` says of it.
+        app.command(name, short_help=entry.about)(module.command)
 
 
 def _not_imported() -> None:

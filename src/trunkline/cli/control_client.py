@@ -10,8 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from trunkline.cli.failure import ConfigurationFailed, Failed
-from trunkline.control.keys import KeyView, MadeKey, NewKey
-from trunkline.control.registry import Applied
+from trunkline.control.answers import Applied, KeyView, MadeKey, NewKey
 from trunkline.control.sockets import SOCKET_NAME
 
 # A change waits for the log and for every worker; a control process that has just started imports first.

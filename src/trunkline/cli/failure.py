@@ -20,5 +20,4 @@ class ConfigurationFailed(Failed):
 def failed_by(invalid: ConfigInvalid) -> ConfigurationFailed:
     """Return the failure that a bad configuration is."""
     problems = [str(problem) for problem in invalid.problems]
-    count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-    return ConfigurationFailed(f"the configuration has {count}", problems)
+    return ConfigurationFailed("the configuration is not good; mend what is named above", problems)

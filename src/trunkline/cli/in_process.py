@@ -14,10 +14,11 @@ from trunkline.cli.failure import Failed, failed_by
 from trunkline.config.compiled import Compiled
 from trunkline.config.differences import diff
 from trunkline.config.problems import ConfigInvalid
+from trunkline.control.answers import Applied, KeyView, MadeKey, NewKey, Refused
 from trunkline.control.configuration import Configuration
 from trunkline.control.journal import Journal, Unrecorded, read_state
-from trunkline.control.keys import KeyView, MadeKey, NewKey, Refused, views
-from trunkline.control.registry import Applied, NoWorkers, Registry
+from trunkline.control.keys import views
+from trunkline.control.registry import NoWorkers, Registry
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.users import user_name
 

@@ -10,7 +10,7 @@ from trunkline.cli.options import DEFAULT_CONFIG, ConfigFile, Form, ListForm
 
 if TYPE_CHECKING:
     from trunkline.cli.lists import Cell, Row
-    from trunkline.control.keys import KeyView
+    from trunkline.control.answers import KeyView
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -28,7 +28,7 @@ def create(
 ) -> None:
     """Make a key, in force at once. Its secret is printed this once and kept nowhere."""
     from trunkline.cli.office import carry_out  # noqa: PLC0415
-    from trunkline.control.keys import NewKey  # noqa: PLC0415
+    from trunkline.control.answers import NewKey  # noqa: PLC0415
 
     asked = NewKey(tenant, id, tuple(route) if route else None, team, _expiry(expires))
     made = carry_out(config, lambda office: office.create_key(asked))
@@ -64,7 +64,7 @@ def _expiry(date: str | None) -> int | None:
     try:
         return expiry(date) if date is not None else None
     except Mistake as mistake:
-        raise typer.BadParameter(" ".join(map(str, mistake.args)), param_hint="--expires") from None
+        raise typer.BadParameter(f"{mistake.message}; {mistake.fix}.", param_hint="--expires") from None
 
 
 def _row(key: "KeyView") -> "Row":

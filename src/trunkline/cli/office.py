@@ -4,27 +4,44 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from trunkline.audit.files.data_dir import DataDirError, open_data_dir
 from trunkline.audit.files.directories import Locked, lock_directory
 from trunkline.cli.control_client import Live, NobodyAnswers
 from trunkline.cli.failure import Failed, failed_by
-from trunkline.cli.in_process import InProcess
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.configuration import Configuration
+from trunkline.control.answers import Applied, KeyView, MadeKey, NewKey
+from trunkline.control.machine import data_dir_of
 
 # A gateway that starts, or whose control process is being replaced, answers within this. Seconds.
 PATIENCE = 10.0
 PAUSE = 0.1
 Result = TypeVar("Result")
-Office = Live | InProcess
+
+
+class Office(Protocol):
+    """Where it is done: `running` says whether by a gateway that runs."""
+
+    running: bool
+
+    def apply(self) -> Applied:
+        """Put the file in force."""
+
+    def keys(self) -> list[KeyView]:
+        """Return every key."""
+
+    def create_key(self, asked: NewKey) -> MadeKey:
+        """Make a key."""
+
+    def revoke_key(self, key_id: str) -> KeyView:
+        """Stop a key."""
 
 
 def carry_out(config: str, work: Callable[[Office], Result]) -> Result:
     """Do the work where it can be done. Raises Failed, or ConfigurationFailed with every problem."""
     try:
-        data_dir = Configuration(config).data_dir()
+        data_dir = data_dir_of(config)
     except ConfigInvalid as invalid:
         raise failed_by(invalid) from None
     give_up = time.monotonic() + PATIENCE
@@ -45,6 +62,10 @@ def carry_out(config: str, work: Callable[[Office], Result]) -> Result:
 
 
 def _in_process(config: str, path: Path, work: Callable[[Office], Result]) -> Result:
+    # Only here: a command that asks a running gateway should not wait for the whole of control to be imported.
+    from trunkline.cli.in_process import InProcess  # noqa: PLC0415
+    from trunkline.control.configuration import Configuration  # noqa: PLC0415
+
     try:
         open_data_dir(path)
         lock = lock_directory(path)

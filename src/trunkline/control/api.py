@@ -19,8 +19,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from trunkline.config.problems import ConfigInvalid
+from trunkline.control.answers import NewKey, Refused
 from trunkline.control.journal import Unrecorded
-from trunkline.control.keys import NewKey, Refused
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.operations import OperationalLog
 
@@ -57,7 +57,7 @@ def build(
 
     @app.get("/api/keys")
     async def list_keys() -> Response:
-        return Answer({"keys": registry.keys()})
+        return Answer({"keys": registry.all_keys()})
 
     @app.post("/api/keys")
     async def create_key(request: Request) -> Response:
@@ -80,7 +80,7 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
     async def invalid(_: Request, error: ConfigInvalid) -> Response:
         problems = [str(problem) for problem in error.problems]
         log.event("error", "apply_failed", problems=len(problems), first=problems[0])
-        return _error(422, f"the configuration has {len(problems)} problem(s); nothing was changed", problems)
+        return _error(422, "the configuration is not good; nothing was changed", problems)
 
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> Response:

@@ -8,6 +8,7 @@ import msgspec
 
 from trunkline.config.kinds import NODE
 from trunkline.config.places import nearest
+from trunkline.control.answers import KeyView, NewKey, Refused
 from trunkline.control.state import KeyCreated, KeyEntry, State
 from trunkline.model.snapshot import Key, Snapshot
 
@@ -16,47 +17,6 @@ SECRET_BYTES = 32
 SECRET_PREFIX = "tl-"
 MAX_KEYS = 20_000
 MAX_ROUTES = 200
-
-
-class Refused(Exception):
-    """What was asked for is not done; the message says why and what to do."""
-
-
-class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What someone asks for. `routes` None means every route; `expires` is the Unix second from which it is refused."""
-
-    tenant: str
-    id: str | None = None
-    routes: tuple[str, ...] | None = None
-    team: str | None = None
-    expires: int | None = None
-
-
-class KeyView(msgspec.Struct, frozen=True):
-    """A key as it is listed: never its secret nor the digest of it. Times are RFC 3339 or, where unknown, None."""
-
-    id: str
-    tenant: str
-    team: str | None
-    routes: tuple[str, ...] | None
-    expires: int | None
-    source: str
-    status: str
-    created_at: str | None = None
-    created_by: str | None = None
-    revoked_at: str | None = None
-    revoked_by: str | None = None
-
-
-class MadeKey(msgspec.Struct, frozen=True):
-    """A new key; the only place where its secret ever stands."""
-
-    key: KeyView
-    secret: str
-
-    def __repr__(self) -> str:
-        """Say whose it is, not what."""
-        return f"MadeKey({self.key.id!r})"
 
 
 def make(asked: NewKey, state: State, snapshot: Snapshot, now: float, who: str) -> tuple[KeyCreated, str]:
@@ -104,10 +64,16 @@ def views(state: State, snapshot: Snapshot, now: float) -> list[KeyView]:
 def view_of(entry: KeyEntry, now: float) -> KeyView:
     """Return a key of the log with its story."""
     revoked = entry.revoked
-    view = msgspec.structs.replace(_view(entry.key, now), created_at=entry.created_at, created_by=entry.created.who)
+    made_at, made_by = _second(entry.created_at), entry.created.who
+    view = msgspec.structs.replace(_view(entry.key, now), created_at=made_at, created_by=made_by)
     if revoked is None:
         return view
-    return msgspec.structs.replace(view, status="revoked", revoked_at=entry.revoked_at, revoked_by=revoked.who)
+    return msgspec.structs.replace(view, status="revoked", revoked_at=_second(entry.revoked_at), revoked_by=revoked.who)
+
+
+def _second(at: str | None) -> str | None:
+    """Cut a time to its second: the log has nanoseconds, the reader of a list has no use for them."""
+    return f"{at[:19]}Z" if at is not None else None
 
 
 def _view(key: Key, now: float) -> KeyView:

@@ -10,9 +10,10 @@ import msgspec
 from trunkline.config.canonical import digest_of, encode_snapshot
 from trunkline.config.compiled import Compiled
 from trunkline.config.differences import diff
+from trunkline.control.answers import Applied, KeyView, MadeKey, NewKey, Refused
 from trunkline.control.configuration import Configuration, check_restart
 from trunkline.control.journal import Journal
-from trunkline.control.keys import KeyView, MadeKey, NewKey, Refused, make, view_of, views
+from trunkline.control.keys import make, view_of, views
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.state import KeyRevoked, SnapshotPut
 from trunkline.model.snapshot import Key, Secrets, Snapshot
@@ -34,13 +35,6 @@ class NoWorkers:
 
     async def publish(self, path: Path, digest: str, snapshot: Snapshot, secrets: Secrets | None) -> None:
         """Do nothing: the next start puts the same in force."""
-
-
-class Applied(msgspec.Struct, frozen=True):
-    """What applying the file changed, as lines for a human; `digest` is what is in force now."""
-
-    digest: str
-    lines: tuple[str, ...]
 
 
 class Registry:
@@ -124,7 +118,7 @@ class Registry:
                 raise NotPublished(f"{error}; the log has the key as revoked: run the command again") from error
             return view_of(self._journal.state.keys[key_id], time.time())
 
-    def keys(self) -> list[KeyView]:
+    def all_keys(self) -> list[KeyView]:
         """Return every key there is or was."""
         return views(self._journal.state, self._standing(), time.time())
 

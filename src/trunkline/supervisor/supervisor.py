@@ -35,6 +35,7 @@ PUBLISH_WITHIN = 1.0
 START_WITHIN = 120.0
 # What a worker gets on top of a drain's deadline to write its last records.
 DRAIN_GRACE = 5.0
+LAST_WORDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,8 @@ class Supervisor:
         for slot in self._slots:
             slot.kill()
         await self._control.stop()
+        if self._tasks:  # they end by themselves, now that their processes have
+            await asyncio.wait(self._tasks, timeout=LAST_WORDS)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

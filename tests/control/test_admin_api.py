@@ -1,0 +1,148 @@
+"""The admin API on real sockets, over a real log."""
+
+import asyncio
+import http.client
+import json
+import os
+import socket
+from contextlib import asynccontextmanager
+
+from test_control_registry import Workers, registry, write
+
+from trunkline.cli.control_client import Live
+from trunkline.control.answers import NewKey
+from trunkline.control.app import serve_admin
+from trunkline.control.listeners import MAX_BODY
+from trunkline.control.sockets import admin_sockets
+from trunkline.control.users import user_name
+from trunkline.operations import OperationalLog
+
+TOKEN = "b7c0d9f02a1e4c83956bd2f1a7e4c0d3"
+CONSOLE = f"console: {{listen: '127.0.0.1:0', admin_token: {TOKEN}}}\nproviders:"
+
+
+@asynccontextmanager
+async def serving(directory):
+    """The API on both sockets; yields the console's port and the registry."""
+    log = OperationalLog(os.open(os.devnull, os.O_WRONLY), "text", "info", "control")
+    async with registry(directory, Workers()) as (control, _):
+        control.configuration = write(directory, "providers:", CONSOLE)
+        await control.apply("me", "started")
+        sockets = admin_sockets(directory / "data", "127.0.0.1:0")
+        serving = asyncio.create_task(serve_admin(control, lambda: {"snapshot": control.digest}, sockets, log))
+        try:
+            yield sockets.console.getsockname()[1], control
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+            log.close()
+
+
+def ask(port, method, path, body=None, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.putrequest(method, path)
+        for name, value in headers.items():
+            for one in value if isinstance(value, list) else [value]:
+                connection.putheader(name.replace("_", "-"), one)
+        if body is not None:
+            connection.putheader("content-length", str(len(body)))
+        connection.endheaders(body)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+BEARER = f"Bearer {TOKEN}"
+
+
+def test_the_console_is_for_the_one_with_the_admin_token(tmp_path):
+    async def main():
+        async with serving(tmp_path) as (port, control):
+            refused = [
+                {},
+                {"authorization": "Bearer "},
+                {"authorization": "Bearer wrong"},
+                {"authorization": f"Basic {TOKEN}"},
+                {"authorization": TOKEN},
+                {"authorization": [BEARER, BEARER]},
+                {"authorization": BEARER + "x"},
+                {"x_api_key": TOKEN},
+            ]
+            for headers in refused:
+                status, body = await asyncio.to_thread(ask, port, "GET", "/api/status", **headers)
+                assert (status, list(body)) == (401, ["error"])
+            status, body = await asyncio.to_thread(ask, port, "GET", "/api/status", authorization=BEARER)
+            assert (status, body["snapshot"]) == (200, control.digest)
+
+    asyncio.run(main())
+
+
+def test_a_new_admin_token_holds_as_soon_as_it_is_applied(tmp_path):
+    async def main():
+        async with serving(tmp_path) as (port, control):
+            # The address is as it was; the port that it stands for is, too.
+            control.configuration = write(tmp_path, "providers:", CONSOLE.replace("b7c0", "c8d1"))
+            control._console = "127.0.0.1:0"
+            await control.apply("me", "applied")
+            old = await asyncio.to_thread(ask, port, "GET", "/api/keys", authorization=BEARER)
+            new = await asyncio.to_thread(ask, port, "GET", "/api/keys", authorization=BEARER.replace("b7c0", "c8d1"))
+            assert (old[0], new[0]) == (401, 200)
+
+    asyncio.run(main())
+
+
+def test_requests_that_are_none_of_ours_are_refused_in_json(tmp_path):
+    async def main():
+        async with serving(tmp_path) as (port, _):
+            as_json = {"authorization": BEARER, "content_type": "application/json"}
+            asked = [
+                (404, "GET", "/api/nothing", None, {"authorization": BEARER}),
+                (404, "GET", "/docs", None, {"authorization": BEARER}),
+                (404, "PUT", "/api/keys", None, {"authorization": BEARER}),
+                (
+                    400,
+                    "POST",
+                    "/api/keys",
+                    b'{"tenant": "acme"}',
+                    {"authorization": BEARER, "content_type": "text/plain"},
+                ),
+                (400, "POST", "/api/keys", b"{", as_json),
+                (400, "POST", "/api/keys", b"[]", as_json),
+                (400, "POST", "/api/keys", b'{"tenant": 1}', as_json),
+                (400, "POST", "/api/keys", b'{"tenant": "acme", "secret": "mine"}', as_json),
+                (400, "POST", "/api/apply", b'{"config": "/etc/passwd"}', as_json),
+                (413, "POST", "/api/keys", b" " * (MAX_BODY + 1), as_json),
+                (413, "POST", "/api/keys", None, as_json | {"transfer_encoding": "chunked"}),
+            ]
+            for wanted, method, path, body, headers in asked:
+                status, answer = await asyncio.to_thread(ask, port, method, path, body, **headers)
+                assert (status, list(answer)) == (wanted, ["error"]), (method, path, answer)
+
+    asyncio.run(main())
+
+
+def test_records_name_the_user_of_the_socket_as_the_kernel_does(tmp_path):
+    async def main():
+        async with serving(tmp_path):
+            live = Live(tmp_path / "data", str(tmp_path / "trunkline.yaml"))
+            made = await asyncio.to_thread(live.create_key, NewKey("acme", "k1"))
+            assert made.key.created_by == user_name(os.getuid())
+
+    asyncio.run(main())
+
+
+def test_a_socket_that_a_dead_process_left_is_replaced(tmp_path):
+    (tmp_path / "data").mkdir()
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(str(tmp_path / "data" / "control.sock"))
+    left.close()
+
+    async def main():
+        async with serving(tmp_path) as (_, control):
+            live = Live(tmp_path / "data", str(tmp_path / "trunkline.yaml"))
+            assert (await asyncio.to_thread(live.status))["snapshot"] == control.digest
+
+    (tmp_path / "data").chmod(0o700)
+    asyncio.run(main())

@@ -1,0 +1,82 @@
+"""Processes that behave as a test asks: `python stand_ins.py worker|control MANNER ... --channel FD`.
+
+A worker's manner is in the digest of what it is given: `bad-*` it can't load, at `mute-*` it falls silent, of
+`deadly-*` it dies; everything else it loads. Control publishes the digests of its manner, one after the other, and
+says what came of each in a line on standard output.
+"""
+
+import json
+import os
+import socket
+import sys
+
+
+def main() -> None:
+    kind, manner = sys.argv[1:3]
+    channel = socket.socket(fileno=int(sys.argv[sys.argv.index("--channel") + 1]))
+    with channel, channel.makefile("rwb", buffering=0) as file:
+        (worker if kind == "worker" else control)(file, manner)
+
+
+def say(file, **message: object) -> None:
+    file.write(json.dumps(message).encode() + b"\n")
+
+
+def worker(file, manner: str) -> None:
+    if manner == "stillborn":
+        raise SystemExit(3)
+    for line in file:
+        order = json.loads(line)
+        if order["do"] == "drain":
+            say(file, event="drained")
+            return
+        digest = order["digest"]
+        if digest.startswith("deadly"):
+            raise SystemExit(4)
+        if digest.startswith("bad"):
+            say(file, event="load_failed", digest=digest, reason="it is bad")
+        elif not digest.startswith("mute"):
+            say(file, event="loaded", digest=digest)
+            say(file, event="ready")
+
+
+def control(file, manner: str) -> None:
+    logging = {"form": "json", "level": "info"}
+    data_dir, *digests = manner.split(",")
+    resumed = "--resume" in sys.argv
+    if not resumed:
+        say(
+            file,
+            do="begin",
+            data_dir=data_dir,
+            listen="127.0.0.1:0",
+            node="n",
+            workers=2,
+            console=None,
+            logging=logging,
+        )
+        wait_for(file, "begun")
+    for digest in [] if resumed else digests:
+        secrets = {"openai": {"api_keys": [digest]}} if digest == digests[0] else None
+        say(file, do="publish", snapshot=f"/{digest}", digest=digest, secrets=secrets, drain=1.0, logging=logging)
+        tell(json.dumps(wait_for(file, "published", "publish_failed")))
+    tell("resumed" if resumed else "done")
+    wait_for(file, "stop_requested")
+
+
+def tell(line: str) -> None:
+    os.write(1, f"{line}\n".encode())  # whole, for the supervisor writes to the same pipe
+
+
+def wait_for(file, *events: str) -> dict:
+    for line in file:
+        message = json.loads(line)
+        if message["event"] in events:
+            return message
+        if message["event"] == "stop_requested":
+            break
+    raise SystemExit(5)
+
+
+if __name__ == "__main__":
+    main()
