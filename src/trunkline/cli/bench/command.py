@@ -31,16 +31,26 @@ def command(
     only: Annotated[
         str, typer.Option("--only", metavar="PARTS", help="Measure these alone, with commas between them.")
     ] = ",".join(Part),
-    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="How long each single measurement takes.")] = 5.0,
-    callers: Annotated[int, typer.Option(min=1, max=5000, help="Callers of the throughput, each with one call.")] = 64,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, max=600, metavar="SECONDS", help="How long each single measurement takes.")
+    ] = 5.0,
+    callers: Annotated[
+        int, typer.Option(min=1, max=5000, metavar="COUNT", help="Callers of the throughput, one call each at a time.")
+    ] = 64,
     streams: Annotated[
         str, typer.Option(metavar="COUNTS", help="Simultaneous streams, with commas between several counts.")
     ] = "200,500",
-    rate: Annotated[float, typer.Option(min=1, max=1000, help="Deltas a second of each stream.")] = 50.0,
+    rate: Annotated[
+        float, typer.Option(min=1, max=1000, metavar="RATE", help="Deltas a second of each stream.")
+    ] = 50.0,
     directory: Annotated[
         Path | None,
         typer.Option(
-            exists=True, file_okay=False, writable=True, help="Where the log is written; else a temporary one."
+            exists=True,
+            file_okay=False,
+            writable=True,
+            metavar="DIRECTORY",
+            help="Where the record log is written while it lasts; by default where temporary files go.",
         ),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How the report is written.")] = Format.table,
