@@ -56,7 +56,7 @@ class Flusher:
     ) -> None:
         self.segment, self._index, self._following = segment, next_index, following
         self._settings, self._disk = settings, disk
-        self._queue: SimpleQueue[Work] = SimpleQueue()
+        self._queue: SimpleQueue[list[Work]] = SimpleQueue()
         self.put = self._queue.put
         self.taken = 0
         self.durable = 0
@@ -113,11 +113,12 @@ class Flusher:
         """Return all that waits, in order; nothing only where nothing came for a while."""
         queue = self._queue
         try:
-            work = [queue.get(timeout=LOOK_EVERY)]
+            work = queue.get(timeout=LOOK_EVERY)
         except Empty:
             return []
         take = queue.get_nowait
-        work.extend(take() for _ in range(min(queue.qsize(), MOST_ITEMS)))
+        while len(work) < MOST_ITEMS and not queue.empty():
+            work.extend(take())
         return work
 
     def _look_at_disk(self) -> None:
@@ -186,7 +187,7 @@ class Flusher:
         if not sealed:
             self.segment.close()
             while not self._queue.empty():
-                self._release([self._queue.get_nowait()])
+                self._release(self._queue.get_nowait())
 
 
 def _nobody() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from trunkline.audit.files.flusher import Flusher
+from trunkline.audit.files.handover import Handover
 from trunkline.audit.files.settings import LogFailed
 
 LOOKS_PER_BOUND = 4  # how often, within the bound of a flush, somebody looks whether it hangs
@@ -13,8 +14,10 @@ LOOKS_PER_BOUND = 4  # how often, within the bound of a flush, somebody looks wh
 class Waiters:
     """Belongs to one event loop; only `progressed` is called from elsewhere."""
 
-    def __init__(self, flusher: Flusher, flush_bound: float, on_failed: Callable[[str], None]) -> None:
-        self._flusher, self._bound, self._on_failed = flusher, flush_bound, on_failed
+    def __init__(
+        self, flusher: Flusher, handover: Handover, flush_bound: float, on_failed: Callable[[str], None]
+    ) -> None:
+        self._flusher, self._handover, self._bound, self._on_failed = flusher, handover, flush_bound, on_failed
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -28,7 +31,7 @@ class Waiters:
             return
         loop = self._loop
         if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
+            loop = self._loop = self._handover.loop = asyncio.get_running_loop()
         future = loop.create_future()
         # First in the list, then look again: the flusher first counts, then looks into the list.
         self._waiting.append((position, future))

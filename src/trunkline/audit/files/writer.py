@@ -16,6 +16,7 @@ from trunkline.audit.files.directories import lock_directory, make_private_direc
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.flush_times import FlushTimes
 from trunkline.audit.files.flusher import Barrier, Flusher, Item, Roll
+from trunkline.audit.files.handover import Handover
 from trunkline.audit.files.recovery import Recovery, recover
 from trunkline.audit.files.segments import NextSegment
 from trunkline.audit.files.settings import CorruptLog, LogFailed, LogSettings
@@ -61,7 +62,8 @@ class LogWriter:
         settings = around.settings
         self._settings, self._clock, self._on_event = settings, around.clock, around.on_event
         self._lock, self._flusher = lock, flusher
-        self._waiters = Waiters(flusher, settings.flush_bound, self._say_failed)
+        self._handover = Handover(flusher.put)
+        self._waiters = Waiters(flusher, self._handover, settings.flush_bound, self._say_failed)
         self._composer = Composer(around.origin, zstd_codec(settings.compress_from))
         self._open = OpenCalls(found.open_calls)
         self._index = found.next_index
@@ -215,7 +217,8 @@ class LogWriter:
     def flush(self) -> None:
         """Block until all that was appended is durable; raises LogFailed if the log fails before."""
         passed = Event()
-        self._flusher.put(Barrier(passed))
+        self._handover.add(Barrier(passed))
+        self._handover.now()
         while self.durable < self._position and self.failure is None:
             if not passed.wait(self._settings.flush_bound):
                 self._waiters.look()
@@ -270,7 +273,7 @@ class LogWriter:
         self._queued += size
         self._used += size + BATCH_BYTES
         self._position += 1
-        self._flusher.put(item)
+        self._handover.add(item)
         return self._position
 
     def _append_own(self, kind: str, payload: bytes) -> int:
@@ -287,7 +290,7 @@ class LogWriter:
             self._put(Item(draft.frames, 0))
         now = self._clock()
         frame = record_frame(self._composer.record(draft, now, self._index))
-        self._flusher.put(Roll(frame, ends))
+        self._handover.add(Roll(frame, ends))
         self._queued += len(frame)
         self._position += 1
         self._index += 1
@@ -298,7 +301,8 @@ class LogWriter:
         if not self._closed and self.failure is None:
             self._roll(ends=True)
         else:
-            self._flusher.put(Barrier(Event()))  # wakes the thread, which sees that it is over
+            self._handover.add(Barrier(Event()))  # wakes the thread, which sees that it is over
+        self._handover.now()
         self._closed = True
 
     def _let_go(self) -> None:
