@@ -108,7 +108,7 @@ def test_all_that_waits_while_one_flush_runs_is_the_next_one(tmp_path):
     disk = SlowDisk()
 
     async def story():
-        log, _ = open_log(tmp_path / "log", disk=disk)
+        log, _ = open_log(tmp_path / "log", LogSettings(segment_bytes=1 << 20, min_free_bytes=0), disk)
         disk.close_gate()
         gate = disk.gate
         first = opened(log, "first")
