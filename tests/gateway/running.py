@@ -1,7 +1,7 @@
 """A real worker in the test's own event loop: real sockets, a real log, simulated providers.
 
 `play` runs a story against it, and then looks at what must hold after any story: no fault in the gateway or in the
-simulator, no connection to a provider still taken, and exactly one closed record for each opened one.
+simulator, no connection to a provider still taken, and exactly one closed (or abandoned) record for each opened one.
 """
 
 import asyncio
@@ -108,19 +108,11 @@ class Gateway:
 
     def compile(self, **configured: str) -> Compiled:
         sources = Sources(environment={}, read_file=lambda path: Path(path).read_text(), host_name="h", now=time.time())
-        names = {
-            "first_key": FIRST_KEY,
-            "route": "",
-            "first": "",
-            "second": "",
-            "tenant": "regulated: false",
-            "keys": "",
-            "more": "",
-        }
+        names = dict.fromkeys(("route", "first", "second", "keys", "more"), "")
+        names |= {"first_key": FIRST_KEY, "tenant": "regulated: false"}
+        names |= {provider: getattr(self.simulator, provider).url for provider in ("openai", "anthropic")}
         text = CONFIG.format(
             directory=self.directory,
-            openai=self.simulator.openai.url,
-            anthropic=self.simulator.anthropic.url,
             secret=SECRET,
             second_key=SECOND_KEY,
             **(names | configured),
@@ -236,6 +228,7 @@ async def running(
         await working
         await link.close()
         await gateway.link.close()
+        listener.close()
         operations.close()
         os.close(quiet)
 
@@ -269,6 +262,7 @@ def check(gateway: Gateway) -> None:
     assert gateway.worker._server.in_flight == 0
     if gateway.log.failure is None:
         opened = Counter(record["id"] for record in gateway.records("call.opened"))
-        closed = Counter(record["call"] for record in gateway.records("call.closed"))
+        ended = gateway.records("call.closed") + gateway.records("call.abandoned")
+        closed = Counter(record["call"] for record in ended)
         assert set(opened.values()) <= {1}
         assert opened == closed

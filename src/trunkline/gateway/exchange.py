@@ -227,6 +227,7 @@ class Exchange:
         try:
             if responder.started and call.encoder is not None:
                 last = call.encoder.fail(envelope(error, call.id), sentence)
+                call.released_characters += len(sentence or "")
                 call.released.add(last, int(timings.total_ms))
                 await self._journal.durable(self._settle(call, outcome, 200, timings, error))
                 responder.finish(last)

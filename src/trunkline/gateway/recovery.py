@@ -17,6 +17,7 @@ def abandoned_record(left: OpenCall) -> CallAbandoned:
     return CallAbandoned(
         call=opened.call,
         tenant=opened.tenant,
+        outcome="abandoned",
         cost=Cost(opened.estimate.cost, estimated=True, price_version=opened.snapshot, price_source=PRICE_SOURCE),
         released_bytes=left.bytes_of("response"),
         received_bytes=left.bytes_of("provider_response"),

@@ -157,7 +157,7 @@ class CallAbandoned(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, k
 
     call: str
     tenant: str
-    outcome: Literal["abandoned"] = "abandoned"
+    outcome: Literal["abandoned"]
     cost: Cost
     released_bytes: int = 0
     received_bytes: int = 0
