@@ -4,7 +4,7 @@ Source: OpenAI API reference, "Create chat completion", and its answers with sta
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from trunkline.errors import InvalidRequest
 from trunkline.model.chat import (
@@ -22,17 +22,17 @@ from trunkline.model.chat import (
 LARGEST_LIMIT = 2**31 - 1  # of tokens
 LARGEST_SEED = 2**63 - 1
 
-_RANGES: tuple[tuple[str, float, float], ...] = (
-    ("temperature", 0, 2),
-    ("top_p", 0, 1),
-    ("presence_penalty", -2, 2),
-    ("frequency_penalty", -2, 2),
-    ("n", 1, 128),
-    ("top_logprobs", 0, 20),
-    ("max_tokens", 1, LARGEST_LIMIT),
-    ("max_completion_tokens", 1, LARGEST_LIMIT),
-    ("seed", -LARGEST_SEED - 1, LARGEST_SEED),
-)
+_RANGES: dict[str, tuple[float, float]] = {
+    "temperature": (0, 2),
+    "top_p": (0, 1),
+    "presence_penalty": (-2, 2),
+    "frequency_penalty": (-2, 2),
+    "n": (1, 128),
+    "top_logprobs": (0, 20),
+    "max_tokens": (1, LARGEST_LIMIT),
+    "max_completion_tokens": (1, LARGEST_LIMIT),
+    "seed": (-LARGEST_SEED - 1, LARGEST_SEED),
+}
 _PARTS: dict[str, tuple[type, ...]] = {
     "user": (TextPart, ImagePart, AudioPart, FilePart),
     "assistant": (TextPart, RefusalPart),
@@ -40,6 +40,7 @@ _PARTS: dict[str, tuple[type, ...]] = {
     "developer": (TextPart,),
     "tool": (TextPart,),
 }
+_SPEAKERS = frozenset({"user", "assistant", "system", "developer"})
 _FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _FORMATS = {"text", "json_object", "json_schema"}
 _TOOL_CHOICES = {"none", "auto", "required"}
@@ -48,17 +49,19 @@ MOST_STOPS = 4
 MOST_METADATA, LONGEST_METADATA_KEY, LONGEST_METADATA_VALUE = 16, 64, 512
 
 
-def check_request(request: ChatRequest) -> None:
-    """Raise InvalidRequest, naming the field, for what OpenAI would refuse."""
+def check_request(request: ChatRequest, given: Iterable[str]) -> None:
+    """Raise InvalidRequest, naming the field, for what OpenAI would refuse.
+
+    `given` names the fields that the body has: most bodies have few, and only those are looked at.
+    """
     if not request.model:
         raise _invalid("model", "must name a model")
-    for field, low, high in _RANGES:
-        value = getattr(request, field)
-        if value is not None and not low <= value <= high:
-            raise _invalid(field, f"must be between {low} and {high}")
     _check_messages(request.messages)
-    for given, check in _CHECKS:
-        if getattr(request, given) is not None:
+    for name in given:
+        if name in _RANGES:
+            _check_range(name, getattr(request, name))
+        check = _CHECKS.get(name)
+        if check is not None and getattr(request, name) is not None:
             check(request)
 
 
@@ -66,22 +69,38 @@ def _invalid(param: str, problem: str) -> InvalidRequest:
     return InvalidRequest(f"{param}: {problem}", param=param)
 
 
+def _check_range(field: str, value: float | None) -> None:
+    low, high = _RANGES[field]
+    if value is not None and not low <= value <= high:
+        raise _invalid(field, f"must be between {low} and {high}")
+
+
 def _check_messages(messages: list[Message]) -> None:
     if not messages:
         raise _invalid("messages", "must not be empty")
     for place, message in enumerate(messages):
-        role, content = message.role, message.content
-        if role == "function" or message.function_call is not None:
-            raise _deprecated(f"messages[{place}]", "function", "tool calls and messages with the role `tool`")
-        # An interrupted assistant may have said nothing; that is repaired for the provider, not refused here.
-        if content is None and role != "assistant":
-            raise _invalid(f"messages[{place}].content", "must be a string or a list of parts")
-        if role == "tool" and not message.tool_call_id:
-            raise _invalid(f"messages[{place}].tool_call_id", "must name the call that this is the result of")
-        if message.tool_calls and role != "assistant":
-            raise _invalid(f"messages[{place}].tool_calls", "only an assistant message can have these")
-        if type(content) is list:
-            _check_parts(role, content, f"messages[{place}].content")
+        if (
+            type(message.content) is not str
+            or message.role not in _SPEAKERS
+            or message.tool_calls is not None
+            or message.function_call is not None
+        ):  # not just a role and a text
+            _check_message(message, place)
+
+
+def _check_message(message: Message, place: int) -> None:
+    role, content = message.role, message.content
+    if role == "function" or message.function_call is not None:
+        raise _deprecated(f"messages[{place}]", "function", "tool calls and messages with the role `tool`")
+    # An interrupted assistant may have said nothing; that is repaired for the provider, not refused here.
+    if content is None and role != "assistant":
+        raise _invalid(f"messages[{place}].content", "must be a string or a list of parts")
+    if role == "tool" and not message.tool_call_id:
+        raise _invalid(f"messages[{place}].tool_call_id", "must name the call that this is the result of")
+    if message.tool_calls and role != "assistant":
+        raise _invalid(f"messages[{place}].tool_calls", "only an assistant message can have these")
+    if type(content) is list:
+        _check_parts(role, content, f"messages[{place}].content")
 
 
 def _check_parts(role: str, parts: list[Part], path: str) -> None:
@@ -187,17 +206,17 @@ def _deprecated(param: str, what: str, instead: str) -> InvalidRequest:
     return _invalid(param, f"the deprecated `{what}` form is not supported; use {instead}")
 
 
-_CHECKS: tuple[tuple[str, Callable[[ChatRequest], None]], ...] = (
-    ("functions", _refuse_functions),
-    ("function_call", _refuse_function_call),
-    ("tools", _check_tools),
-    ("tool_choice", _check_tool_choice),
-    ("parallel_tool_calls", _check_parallel),
-    ("max_completion_tokens", _check_limits),
-    ("stop", _check_stop),
-    ("response_format", _check_response_format),
-    ("top_logprobs", _check_top_logprobs),
-    ("stream_options", _check_stream_options),
-    ("logit_bias", _check_logit_bias),
-    ("metadata", _check_metadata),
-)
+_CHECKS: dict[str, Callable[[ChatRequest], None]] = {
+    "functions": _refuse_functions,
+    "function_call": _refuse_function_call,
+    "tools": _check_tools,
+    "tool_choice": _check_tool_choice,
+    "parallel_tool_calls": _check_parallel,
+    "max_completion_tokens": _check_limits,
+    "stop": _check_stop,
+    "response_format": _check_response_format,
+    "top_logprobs": _check_top_logprobs,
+    "stream_options": _check_stream_options,
+    "logit_bias": _check_logit_bias,
+    "metadata": _check_metadata,
+}

@@ -6,15 +6,21 @@ from typing import Any
 import msgspec
 
 from trunkline.dialects.openai_checks import check_request
-from trunkline.dialects.openai_unknown import REQUEST, find_unknown
+from trunkline.dialects.openai_unknown import OURS, split_unknown
 from trunkline.errors import InvalidRequest
-from trunkline.model.chat import ChatRequest
+from trunkline.model.chat import AudioPart, ChatRequest, FilePart
 
 DEEPEST = 100  # levels of nesting; real JSON schemas stay below 30, and encoders recurse
 LONGEST_PROBLEM = 300  # characters of what is said about a bad value, which may quote it
 
+_LEVELS_TYPED = 4  # that a value of any shape can lie deeper in its body than in the list that is checked
+
 _TOOL_PATH = re.compile(r"(tools\[\d+\]|messages\[\d+\]\.tool_calls\[\d+\])(\.type)?")
 _decode = msgspec.json.Decoder().decode
+_decode_known = msgspec.json.Decoder(ChatRequest).decode
+_decode_outline = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_SHAPELESS = ("audio", "function_call", "prediction", "response_format", "tool_choice", "web_search_options")
+_WHOLE = frozenset({"messages", "tools"})  # large, and whole in the types
 _CONTAINERS = frozenset({dict, list})
 
 
@@ -24,21 +30,34 @@ def decode_request(body: bytes) -> ChatRequest:
     Of a repeated key the last one counts, as at OpenAI; what is sent on is encoded anew, so that nobody behind us can
     read it otherwise.
     """
+    # Nearly every body is one that the types take as it is, which one decoding shows. What they do not take may still
+    # be a good request, with fields that no type has: that, and what is wrong with it, is found in the decoded body.
+    try:
+        request = _decode_known(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _decode_any(body)
+    outline = _decode_outline(body)
+    if not OURS.isdisjoint(outline) or _may_be_deep(body, request):
+        return _decode_any(body)
+    check_request(request, outline)
+    raw = {name: _decode(value) for name, value in outline.items() if name not in _WHOLE}
+    msgspec.structs.force_setattr(request, "raw", raw)  # nobody else has it yet, and a copy of all fields costs more
+    return request
+
+
+def _decode_any(body: bytes) -> ChatRequest:
+    """Do the same step by step, for a body with unknown fields or with a mistake to be named."""
     raw = _parse(body)
-    known = {key: value for key, value in raw.items() if key in REQUEST.keys}
+    known, unknown = split_unknown(raw)
     if known.get("stream", False) is None:
         del known["stream"]
     try:
-        known["unknown"] = ()
-        known["raw"] = raw
         request = msgspec.convert(known, ChatRequest)
     except msgspec.ValidationError as error:
         raise _explain(str(error), raw) from None
-    unknown = find_unknown(raw)
-    if unknown:
-        request = msgspec.structs.replace(request, unknown=unknown)
-    check_request(request)
-    return request
+    check_request(request, known)
+    rest = raw if unknown else {name: value for name, value in raw.items() if name not in _WHOLE}
+    return msgspec.structs.replace(request, unknown=unknown, raw=rest)
 
 
 def _parse(body: bytes) -> dict[str, Any]:
@@ -51,8 +70,7 @@ def _parse(body: bytes) -> dict[str, Any]:
         raise InvalidRequest(f"The body is not valid JSON: {problem[:LONGEST_PROBLEM]}") from None
     if type(raw) is not dict:
         raise InvalidRequest("The body must be a JSON object")
-    # So few brackets cannot nest too deep: most bodies need no look.
-    if body.count(b"{") + body.count(b"[") > DEEPEST and _depth_exceeds(raw, DEEPEST):
+    if _has_many_brackets(body) and _depth_exceeds(raw, DEEPEST):
         raise _too_deep()
     return raw
 
@@ -61,7 +79,30 @@ def _too_deep() -> InvalidRequest:
     return InvalidRequest(f"The body is nested deeper than {DEEPEST} levels")
 
 
-def _depth_exceeds(root: dict[str, Any], limit: int) -> bool:
+def _has_many_brackets(body: bytes) -> bool:
+    """Whether there are enough to nest too deep: most bodies need no further look."""
+    return body.count(b"{") + body.count(b"[") > DEEPEST
+
+
+def _may_be_deep(body: bytes, request: ChatRequest) -> bool:
+    """Whether a body that the types have taken may nest too deep: where they take any shape."""
+    return _has_many_brackets(body) and _depth_exceeds(_shapeless(request), DEEPEST - _LEVELS_TYPED)
+
+
+def _shapeless(request: ChatRequest) -> list[Any]:
+    """Return all values whose shape no type bounds."""
+    values = [getattr(request, name) for name in _SHAPELESS]
+    values += [tool.function.parameters for tool in request.tools or ()]
+    values += [function.parameters for function in request.functions or ()]
+    for message in request.messages:
+        values.append(message.audio)
+        if type(message.content) is list:
+            values += [part.input_audio for part in message.content if type(part) is AudioPart]
+            values += [part.file for part in message.content if type(part) is FilePart]
+    return values
+
+
+def _depth_exceeds(root: dict[str, Any] | list[Any], limit: int) -> bool:
     """Whether containers nest deeper than this; level by level, so that it cannot recurse itself."""
     level: list[Any] = [root]
     for _ in range(limit):

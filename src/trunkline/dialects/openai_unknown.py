@@ -4,59 +4,97 @@ Only what no type knows ever travels from the raw body; what a type knows comes 
 replaced message cannot come back through the raw one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from trunkline.errors import InvalidRequest
-from trunkline.model.chat import ChatRequest
+from trunkline.model.chat import (
+    AudioPart,
+    ChatRequest,
+    FilePart,
+    Function,
+    FunctionCall,
+    ImagePart,
+    ImageUrl,
+    Message,
+    RefusalPart,
+    StreamOptions,
+    TextPart,
+    Tool,
+    ToolCall,
+)
 
 MOST_UNKNOWN = 100
 LONGEST_NAME = 100  # characters; names go into headers and records
 
-_OURS = {"raw", "unknown"}  # fields of ChatRequest that are not OpenAI's
+OURS = frozenset({"raw", "unknown"})  # fields of ChatRequest that are not OpenAI's
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """The fields of an object, and the shapes of those whose value is an object or a list of them."""
+    """The fields of an object, and the shapes of those whose value is an object or a list of them.
+
+    `ignored` are fields that no type has and that are no news either; `by_type` has the shapes of objects that differ
+    by their `type`.
+    """
 
     keys: frozenset[str]
     inner: Mapping[str, "Shape"] = {}
+    ignored: frozenset[str] = frozenset()
+    by_type: Mapping[str, "Shape"] = {}
+
+    def of(self, node: dict[str, Any]) -> "Shape":
+        """Return the shape that this object should have."""
+        if self.by_type and isinstance(kind := node.get("type"), str):
+            return self.by_type.get(kind, self)
+        return self
 
 
-_IMAGE = Shape(frozenset({"url", "detail"}))
-_PART = Shape(frozenset({"type", "text", "image_url", "input_audio", "file", "refusal"}), {"image_url": _IMAGE})
+def _shape(of: type[msgspec.Struct], inner: Mapping[str, Shape] | None = None, *ignored: str) -> Shape:
+    return Shape(frozenset(of.__struct_fields__) - OURS, inner or {}, frozenset(ignored))
+
+
+def _part(of: type[msgspec.Struct], inner: Mapping[str, Shape] | None = None) -> Shape:
+    return Shape(frozenset({"type", *of.__struct_fields__}), inner or {}, _PART_FIELDS)
+
+
+# What is another part's is not ours to pass on: it says nothing in this one.
+_PART_FIELDS = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
+_PART = Shape(
+    frozenset({"type"}),
+    ignored=_PART_FIELDS,
+    by_type={
+        "text": _part(TextPart),
+        "image_url": _part(ImagePart, {"image_url": _shape(ImageUrl)}),
+        "input_audio": _part(AudioPart),
+        "file": _part(FilePart),
+        "refusal": _part(RefusalPart),
+    },
+)
 # Our own answers and the SDK's dumps of them carry `index`, `annotations` and `reasoning_content`; a history may too.
-_CALLED = Shape(frozenset({"name", "arguments"}))
-_CALL = Shape(frozenset({"id", "type", "function", "index"}), {"function": _CALLED})
-_MESSAGE = Shape(
-    frozenset(
-        {"role", "content", "name", "refusal", "tool_calls", "tool_call_id", "audio", "function_call"}
-        | {"annotations", "reasoning_content"}
-    ),
-    {"content": _PART, "tool_calls": _CALL},
+_CALL = _shape(ToolCall, {"function": _shape(FunctionCall)}, "index")
+_MESSAGE = _shape(
+    Message,
+    {"content": _PART, "tool_calls": _CALL, "function_call": _shape(FunctionCall)},
+    "annotations",
+    "reasoning_content",
 )
-_FUNCTION = Shape(frozenset({"name", "description", "parameters", "strict"}))
-_TOOL = Shape(frozenset({"type", "function"}), {"function": _FUNCTION})
-_STREAM_OPTIONS = Shape(frozenset({"include_usage", "include_obfuscation"}))
-REQUEST = Shape(
-    frozenset(ChatRequest.__struct_fields__) - _OURS,
-    {"messages": _MESSAGE, "tools": _TOOL, "stream_options": _STREAM_OPTIONS},
+_FUNCTION = _shape(Function)
+_TOOL = _shape(Tool, {"function": _FUNCTION})
+REQUEST = _shape(
+    ChatRequest,
+    {"messages": _MESSAGE, "tools": _TOOL, "functions": _FUNCTION, "stream_options": _shape(StreamOptions)},
 )
 
 
-def find_unknown(raw: dict[str, Any]) -> tuple[str, ...]:
-    """Return the paths in a well-formed body that no type has; raises InvalidRequest for too many or too long ones.
+def split_unknown(raw: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return a body without what no type has, and the paths of that; raises InvalidRequest for too many or too long.
 
     An unknown field that is null says nothing and is not named.
     """
     found: list[str] = []
-    for path in _walk(raw, REQUEST, ""):
-        if len(found) == MOST_UNKNOWN:
-            raise InvalidRequest(f"the request has more than {MOST_UNKNOWN} fields that are not known here")
-        found.append(path)
-    return tuple(found)
+    return _split(raw, REQUEST, "", found), tuple(found)
 
 
 def pass_on_unknown(request: ChatRequest, body: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -95,35 +133,47 @@ def _graft(raw: Any, known: Any, shape: Shape) -> Any:
         return grafted_items + known[len(raw) :]
     if not (isinstance(raw, dict) and isinstance(known, dict)):
         return known
+    shape = shape.of(raw)
     grafted = {
         key: _graft(raw.get(key), value, shape.inner[key]) if key in shape.inner else value
         for key, value in known.items()
     }
-    grafted.update({key: value for key, value in raw.items() if key not in shape.keys and value is not None})
+    grafted.update({key: value for key, value in raw.items() if _is_unknown(key, value, shape)})
     return grafted
 
 
-def _walk(node: dict[str, Any], shape: Shape, prefix: str) -> Iterator[str]:
-    if not shape.keys.issuperset(node):
+def _is_unknown(key: str, value: Any, shape: Shape) -> bool:
+    return key not in shape.keys and key not in shape.ignored and value is not None
+
+
+def _split(node: dict[str, Any], shape: Shape, prefix: str, found: list[str]) -> dict[str, Any]:
+    """Return the object without its unknown fields, whose paths are added to `found`."""
+    shape = shape.of(node)
+    known = {key: value for key, value in node.items() if key in shape.keys}
+    if len(known) < len(node):
         for key, value in node.items():
-            if key not in shape.keys and value is not None:
-                if len(key) > LONGEST_NAME:
-                    raise InvalidRequest(f"{prefix}{key[:LONGEST_NAME]}...: unknown field with a very long name")
-                yield prefix + key
+            if _is_unknown(key, value, shape):
+                _find(key, prefix, found)
     for key, inner in shape.inner.items():
-        value = node.get(key)
-        if type(value) is list:
-            for place, item in enumerate(value):
-                if type(item) is dict and not (inner.keys.issuperset(item) and _flat(item, inner)):
-                    yield from _walk(item, inner, f"{prefix}{key}[{place}].")
-        elif type(value) is dict:
-            yield from _walk(value, inner, f"{prefix}{key}.")
+        if key in known:
+            known[key] = _split_inner(known[key], inner, prefix + key, found)
+    return known
 
 
-def _flat(node: dict[str, Any], shape: Shape) -> bool:
-    """Whether nothing below has a shape of its own: the usual message, for which no path need be built."""
-    for key in shape.inner:
-        value = node.get(key)
-        if type(value) is dict or type(value) is list:
-            return False
-    return True
+def _find(key: str, prefix: str, found: list[str]) -> None:
+    if len(key) > LONGEST_NAME:
+        raise InvalidRequest(f"{prefix}{key[:LONGEST_NAME]}...: unknown field with a very long name")
+    if len(found) == MOST_UNKNOWN:
+        raise InvalidRequest(f"the request has more than {MOST_UNKNOWN} fields that are not known here")
+    found.append(prefix + key)
+
+
+def _split_inner(value: Any, shape: Shape, path: str, found: list[str]) -> Any:
+    if type(value) is dict:
+        return _split(value, shape, f"{path}.", found)
+    if type(value) is list:
+        return [
+            _split(item, shape, f"{path}[{place}].", found) if type(item) is dict else item
+            for place, item in enumerate(value)
+        ]
+    return value

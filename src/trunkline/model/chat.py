@@ -1,7 +1,8 @@
 """What a client asks: the chat request in the terms of OpenAI's chat completions, the field's common tongue.
 
-Every dialect encodes from these types, so that what a type does not have cannot reach a provider by accident. Fields
-that no type knows are named in `ChatRequest.unknown`; the decoded body stays in `raw` for routes that pass them on.
+Every dialect encodes from these types, so that what a type does not have cannot reach a provider by accident. They
+refuse fields that they do not have, so that one decoding shows that a body has none; a body that has some is decoded
+without them. These are named in `ChatRequest.unknown`, and the decoded body stays in `raw` for routes that pass them on.
 Source: OpenAI API reference, "Create chat completion".
 """
 
@@ -13,38 +14,38 @@ Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 PassThrough = Literal["allow", "drop", "refuse"]
 
 
-class TextPart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="text"):
+class TextPart(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_field="type", tag="text"):
     """Plain text."""
 
     text: str
 
 
-class ImageUrl(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class ImageUrl(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """An https or `data:` URL of an image."""
 
     url: str
     detail: str | None = None
 
 
-class ImagePart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="image_url"):
+class ImagePart(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_field="type", tag="image_url"):
     """An image that the user shows."""
 
     image_url: ImageUrl
 
 
-class AudioPart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="input_audio"):
+class AudioPart(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_field="type", tag="input_audio"):
     """Audio that the user says: base64 data and its format."""
 
     input_audio: dict[str, Any]
 
 
-class FilePart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="file"):
+class FilePart(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_field="type", tag="file"):
     """A file by id or as a base64 data URL."""
 
     file: dict[str, Any]
 
 
-class RefusalPart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="refusal"):
+class RefusalPart(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_field="type", tag="refusal"):
     """What an assistant said when it declined."""
 
     refusal: str
@@ -53,14 +54,14 @@ class RefusalPart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="
 Part = TextPart | ImagePart | AudioPart | FilePart | RefusalPart
 
 
-class FunctionCall(msgspec.Struct, frozen=True, gc=False):
+class FunctionCall(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """A function's name and its arguments as the JSON text that the model wrote (it may be invalid JSON)."""
 
     name: str
     arguments: str
 
 
-class ToolCall(msgspec.Struct, frozen=True, gc=False):
+class ToolCall(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """A call that the assistant made earlier in the conversation."""
 
     id: str
@@ -68,7 +69,7 @@ class ToolCall(msgspec.Struct, frozen=True, gc=False):
     type: Literal["function"] = "function"
 
 
-class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Message(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """One message of the conversation; which fields apply depends on the role."""
 
     role: Role
@@ -81,7 +82,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     function_call: FunctionCall | None = None
 
 
-class Function(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Function(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """A function that the model may call; `parameters` is its JSON schema."""
 
     name: str
@@ -90,25 +91,25 @@ class Function(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     strict: bool | None = None
 
 
-class Tool(msgspec.Struct, frozen=True, gc=False):
+class Tool(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """A tool on offer. Only functions are understood; a custom tool is refused by name."""
 
     function: Function
     type: Literal["function"] = "function"
 
 
-class StreamOptions(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class StreamOptions(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """What the client wants of the stream; `include_obfuscation` is taken and has no effect."""
 
     include_usage: bool = False
     include_obfuscation: bool | None = None
 
 
-class ChatRequest(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+class ChatRequest(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """A whole request. Field names and meanings are OpenAI's; `None` means that the client did not say.
 
-    `raw` is the decoded body and `unknown` the paths in it that these types do not have, for example
-    `messages[2].cache_control`.
+    `unknown` has the paths in the body that these types do not have, for example `messages[2].cache_control`. `raw` is
+    the decoded body; where nothing is unknown it lacks `messages` and `tools`, which are whole in the types.
     """
 
     model: str
