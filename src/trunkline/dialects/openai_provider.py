@@ -1,26 +1,33 @@
 """OpenAI's chat completions as a provider, and every server that is compatible with them."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from trunkline.dialects.histories import Rules, repair
 from trunkline.dialects.openai_faults import decode_fault
 from trunkline.dialects.openai_stream import OpenAIStream, decode_answer
 from trunkline.dialects.openai_unknown import REQUEST, pass_on_unknown
 from trunkline.dialects.provider import CannotTake, Encoded, ProviderFault, StreamDecoder
-from trunkline.model.chat import ChatRequest, PassThrough
+from trunkline.model.chat import ChatRequest, PassThrough, StreamOptions
 from trunkline.model.delta import Delta
 from trunkline.model.snapshot import Params, Target
 
 _encode = msgspec.json.Encoder().encode
 
-# `metadata`, `user` and `safety_identifier` are consumed by the gateway and are nobody else's business; `stream` and
-# `stream_options` are the gateway's own; `store` would keep the conversation where no retention rule of ours reaches.
+# The gateway's own: no target's params change them.
 _OWN = frozenset({"model", "messages", "stream", "stream_options"})
-_KEPT_BACK = frozenset({"metadata", "user", "safety_identifier", "store"})
-_SENT = tuple(sorted(REQUEST.keys - _OWN - _KEPT_BACK - {"functions", "function_call"}))
+# `metadata`, `user` and `safety_identifier` are consumed by the gateway and are nobody else's business; `store` would
+# keep the conversation where no retention rule of ours reaches; the deprecated forms were refused to the client.
+_KEPT_BACK = frozenset({"metadata", "user", "safety_identifier", "store", "functions", "function_call"})
+_NOT_SENT: Mapping[str, Any] = MappingProxyType({**dict.fromkeys(_KEPT_BACK), "unknown": (), "raw": {}})
+_SENT = tuple(sorted(REQUEST.keys - _KEPT_BACK - {"stream"}))
+_USAGE_WANTED = StreamOptions(include_usage=True)
+_NO_PARAMS = Params()
 _LIMITS = ("max_completion_tokens", "max_tokens")
 
 # Any history with an assistant's empty text is accepted, ids have at most 40 characters (both as answered with 400).
@@ -54,11 +61,20 @@ class _OpenAI:
         messages, repairs = repair(request.messages, _RULES)
         if not messages:
             raise CannotTake("no message says anything", param="messages")
-        body: dict[str, Any] = {name: value for name in _SENT if (value := getattr(request, name)) is not None}
         dropped: tuple[str, ...] = ("store",) if request.store is not None else ()
-        body["messages"] = messages
+        # A request is sent as its own type, which leaves out fields that are not given.
+        wire = replace(
+            request,
+            model=target.model,
+            messages=messages,
+            stream_options=_USAGE_WANTED if request.stream else None,
+            **_NOT_SENT,
+        )
+        if not unknown and target.params == _NO_PARAMS and target.max_output_tokens is None:
+            return Encoded(_encode(wire), dropped, repairs)
+        body: dict[str, Any] = {name: value for name in _SENT if (value := getattr(wire, name)) is not None}
         if request.stream:
-            body["stream_options"] = {"include_usage": True}
+            body["stream"] = True
         if unknown and pass_through == "allow":
             body, lost = pass_on_unknown(request, body)
             dropped += lost
@@ -68,9 +84,6 @@ class _OpenAI:
         if target.max_output_tokens is not None and not any(name in body for name in _LIMITS):
             body["max_completion_tokens"] = target.max_output_tokens
             repairs += (f"max_completion_tokens:{target.max_output_tokens}",)
-        body["model"] = target.model
-        if request.stream:
-            body["stream"] = True
         return Encoded(_encode(body), dropped, repairs)
 
     def decode_answer(self, body: bytes) -> list[Delta]:
