@@ -1,0 +1,151 @@
+"""A real gateway under load: killed at random moments, reloaded all the time; nothing that was answered is lost."""
+
+import hashlib
+import http.client
+import json
+import os
+import random
+import signal
+import threading
+from collections import Counter, defaultdict
+from typing import Self
+
+import pytest
+from running_gateway import PATIENCE, SECRET, Gateway, gateway, write_configuration
+
+from trunkline.audit.files.reader import read_body, read_records
+from trunkline.audit.format.records import decode_head
+from trunkline.simulator import Script, Simulator
+
+pytestmark = pytest.mark.soak
+
+CALLERS = 8
+KILLS = 20
+RELOADS = 20
+ANSWERS_BETWEEN = (5, 120)  # answers between two kills: few enough to hit a start, enough to hit a full log
+
+
+class Caller(threading.Thread):
+    """Asks without a pause, JSON and streams in turn, and keeps what it was answered: call id, status, bytes."""
+
+    def __init__(self, port: int, answered: threading.Semaphore) -> None:
+        super().__init__(daemon=True)
+        self.answers: list[tuple[str, int, str]] = []
+        self.broken = 0
+        self._port, self._answered, self._over = port, answered, threading.Event()
+
+    def run(self) -> None:
+        connection, asked = None, 0
+        while not self._over.is_set():
+            asked += 1
+            try:
+                connection = connection or http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
+                self._ask(connection, stream=asked % 3 == 0)
+            except (OSError, http.client.HTTPException):
+                self.broken += 1
+                if connection is not None:
+                    connection.close()
+                connection = None
+        if connection is not None:
+            connection.close()
+
+    def stop(self) -> None:
+        self._over.set()
+
+    def _ask(self, connection: http.client.HTTPConnection, *, stream: bool) -> None:
+        body = {"model": "fast", "stream": stream, "messages": [{"role": "user", "content": "What do they hold?"}]}
+        headers = {"authorization": f"Bearer {SECRET}", "content-type": "application/json"}
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+        response = connection.getresponse()
+        data = response.read()
+        if stream and response.status == 200 and not data.endswith(b"data: [DONE]\n\n"):
+            raise http.client.IncompleteRead(data)
+        call = response.getheader("x-trunkline-call") or ""
+        self.answers.append((call, response.status, hashlib.sha256(data).hexdigest()))
+        self._answered.release()
+
+
+class Load:
+    """Several callers at once."""
+
+    def __init__(self, running: Gateway) -> None:
+        self._answered = threading.Semaphore(0)
+        self.callers = [Caller(running.port, self._answered) for _ in range(CALLERS)]
+
+    def __enter__(self) -> Self:
+        for caller in self.callers:
+            caller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for caller in self.callers:
+            caller.stop()
+        for caller in self.callers:
+            caller.join(PATIENCE)
+        assert not any(caller.is_alive() for caller in self.callers)
+
+    def wait_for(self, count: int) -> None:
+        for _ in range(count):
+            assert self._answered.acquire(timeout=PATIENCE), "nobody is answered any more"
+
+    @property
+    def answers(self) -> list[tuple[str, int, str]]:
+        return [answer for caller in self.callers for answer in caller.answers]
+
+
+def worker_of(running: Gateway) -> int:
+    return int(running.status()["workers"][0]["pid"])
+
+
+def test_a_worker_killed_at_any_moment_loses_nothing_that_was_answered(tmp_path):
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    with Simulator.in_thread(openai=Script(tokens_per_second=400.0)) as simulator:
+        write_configuration(tmp_path, provider=simulator.openai.port)
+        with gateway(tmp_path) as running:
+            with Load(running) as load:
+                for _ in range(KILLS):
+                    load.wait_for(chance.randint(*ANSWERS_BETWEEN))
+                    os.kill(worker_of(running), signal.SIGKILL)
+                    running.until("ready", "worker-0")
+                load.wait_for(CALLERS)
+            running.process.send_signal(signal.SIGTERM)
+            assert running.ended() == 0, f"seed {seed}"
+    directory = tmp_path / "data" / "log" / "gw-1" / "worker-0"
+    opened, ended, bodies = Counter(), defaultdict(list), {}
+    for stored in read_records(directory):
+        record = json.loads(stored.bytes)
+        if record["type"] == "call.opened":
+            opened[record["call"]] += 1
+        elif record["type"] in ("call.closed", "call.abandoned"):
+            ended[record["call"]].append(record["outcome"])
+        if record["type"] == "call.closed":
+            released = b"".join(
+                read_body(directory, reference, stored.segment).get("response", b"")
+                for reference in decode_head(stored.bytes).bodies
+            )
+            bodies[record["call"]] = hashlib.sha256(released).hexdigest()
+    assert set(opened.values()) == {1}
+    assert {call: len(outcomes) for call, outcomes in ended.items()} == dict(opened), f"seed {seed}"
+    whole = [(call, digest) for call, status, digest in load.answers if status == 200]
+    assert len(whole) >= KILLS * ANSWERS_BETWEEN[0]
+    for call, digest in whole:
+        assert ended[call] == ["answered"], f"{call} was answered (seed {seed})"
+        assert bodies[call] == digest, f"{call} is in the log byte for byte (seed {seed})"
+
+
+def test_reloads_under_load_fail_no_call_and_a_bad_file_changes_nothing(tmp_path):
+    with Simulator.in_thread(openai=Script(tokens_per_second=400.0)) as simulator:
+        path = write_configuration(tmp_path, provider=simulator.openai.port)
+        good = path.read_text()
+        other = good + "server: {drain: 20s}\n"
+        with gateway(tmp_path) as running:
+            with Load(running) as load:
+                for turn in range(RELOADS):
+                    bad = turn % 4 == 3
+                    path.write_text("routes: [" if bad else (other if turn % 2 else good))
+                    running.process.send_signal(signal.SIGHUP)
+                    running.until("reload_failed" if bad else "reloaded", "control")
+                    load.wait_for(CALLERS)
+            assert [caller.broken for caller in load.callers] == [0] * CALLERS
+            assert {status for _, status, _ in load.answers} == {200}
