@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import resource
 import sys
 
 from trunkline.operations import OperationalLog
@@ -17,11 +18,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="trunkline serve", description="Run the gateway.")
     parser.add_argument("--config", required=True, help="the configuration file")
     options = parser.parse_args()
+    _allow_many_files()
     log = OperationalLog(sys.stderr.fileno(), "text", "info", "supervisor")
     try:
         return asyncio.run(_run(options.config, log))
     finally:
         log.close()
+
+
+def _allow_many_files() -> None:
+    """Take as many file descriptors as the system allows: every call has one to its client and one to a provider.
+
+    Inherited by control and the workers.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":
