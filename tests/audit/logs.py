@@ -7,6 +7,7 @@ from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.reader import StoredRecord, read_body, read_records, read_whole
 from trunkline.audit.files.writer import LogSettings, LogWriter, Recovery
 from trunkline.audit.format.records import decode_head
+from trunkline.audit.format.segment import HEADER_BYTES, BatchHead, decode_header, encode_batch_head, encode_header
 
 ORIGIN = "deployment/node/worker-0"
 SEGMENT = 32 * 1024
@@ -55,3 +56,11 @@ def whole(directory: Path, record: StoredRecord) -> dict:
 def bodies(directory: Path, record: StoredRecord) -> list[dict[str, bytes]]:
     head = decode_head(read_whole(directory, record))
     return [read_body(directory, reference, record.segment) for reference in head.bodies]
+
+
+def rewrite(path: Path, frames: list[bytes], count: int) -> None:
+    """Put one batch of these frames, of which so many are records, into a segment, as a writer with a fault would."""
+    header = decode_header(path.read_bytes()[:HEADER_BYTES])
+    head = BatchHead(HEADER_BYTES, HEADER_BYTES, 0, sum(map(len, frames)), count)
+    data = encode_header(header) + encode_batch_head(head, header.salt) + b"".join(frames)
+    path.write_bytes(data.ljust(SEGMENT, b"\0"))

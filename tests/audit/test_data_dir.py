@@ -94,3 +94,16 @@ def test_of_two_processes_that_begin_at_once_the_first_names_the_directory(tmp_p
 def _once_missing(read):
     answers = iter([None])
     return lambda path: next(answers) if (answers.__length_hint__()) else read(path)
+
+
+def test_a_directory_of_another_user_is_refused(tmp_path, monkeypatch):
+    made = open_data_dir(tmp_path / "data")
+    monkeypatch.setattr("os.geteuid", lambda: made.path.stat().st_uid + 1)
+    with pytest.raises(DataDirError, match="belongs to another user"):
+        open_data_dir(made.path)
+
+
+def test_a_format_file_that_cannot_be_read_is_said(tmp_path):
+    (tmp_path / "data" / "FORMAT").mkdir(parents=True)
+    with pytest.raises(DataDirError, match="cannot be used"):
+        read_deployment(tmp_path / "data")

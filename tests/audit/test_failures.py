@@ -1,11 +1,14 @@
 import asyncio
 import contextlib
 import errno
+import fcntl
+import os
 
 import pytest
 
 from audit.disks import OPERATIONS, FailingDisk, FullDisk, HangingDisk
 from audit.logs import Events, bodies, closed, open_log, opened, records, request_of
+from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.writer import LogFailed, LogSettings
 
 PATIENCE = 20
@@ -135,6 +138,18 @@ def test_a_disk_that_is_nearly_full_ends_the_log_before_its_last_block(tmp_path)
     asyncio.run(story())
 
 
+def test_room_that_others_take_is_noticed_before_the_segment_is_full(tmp_path, monkeypatch):
+    monkeypatch.setattr("trunkline.audit.files.flusher.LOOK_EVERY", 0.0)
+    disk = FullDisk(1 << 30)
+    log, _ = open_log(tmp_path / "log", LogSettings(segment_bytes=65536, min_free_bytes=1 << 20), disk)
+    log._flusher._following._thread.join(PATIENCE)
+    disk.free = (1 << 20) - 1
+    opened(log, "c1")
+    with pytest.raises(LogFailed, match="nearly full: 1048575 bytes are free"):
+        log.flush()
+    log.close_sync()
+
+
 async def _until_it_fails(log):
     while True:
         await log.wait(opened(log, "c2", size=20))
@@ -150,3 +165,58 @@ def test_a_directory_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LogFailed):
         open_log(tmp_path / "file" / "log")
+
+
+def test_a_write_that_the_kernel_takes_by_halves_is_completed(tmp_path, monkeypatch):
+    real = os.pwritev
+    monkeypatch.setattr(os, "pwritev", lambda fd, data, *rest: real(fd, [data[0][: max(1, len(data[0]) // 3)]], *rest))
+    log, _ = open_log(tmp_path / "log")
+    log.wait_sync(opened(log, "c1", size=5000))
+    log.close_sync()
+    (record,) = records(tmp_path / "log", "call.")
+    assert bodies(tmp_path / "log", record) == [{"request": request_of("c1", 5000)}]
+
+
+def test_a_kernel_that_takes_nothing_is_a_failure_and_no_endless_loop(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "pwritev", lambda *_: 0)
+    with pytest.raises(LogFailed, match="took nothing"):
+        open_log(tmp_path / "log")
+
+
+def test_a_fault_of_ours_in_the_flusher_fails_the_log_and_leaves_nobody_waiting(tmp_path):
+    class Faulty(Disk):
+        broken = False
+
+        def write_durably(self, fd, data, offset):
+            if self.broken:
+                raise KeyError("a mistake")
+            super().write_durably(fd, data, offset)
+
+    async def story():
+        disk = Faulty()
+        log, _ = open_log(tmp_path / "log", disk=disk)
+        disk.broken = True
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(LogFailed, match="KeyError: 'a mistake'"):
+                await log.wait(opened(log, "c1"))
+        await log.close()
+
+    asyncio.run(story())
+
+
+def test_a_lock_that_cannot_be_taken_is_said(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(LogFailed, match="No locks available"):
+        open_log(tmp_path / "log")
+
+
+def test_a_record_that_is_too_long_whatever_is_spilled_is_refused_and_leaves_no_gap(tmp_path):
+    log, _ = open_log(tmp_path / "log")
+    with pytest.raises(LogFailed, match="above the limit"):
+        log.append("score", "i" * 70_000, b"{}")
+    opened(log, "c1")
+    log.close_sync()
+    assert [record.index for record in records(tmp_path / "log")] == [0, 1, 2]

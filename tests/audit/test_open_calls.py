@@ -23,7 +23,7 @@ def follow(story):
         if kind == "body":
             calls.body(call, reference({"response": (0, 3)}))
         else:
-            calls.record(kind, None if kind == "score" else call, json.dumps({"id": call}).encode(), 3)
+            calls.record(kind, call, json.dumps({"id": call}).encode(), 3)
     return calls
 
 

@@ -7,11 +7,14 @@ from itertools import islice
 import pytest
 
 from audit.disks import SlowDisk
-from audit.logs import bodies, closed, open_log, opened, records
+from audit.logs import bodies, closed, open_log, opened, records, rewrite
 from trunkline.audit.files.reader import LogReader, Place, read_body, read_records, read_whole
+from trunkline.audit.files.segment_file import SegmentFile
 from trunkline.audit.files.segments import segments_of
 from trunkline.audit.files.writer import CorruptLog
-from trunkline.audit.format.bodies import BodyRef
+from trunkline.audit.format.bodies import BodyRef, decode_reference, encode_body
+from trunkline.audit.format.codecs import zstd_codec
+from trunkline.audit.format.frames import BODY, RECORD, decode_frame, encode_frame
 from trunkline.audit.format.records import decode_head
 from trunkline.audit.format.segment import SEAL_BYTES
 
@@ -129,6 +132,7 @@ def test_a_reader_waits_at_a_seal_for_the_next_segment(tmp_path):
     log, _ = open_log(tmp_path / "log")
     assert [json.loads(record)["type"] for record in poll(reader)] == ["log.started"]
     reader.close()
+    reader.close()
     log.close_sync()
 
 
@@ -194,3 +198,57 @@ def test_a_spilled_record_whose_body_is_gone_is_an_error_and_not_a_shorter_recor
     path.write_bytes(data)
     with pytest.raises(CorruptLog):
         read_whole(tmp_path / "log", record)
+
+
+def test_an_intact_frame_that_is_no_record_is_damage(tmp_path):
+    log, _ = open_log(tmp_path / "log")
+    log._flusher.fail("crashed")
+    log.close_sync()
+    rewrite(segments_of(tmp_path / "log")[0], [encode_frame(RECORD, 0, b"no record")], 1)
+    with pytest.raises(CorruptLog, match="cannot be read"):
+        records(tmp_path / "log", upto="whole")
+
+
+def test_a_body_that_is_not_what_its_frame_says_is_damage(tmp_path):
+    log, _ = open_log(tmp_path / "log")
+    log._flusher.fail("crashed")
+    log.close_sync()
+    frame, reference = encode_body("c1", {"request": b"what is asked"}, zstd_codec())
+    payload = decode_frame(frame, 0, 0).payload.replace(b"asked", b"ASKED")
+    rewrite(segments_of(tmp_path / "log")[0], [encode_frame(BODY, 0, payload)], 0)
+    with pytest.raises(CorruptLog, match="digest is wrong"):
+        read_body(tmp_path / "log", decode_reference(reference, 0), 0)
+
+
+def test_a_place_or_a_body_in_a_segment_that_is_gone_is_damage(tmp_path):
+    directory = written(tmp_path / "log", 5)
+    with pytest.raises(CorruptLog, match="segment is missing"):
+        list(read_records(directory, Place(99, 4096, 4096)))
+    with pytest.raises(CorruptLog, match="segment is missing"):
+        read_body(directory, BodyRef("sha256:" + "0" * 64, "none", 0, {}, 99), 0)
+
+
+def test_a_tail_that_grows_between_two_looks_is_no_damage(tmp_path, monkeypatch):
+    """The scan for witnesses runs behind a writer: what it finds missing may be there by then."""
+    directory = tmp_path / "log"
+    log, _ = open_log(directory)
+    reader = LogReader(directory)
+    assert len(poll(reader)) == 1
+    real = SegmentFile.read
+    stale = segments_of(directory)[0].read_bytes()
+    opened(log, "c1")
+    log.flush()
+    opened(log, "c2")
+    log.flush()
+    looks = iter(range(1))
+    first = lambda file, offset, length: stale[offset : offset + length]  # noqa: E731
+
+    def read(file, offset, length):
+        return first(file, offset, length) if next(looks, None) is not None else real(file, offset, length)
+
+    monkeypatch.setattr(SegmentFile, "read", read)
+    reader.check_tail()
+    monkeypatch.undo()
+    assert [json.loads(record)["id"] for record in poll(reader)] == ["c1", "c2"]
+    reader.close()
+    log.close_sync()

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from audit.logs import SETTINGS, Events, closed, open_log, opened, records, whole
+from audit.logs import SETTINGS, Events, closed, open_log, opened, records, rewrite, whole
 from trunkline.audit.files.segments import segments_of
 from trunkline.audit.files.writer import CorruptLog, LogSettings, LogWriter
+from trunkline.audit.format.frames import BODY, RECORD, encode_frame
+from trunkline.audit.format.records import decode_head
 from trunkline.audit.format.segment import BATCH_BYTES, HEADER_BYTES, SEAL_BYTES
 
 
@@ -100,6 +102,13 @@ def test_calls_stay_open_over_any_number_of_segments_and_starts(tmp_path):
     log.wait_sync(closed(log, "old", kind="call.abandoned", frames=call.bodies))
     stop(log)
     assert recover(tmp_path / "log")[0].open_calls == []
+
+
+def test_an_open_call_whose_record_was_spilled_comes_back_whole(tmp_path):
+    settings = LogSettings(segment_bytes=1 << 20, min_free_bytes=0)
+    crash(tmp_path / "log", lambda log: opened(log, "c1", text="t" * 80_000), settings)
+    (call,) = recover(tmp_path / "log", settings)[0].open_calls
+    assert json.loads(call.record)["text"] == "t" * 80_000
 
 
 def test_a_seal_too_large_for_a_record_is_read_back(tmp_path):
@@ -273,3 +282,42 @@ def test_abandoning_is_left_to_the_owner(tmp_path):
     crash(tmp_path / "log", three_calls)
     assert asyncio.run(story()) == ["c1", "c3"]
     assert asyncio.run(story()) == []
+
+
+SPILLED = {"digest": "sha256:" + "ab" * 32, "codec": "none", "size": 1, "parts": {"members": [0, 1]}}
+ENVELOPE = {"v": 1, "id": "x", "at": "2026-11-23T20:00:00.000000000Z", "log": "o", "index": 0}
+
+
+@pytest.mark.parametrize(
+    ("frames", "records_in_it", "reason"),
+    [
+        ([encode_frame(BODY, 0, b"no body")], 0, "too short"),
+        ([encode_frame(BODY, 0, bytes(32) + b"\xff\xff" + bytes(4))], 0, "shorter than its own table"),
+        ([encode_frame(BODY, 0, bytes(32) + b"\1\0\2\0\0\0" + b"c[]")], 0, "table cannot be read"),
+        ([encode_frame(RECORD, 0, b"no record")], 1, "cannot be read"),
+        (
+            [encode_frame(RECORD, 0, json.dumps(ENVELOPE | {"type": "call.opened", "spilled": SPILLED}).encode())],
+            1,
+            "spilled record is missing",
+        ),
+    ],
+)
+def test_frames_that_are_intact_and_make_no_sense_refuse_to_start(tmp_path, frames, records_in_it, reason):
+    crash(tmp_path / "log", three_calls)
+    (path,) = segments_of(tmp_path / "log")
+    rewrite(path, frames, records_in_it)
+    with pytest.raises(CorruptLog, match=reason):
+        open_log(tmp_path / "log")
+
+
+def test_a_seal_whose_spilled_record_is_gone_refuses_to_start(tmp_path):
+    settings = LogSettings(segment_bytes=1 << 20, min_free_bytes=0)
+    log, _ = open_log(tmp_path / "log", settings)
+    for number in range(300):
+        opened(log, f"c{number}", text="t" * 300)
+    log.close_sync()
+    (path,) = segments_of(tmp_path / "log")
+    (sealed,) = [record for record in records(tmp_path / "log") if record.type == "log.sealed"]
+    flip(path, path.read_bytes().index(decode_head(sealed.bytes).spilled.key))
+    with pytest.raises(CorruptLog, match=r"body of log\.sealed is missing"):
+        open_log(tmp_path / "log", settings)

@@ -134,7 +134,8 @@ def test_waiting_for_what_is_durable_does_not_suspend(tmp_path):
     async def story():
         log, _ = open_log(tmp_path / "log")
         position = opened(log, "c1")
-        log.flush()
+        log.wait_sync(position)
+        log.wait_sync(position)
         with pytest.raises(StopIteration):
             log.wait(position).__await__().send(None)
         await log.close()

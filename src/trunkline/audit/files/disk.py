@@ -1,5 +1,6 @@
 """The file operations that a log is written with: the one place where they are, so that each can be made to fail."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -78,6 +79,8 @@ def _write_whole(fd: int, data: bytes, offset: int, flags: int) -> None:
     written = os.pwritev(fd, (data,), offset, flags)
     rest = memoryview(data)[written:]
     while rest:
+        if written <= 0:
+            raise OSError(errno.EIO, "the kernel took nothing of a write")
         offset += written
         written = os.pwritev(fd, (rest,), offset, flags)
         rest = rest[written:]

@@ -71,10 +71,10 @@ class LogReader:
             held: Batch | None = None
             for batch in scan.batches():
                 if held is not None:
-                    yield from self._records(held)
+                    yield from self._records(file, held)
                 held = batch
             if held is not None and (self._upto == "whole" or held.head.end <= scan.claimed):
-                yield from self._records(held)
+                yield from self._records(file, held)
             if scan.fault is not None:
                 self._judge(file, scan)
             if scan.seal is None or not self._go_on(scan.seal.next_index):
@@ -112,11 +112,7 @@ class LogReader:
                 if not paths:
                     return None
                 self.place = Place(first_index_of(paths[0]), HEADER_BYTES, HEADER_BYTES)
-            path = segment_path(self._directory, self.place.segment)
-            try:
-                self._file = SegmentFile(path)
-            except FileNotFoundError:
-                raise CorruptLog(path, 0, "the segment is missing") from None
+            self._file = SegmentFile(segment_path(self._directory, self.place.segment))
         return self._file
 
     def _scan(self, file: SegmentFile) -> Scan:
@@ -125,25 +121,14 @@ class LogReader:
             return Scan(file.read, file.header.salt, index=first_index_of(file.path))
         return Scan(file.read, file.header.salt, place.batch)
 
-    def _records(self, batch: Batch) -> Iterator[StoredRecord]:
-        place = self.place
-        if place is None:
-            return
+    def _records(self, file: SegmentFile, batch: Batch) -> Iterator[StoredRecord]:
+        segment, start = first_index_of(file.path), self.place.offset if self.place is not None else 0
         for frame in batch.frames:
-            if frame.kind == RECORD and frame.offset >= place.offset:
-                record = self._record(frame, Place(place.segment, batch.head.offset, frame.end))
+            if frame.kind == RECORD and frame.offset >= start:
+                record = _record(file, frame, Place(segment, batch.head.offset, frame.end))
                 self.place = record.next
                 yield record
-        self.place = Place(place.segment, batch.head.end, batch.head.end)
-
-    def _record(self, frame: Frame, following: Place) -> StoredRecord:
-        try:
-            head = decode_head(frame.payload)
-        except BadRecord as error:
-            raise CorruptLog(segment_path(self._directory, following.segment), frame.offset, str(error)) from None
-        return StoredRecord(
-            frame.payload, head.type, head.id, head.index, head.at, following.segment, frame.offset, following
-        )
+        self.place = Place(segment, batch.head.end, batch.head.end)
 
     def _judge(self, file: SegmentFile, scan: Scan) -> None:
         try:
@@ -161,6 +146,16 @@ class LogReader:
         self.close()
         self.place = Place(next_index, HEADER_BYTES, HEADER_BYTES)
         return True
+
+
+def _record(file: SegmentFile, frame: Frame, following: Place) -> StoredRecord:
+    try:
+        head = decode_head(frame.payload)
+    except BadRecord as error:
+        raise CorruptLog(file.path, frame.offset, str(error)) from None
+    return StoredRecord(
+        frame.payload, head.type, head.id, head.index, head.at, following.segment, frame.offset, following
+    )
 
 
 def read_records(directory: Path, start: Place | None = None, upto: Upto = "claimed") -> Iterator[StoredRecord]:

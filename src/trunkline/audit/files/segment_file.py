@@ -9,11 +9,14 @@ from trunkline.audit.format.segment import HEADER_BYTES, SEAL_BYTES, BadHeader, 
 
 
 class SegmentFile:
-    """An open segment. Raises CorruptLog if its header is damaged, OSError if it can't be read."""
+    """An open segment. Raises CorruptLog if it is missing or its header damaged, OSError if it can't be read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise CorruptLog(path, 0, "the segment is missing") from None
         try:
             self.header = decode_header(self.read(0, HEADER_BYTES))
         except BadHeader as error:

@@ -102,7 +102,6 @@ class NextSegment:
         self._directory, self._origin, self._settings = directory, origin, settings
         self._clock, self._disk = clock, disk
         self._thread: threading.Thread | None = None
-        self._error: str | None = None
         self._hurry = threading.Event()  # somebody waits for it, as at the start, or wants to end
         self._hurry.set()
         self._ended = False
@@ -116,8 +115,6 @@ class NextSegment:
     def take(self, first_index: int) -> Segment:
         """Return the next segment under its name, made now if it wasn't; raises LogFailed or OSError."""
         self._settle()
-        if self._error is not None:
-            raise LogFailed(self._error)
         ready = self._directory / READY
         header = self._ready_header(ready)
         if header is None:
@@ -142,8 +139,7 @@ class NextSegment:
             if self._ready_header(self._directory / READY) is None:
                 self._make()
         except (OSError, LogFailed) as error:
-            self._error = f"the next segment cannot be made ready: {error}"
-            on_failed(self._error)
+            on_failed(f"the next segment cannot be made ready: {error}")
 
     def _ready_header(self, ready: Path) -> Header | None:
         """Return the header of a segment that was made ready, None if there is none of the right kind."""
