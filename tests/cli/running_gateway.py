@@ -1,6 +1,7 @@
 """A real `trunkline serve` on free ports, its log, and the commands against it."""
 
 import http.client
+import io
 import json
 import os
 import select
@@ -9,10 +10,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from trunkline.cli.command_line import run
 from trunkline.cli.control_client import Live
 
 PATIENCE = 30.0
@@ -108,16 +110,18 @@ class Gateway:
         return Live(self.directory / "data", str(self.directory / "trunkline.yaml")).status()
 
 
-def command(directory: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def command(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, in this process: its imports, once made, are shared by all."""
+    out, err = io.StringIO(), io.StringIO()
+    with chdir(directory), redirect_stdout(out), redirect_stderr(err):
+        status = run(words)
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+def command_process(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end as a shell would."""
     return subprocess.run(
-        [*COMMAND, *words],
-        cwd=directory,
-        env=os.environ | variables,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
+        [*COMMAND, *words], cwd=directory, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
 

@@ -5,9 +5,11 @@ import subprocess
 import sys
 
 import pytest
-from running_gateway import COMMAND, command, write_configuration
+from running_gateway import COMMAND, command_process, write_configuration
 
 from trunkline import __version__
+from trunkline.audit.files.data_dir import open_data_dir
+from trunkline.cli.becoming import plainly_asked
 from trunkline.cli.command_line import COMMANDS, run
 
 
@@ -58,7 +60,7 @@ def test_help_names_every_command(capsys):
 def test_commands_that_are_not_asked_for_are_not_imported(tmp_path):
     program = (
         "import sys; from trunkline.cli.command_line import run; run(['serve', '--help']);"
-        "print([m for m in ('fastapi', 'openai', 'pydantic', 'ruamel.yaml', 'asyncio') if m in sys.modules])"
+        "print([m for m in ('fastapi', 'openai', 'ruamel.yaml', 'asyncio') if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]"
@@ -67,21 +69,39 @@ def test_commands_that_are_not_asked_for_are_not_imported(tmp_path):
 def test_the_supervisor_imports_nothing_heavy():
     program = (
         "import sys; import trunkline.supervisor.__main__;"
-        "heavy = ('typer', 'rich', 'pydantic', 'fastapi', 'uvicorn', 'ruamel.yaml', 'genai_prices', 'zstandard', 'ssl');"
+        "heavy = ('typer', 'rich', 'pydantic', 'fastapi', 'uvicorn', 'ruamel.yaml', 'genai_prices', 'zstandard');"
         "print([m for m in heavy if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    ("words", "config"),
+    [
+        (["serve"], "./trunkline.yaml"),
+        (["serve", "-c", "a.yaml"], "a.yaml"),
+        (["serve", "--config", "a.yaml"], "a.yaml"),
+        (["serve", "--help"], None),
+        (["serve", "--config=a.yaml"], None),
+        (["serve", "-c"], None),
+        (["serve", "-c", "--help"], None),
+        (["check"], None),
+        ([], None),
+    ],
+)
+def test_serve_as_it_is_usually_written_needs_no_parser(words, config):
+    assert plainly_asked(words) == config
+
+
 def test_check_says_every_mistake_and_ends_with_1(tmp_path):
     path = write_configuration(tmp_path, more="rooutes: {}\n")
     path.write_text(path.read_text().replace("provider: openai", "provider: opnai").replace("9f3c5a7b", "${NOT_SET}"))
-    result = command(tmp_path, "check")
+    result = command_process(tmp_path, "check")
     assert (result.returncode, result.stdout) == (1, "")
     said = result.stderr.splitlines()
     assert [line.split(" ")[0] for line in said] == [
-        "./trunkline.yaml:9:30",
+        "./trunkline.yaml:9:31",
         "./trunkline.yaml:11:31",
         "./trunkline.yaml:12:1",
         "trunkline:",
@@ -91,7 +111,7 @@ def test_check_says_every_mistake_and_ends_with_1(tmp_path):
 
 def test_check_of_a_good_file_shows_the_digest_that_will_be_in_force(tmp_path):
     write_configuration(tmp_path)
-    result = command(tmp_path, "check")
+    result = command_process(tmp_path, "check")
     assert (result.returncode, result.stderr) == (0, "")
     assert "1 providers, 1 routes, 1 tenants, 1 keys; snapshot" in result.stdout
 
@@ -122,8 +142,6 @@ def test_a_data_directory_that_others_may_read_is_not_used(tmp_path, capsys, mon
 
 
 def test_a_lock_without_an_answer_is_said(tmp_path, capsys, monkeypatch):
-    from trunkline.audit.files.data_dir import open_data_dir
-
     write_configuration(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("trunkline.cli.office.PATIENCE", 0.0)

@@ -8,10 +8,16 @@ Exit codes: 0 done, 1 not done (one line on standard error says why and what to 
 
 import sys
 
+from trunkline.cli.becoming import become_supervisor, plainly_asked
+
 
 def main() -> int:
     """Run the command line; returns the exit code."""
-    # Imported here: whoever imports the package for its parts should not pay for the command line.
+    words = sys.argv[1:]
+    config = plainly_asked(words)
+    if config is not None:
+        become_supervisor(config)
+    # Only here: it is the slow part.
     from trunkline.cli.command_line import run  # noqa: PLC0415
 
-    return run(sys.argv[1:])
+    return run(words)

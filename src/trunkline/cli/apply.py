@@ -2,7 +2,8 @@
 
 import sys
 
-from trunkline.cli.options import DEFAULT_CONFIG, ConfigFile
+from trunkline.cli.becoming import DEFAULT_CONFIG
+from trunkline.cli.options import ConfigFile
 
 
 def command(config: ConfigFile = DEFAULT_CONFIG) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trunkline.cli.options import DEFAULT_CONFIG, ConfigFile, Form, ListForm
+from trunkline.cli.becoming import DEFAULT_CONFIG
+from trunkline.cli.options import ConfigFile, Form, ListForm
 
 if TYPE_CHECKING:
     from trunkline.cli.lists import Cell, Row

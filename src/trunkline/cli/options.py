@@ -8,7 +8,6 @@ import typer
 ConfigFile = Annotated[
     str, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.", show_default=True)
 ]
-DEFAULT_CONFIG = "./trunkline.yaml"
 
 
 class Form(StrEnum):
