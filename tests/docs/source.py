@@ -57,3 +57,10 @@ def _event(call: ast.Call) -> Iterator[Event]:
             (said,) = [argument for argument in call.args if isinstance(argument, ast.Dict)]
             keys = [key.value for key in said.keys if isinstance(key, ast.Constant)]
             yield Event(name, level, frozenset(map(str, keys)))
+
+
+def attributes(*paths: str) -> Iterator[str]:
+    """Every attribute that these files and directories read."""
+    for path in paths:
+        for file in _files(SOURCE / path):
+            yield from (node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute))

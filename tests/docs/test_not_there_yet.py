@@ -1,0 +1,53 @@
+"""The README's list of what is not there yet holds: none of it works by halves."""
+
+import pytest
+from pages import prose_of, quoted, text_of
+from source import attributes
+
+from trunkline.config.compile import load
+from trunkline.config.problems import ConfigInvalid
+from trunkline.config.sources import Sources
+from trunkline.gateway.exchange import INSTEAD_OF
+
+SECTION = prose_of("README.md").partition("## What is not there yet")[2].partition("\n## ")[0]
+WITHOUT_EFFECT = quoted(SECTION.partition("Four settings")[2])
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("workers: 1", "workers: 2"),
+        ("regulated: true", "limits: {requests_per_minute: 600}"),
+        ("regulated: true", "budget: {amount: 500, per: month}"),
+        ("regulated: true", "directory: advisors.csv"),
+        ("regulated: true", "guardrails: [pii]"),
+        ("strategy: priority", "guardrails: [pii]"),
+        ("strategy: priority", "prompt: allocation@12"),
+        ("region: us", "capacity: {requests_per_minute: 100}"),
+        ("audit: {durability: before_response}", "audit: {retention: 7y}"),
+        ("audit: {durability: before_response}", "telemetry: {otlp_endpoint: null}"),
+        ("audit: {durability: before_response}", "alerts: []"),
+        ("audit: {durability: before_response}", "slo: {overhead_p99: 10ms}"),
+        ("dialect: anthropic", "dialect: gemini"),
+    ],
+)
+def test_what_is_not_there_yet_cannot_be_configured(written, instead):
+    text = "workers: 1\n" + text_of("examples/trunkline.yaml")
+    assert written in text
+    names = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "HARBOR_VOICE_KEY", "TRUNKLINE_ADMIN_TOKEN")
+    environment = {name: f"{index}7kQ2vX9mZr4TbN8sWfY3hLcJ6pDgE1uA0x" for index, name in enumerate(names)}
+    sources = Sources(environment, lambda _: "", "host", 1_790_000_000.0)
+    assert load(text, "page", sources).snapshot.workers == 1
+    with pytest.raises(ConfigInvalid) as refused:
+        load(text.replace(written, instead, 1), "page", sources)
+    assert len(refused.value.problems) == 1
+
+
+def test_settings_without_effect_are_read_by_nothing_that_carries_calls():
+    assert WITHOUT_EFFECT[:3] == ["regulated", "time_zone", "cors.allow_origins"]
+    assert {"regulated", "time_zone", "cors_origins"}.isdisjoint(attributes("gateway", "policy", "wire", "dialects"))
+
+
+def test_sentences_without_effect_are_never_said():
+    assert set(WITHOUT_EFFECT[3:6]) == {"blocked", "limited", "over_budget"}
+    assert set(INSTEAD_OF.values()).isdisjoint(WITHOUT_EFFECT)
