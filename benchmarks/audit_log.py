@@ -85,12 +85,6 @@ async def run(directory: Path, calls: int, callers: int) -> None:
     print(f"{calls / wall:9.0f} calls/s at {callers} callers, {stored} bytes of bodies a call")
     print(f"{cpu / calls * 1e6:9.1f} us of CPU a call, both threads")
     print(f"{2 * calls / times.total:9.1f} records a flush; flushes p50 {at(times, 0.5)}, p99 {at(times, 0.99)}")
-    started = time.process_time()
-    for _ in range(2000):
-        log.append("call.opened", "0192f0c1-1111-7abc-8def-001122334455", OPENED, {"request": REQUEST})
-        log.append("call.closed", "0192f0c1-2222-7abc-8def-001122334455", CLOSED, PARTS)
-    appending = time.process_time() - started
-    print(f"{appending / 2000 * 1e6:9.1f} us a call for the two appends alone, flushing beside them")
     await log.close()
 
 

@@ -130,6 +130,7 @@ def test_a_reader_waits_at_a_seal_for_the_next_segment(tmp_path):
     assert len(poll(reader)) == 2
     assert poll(reader) == []
     log, _ = open_log(tmp_path / "log")
+    reader.check_tail()
     assert [json.loads(record)["type"] for record in poll(reader)] == ["log.started"]
     reader.close()
     reader.close()
