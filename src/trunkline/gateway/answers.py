@@ -31,7 +31,7 @@ def answer_headers(call: Call, attempt: Attempt | None, first_line: str) -> byte
 
 
 def _dropped(names: tuple[str, ...]) -> str:
-    return _NOT_IN_A_HEADER.sub("?", ", ".join(names))[:DROPPED_LIMIT]
+    return _NOT_IN_A_HEADER.sub("?", ", ".join(dict.fromkeys(names)))[:DROPPED_LIMIT]
 
 
 def overhead_line(overhead_ms: float) -> bytes:

@@ -47,7 +47,7 @@ class Refusals:
         place = (refused.key_id, error.code, error.rule)
         if place not in self._counts and len(self._counts) >= LARGEST_BATCH:
             place = (None, error.code, None)
-            refused = msgspec.structs.replace(refused, key_id=None, tenant=None, user=None, message=None)
+            refused = msgspec.structs.replace(refused_record(error, refused.snapshot), rule=None)
         count = self._counts.get(place)
         if count is None:
             count = self._counts[place] = _Count(refused)
