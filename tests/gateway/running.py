@@ -6,6 +6,8 @@ simulator, no connection to a provider still taken, and exactly one closed (or a
 
 import asyncio
 import contextlib
+import dataclasses
+import functools
 import json
 import os
 import socket
@@ -26,6 +28,7 @@ from trunkline.audit.format.bodies import BodyRef
 from trunkline.audit.format.timing import decode_timing
 from trunkline.channel.link import Link
 from trunkline.channel.messages import Drain, FromWorker, Load, Loaded, LoadFailed, ToWorker
+from trunkline.config.canonical import digest_of, encode_snapshot
 from trunkline.config.compile import load
 from trunkline.config.compiled import Compiled
 from trunkline.config.sources import Sources
@@ -38,11 +41,13 @@ SECRET = "tl-7kQ2vX9mZr4TbN8sWfY3hLcJ6pDgE1uA0xRiOeKtBvM"
 FIRST_KEY = "sk-first-Qm3vXz81LwPd"
 SECOND_KEY = "sk-ant-second-Rt6yBn40KcHs"
 HELLO = [{"role": "user", "content": "How is the Henderson household allocated?"}]
+SOMEWHERE = "http://127.0.0.1:9"  # stands for an address of the simulator's
 PATIENCE = 20.0  # seconds until a story that hangs fails
+
+SMALL_LOG = LogSettings(segment_bytes=512 << 10, min_free_bytes=1 << 20)
 
 CONFIG = """
 version: 1
-data_dir: {directory}
 node: gw-test
 listen: 127.0.0.1:0
 providers:
@@ -79,6 +84,16 @@ tenants:
 """
 
 
+@functools.cache
+def compile_once(configured: tuple[tuple[str, str], ...]) -> Compiled:
+    """Compile a configuration for all tests that use it: reading YAML takes longer than most of them."""
+    sources = Sources(environment={}, read_file=lambda path: Path(path).read_text(), host_name="h", now=time.time())
+    names = dict.fromkeys(("route", "first", "second", "keys", "more"), "")
+    names |= {"first_key": FIRST_KEY, "second_key": SECOND_KEY, "secret": SECRET, "tenant": "regulated: false"}
+    names |= {"openai": SOMEWHERE, "anthropic": SOMEWHERE}
+    return load(CONFIG.format(**(names | dict(configured))), "trunkline.yaml", sources)
+
+
 class Gateway:
     """What a test needs of a running worker."""
 
@@ -107,17 +122,17 @@ class Gateway:
         return await self.client(secret).chat.completions.create(model=model, messages=HELLO, **fields)
 
     def compile(self, **configured: str) -> Compiled:
-        sources = Sources(environment={}, read_file=lambda path: Path(path).read_text(), host_name="h", now=time.time())
-        names = dict.fromkeys(("route", "first", "second", "keys", "more"), "")
-        names |= {"first_key": FIRST_KEY, "tenant": "regulated: false"}
-        names |= {provider: getattr(self.simulator, provider).url for provider in ("openai", "anthropic")}
-        text = CONFIG.format(
-            directory=self.directory,
-            secret=SECRET,
-            second_key=SECOND_KEY,
-            **(names | configured),
-        )
-        return load(text, "trunkline.yaml", sources)
+        """Return what the configuration says, its providers at the simulator's addresses."""
+        compiled = compile_once(tuple(sorted(configured.items())))
+        providers = {
+            name: msgspec.structs.replace(provider, base_url=getattr(self.simulator, provider.dialect).url)
+            if provider.base_url == SOMEWHERE
+            else provider
+            for name, provider in compiled.snapshot.providers.items()
+        }
+        snapshot = msgspec.structs.replace(compiled.snapshot, providers=providers)
+        canonical = encode_snapshot(snapshot)
+        return dataclasses.replace(compiled, snapshot=snapshot, canonical=canonical, digest=digest_of(canonical))
 
     async def load(self, compiled: Compiled, snapshot: bytes | None = None) -> FromWorker:
         """Order a load as the supervisor does, and return what the worker says of it."""
@@ -208,7 +223,7 @@ async def running(
     gateway.log, recovery = LogWriter.open(
         gateway.log_directory,
         data_dir.origin("gw-test", "worker-0"),
-        settings or LogSettings(segment_bytes=2 << 20, min_free_bytes=1 << 20),
+        settings or SMALL_LOG,
         on_event=lambda name, /, **facts: operations.event("error", name, **facts),
         disk=disk,
     )

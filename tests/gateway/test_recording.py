@@ -6,13 +6,13 @@ import json
 import shutil
 from collections import Counter
 
+import msgspec
 import pytest
 import uvloop
 
 from gateway.disks import FailingDisk, HangingDisk
 from gateway.raw_client import connected, get, hear, parse, payload, request, send
-from gateway.running import FIRST_KEY, PATIENCE, SECOND_KEY, SECRET, check, play, running, until
-from trunkline.audit.files.writer import LogSettings
+from gateway.running import FIRST_KEY, PATIENCE, SECOND_KEY, SECRET, SMALL_LOG, check, play, running, until
 from trunkline.audit.format.timing import decode_timing
 from trunkline.simulator import ErrorAnswer, Script, Simulator, Stall
 
@@ -238,7 +238,7 @@ def test_a_stream_whose_end_cannot_be_recorded_is_cut_and_not_ended(tmp_path):
 @ways
 def test_a_disk_that_hangs_becomes_503_when_its_time_is_up(tmp_path, stream):
     disk = HangingDisk()
-    settings = LogSettings(segment_bytes=2 << 20, min_free_bytes=1 << 20, flush_bound=0.1)
+    settings = msgspec.structs.replace(SMALL_LOG, flush_bound=0.1)
 
     async def story(gateway, simulator):
         disk.hang()

@@ -124,9 +124,9 @@ class Worker:
         limits = _limits(snapshot.server)
         tls = snapshot.tls
         if self._server is not None:
-            self._server.limits = limits
             if self._tls is not None and tls is not None:
-                reload(self._tls, tls.cert, tls.key)
+                reload(self._tls, tls.cert, tls.key)  # first, for it may fail, and then nothing may have changed
+            self._server.limits = limits
             return
         self._tls = server_context(tls.cert, tls.key) if tls is not None else None
         self._server = Server(self._endpoints.handle, limits, on_refused=self._wire_refused, on_fault=self._fault)
