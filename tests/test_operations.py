@@ -206,3 +206,14 @@ def test_it_writes_to_sockets_and_files(tmp_path):
             log.close()
     before, first, second = path.read_text().splitlines()
     assert (before, first.split()[2], second.split()[2]) == ("before", "control", "worker-0")
+
+
+def test_a_fault_is_its_kind_and_its_place_and_not_what_it_says():
+    with Pipe() as pipe:
+        try:
+            int("sk-secret")
+        except ValueError as error:
+            pipe.log.fault(error)
+        (line,) = pipe.lines()
+        assert "fault kind=ValueError at=test_operations.py:" in line
+        assert "secret" not in line

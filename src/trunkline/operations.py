@@ -121,6 +121,14 @@ class OperationalLog:
             self._add(self._event_line(level, name, facts))
             self.flush()
 
+    def fault(self, error: BaseException) -> None:
+        """Write that something happened which nobody foresaw: its kind and where, never what it said of its data."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        at = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace is not None else None
+        self.event("error", "fault", kind=type(error).__name__, at=at)
+
     def call_line(self, record: CallClosed, call: CallFacts) -> None:
         """Write the line of a call that has ended: who, where to, how it went, at what cost. Written with `flush`."""
         if self._least > LEVELS["info"]:

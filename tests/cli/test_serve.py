@@ -31,6 +31,7 @@ def test_it_serves_until_sigterm_and_leaves_no_process(tmp_path):
         status = running.status()
         assert [worker["ready"] for worker in status["workers"]] == [True]
         assert status["workers"][0]["digest"] == status["snapshot"] == running.ready["snapshot"]
+        assert os.getpriority(os.PRIO_PROCESS, status["control"]["pid"]) == 19  # calls have the processor first
         running.process.send_signal(signal.SIGTERM)
         assert running.ended() == 0
         assert gone(status["workers"][0]["pid"])

@@ -190,6 +190,27 @@ def test_nothing_is_put_in_force_that_the_log_does_not_take(tmp_path):
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("step", ["put", "point"])
+def test_a_full_disk_leaves_no_key_that_its_owner_does_not_know_of(tmp_path, monkeypatch, step):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    async def main():
+        workers = Workers()
+        async with registry(tmp_path, workers) as (control, _):
+            await control.apply("me", "started")
+            monkeypatch.setattr(SnapshotStore, step, full)
+            if step == "put":
+                with pytest.raises(OSError, match="No space"):
+                    await control.create_key(NewKey("acme", "k1"), "me")
+            else:  # the workers have it: it is made
+                await control.create_key(NewKey("acme", "k1"), "me")
+            valid = {key.id for key in control.all_keys() if key.status == "valid"}
+            assert valid == workers.keys == ({"app"} if step == "put" else {"app", "k1"})
+
+    asyncio.run(main())
+
+
 def test_without_a_configuration_keys_are_refused_rather_than_guessed_about(tmp_path):
     async def main():
         async with registry(tmp_path, Workers()) as (control, _):

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from trunkline.audit.files.writer import CorruptLog, LogFailed
 from trunkline.channel.link import Link, LinkBroken
@@ -20,6 +21,11 @@ from trunkline.operations import OperationalLog, neutral
 
 async def _run(options: argparse.Namespace, log: OperationalLog) -> None:
     link: Link[ToControl] = await Link.open(socket.socket(fileno=options.channel), ToControl)
+
+    def fault(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        log.fault(context.get("exception") or RuntimeError())
+
+    asyncio.get_running_loop().set_exception_handler(fault)
     process = ControlProcess(Configuration(options.config), link, log)
     try:
         if options.resume is None:
@@ -43,6 +49,8 @@ def main() -> int:
         return 0
     except (NotPublished, Unrecorded, LogFailed, CorruptLog, LinkBroken, OSError) as error:
         log.event("error", "control_failed", reason=str(error))
+    except Exception as error:  # noqa: BLE001 - the edge: the supervisor starts another one
+        log.fault(error)
     finally:
         log.close()
     return 1

@@ -88,6 +88,7 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
 
     @app.exception_handler(NotPublished)
     @app.exception_handler(Unrecorded)
+    @app.exception_handler(OSError)
     async def not_done(_: Request, error: Exception) -> Response:
         log.event("error", "not_changed", reason=str(error))
         return _error(503, str(error))
@@ -99,7 +100,7 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
 
     @app.exception_handler(Exception)
     async def fault(_: Request, error: Exception) -> Response:
-        log.event("error", "fault", kind=type(error).__name__)
+        log.fault(error)
         return _error(500, "control met an error of its own; its log says which kind")
 
 

@@ -1,6 +1,7 @@
 """What may be asked of control, one thing at a time: apply the file, create and revoke keys, list them."""
 
 import asyncio
+import contextlib
 import time
 from pathlib import Path
 from typing import Protocol
@@ -145,7 +146,8 @@ class Registry:
             await self._journal.record(SnapshotPut(digest, who, why), {"snapshot": canonical})
         await self._publisher.publish(path, digest, snapshot, secrets)
         self._in_force, self._digest = snapshot, digest
-        await asyncio.to_thread(self._store.point, digest)
+        with contextlib.suppress(OSError):  # it is in force whatever the pointer says; the next change writes it again
+            await asyncio.to_thread(self._store.point, digest)
 
     def _standing(self) -> Snapshot:
         if self._in_force is None:

@@ -22,6 +22,9 @@ def main() -> int:
     log = OperationalLog(sys.stderr.fileno(), "text", "info", "supervisor")
     try:
         return asyncio.run(_run(options.config, log))
+    except Exception as error:  # noqa: BLE001 - the edge: there is nobody above us
+        log.fault(error)
+        return 1
     finally:
         log.close()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from trunkline.audit.files.data_dir import DataDirError, Lock, open_data_dir
 from trunkline.channel.messages import (
@@ -69,6 +70,7 @@ class Supervisor:
 
     async def run(self) -> int:
         """Run until a signal or a failed start ends it; returns the exit status."""
+        asyncio.get_running_loop().set_exception_handler(self._fault)
         with self._signals():
             control = self._spawn(self._control.keep())
             control.add_done_callback(self._control_ended)
@@ -186,11 +188,25 @@ class Supervisor:
 
     def _control_ended(self, task: asyncio.Task[object]) -> None:
         """Control has said on standard error what is wrong with the configuration; its status is ours."""
-        status = task.result() if not task.cancelled() and task.exception() is None else 1
+        status = self._result(task)
         self._end(status if isinstance(status, int) and status > 0 else 1, "start_failed", reason="control has ended")
 
-    def _slot_ended(self, _: asyncio.Task[object]) -> None:
+    def _slot_ended(self, task: asyncio.Task[object]) -> None:
+        self._result(task)
         self._end(1, "start_failed", reason="a worker has ended before it took a call")
+
+    def _result(self, task: asyncio.Task[object]) -> object:
+        if task.cancelled():
+            return None
+        error = task.exception()
+        if error is not None:
+            self._log.fault(error)
+            return None
+        return task.result()
+
+    def _fault(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take what a task or callback raised and nobody looked at."""
+        self._log.fault(context.get("exception") or RuntimeError())
 
     async def _wind_down(self) -> None:
         """Drain the workers, then let control write its last records; bounded."""
