@@ -51,9 +51,9 @@ class Journal:
         if self._log.healthy:
             self._append("call.refused", self._new_id(), record)
 
-    def abandoned(self, record: CallAbandoned) -> int:
-        """Append the end of a call whose worker died."""
-        return self._append("call.abandoned", self._new_id(), record)
+    def abandoned(self, record: CallAbandoned, frames: list[BodyRef]) -> int:
+        """Append the end of a call whose worker died, naming what had been kept of it."""
+        return self._append("call.abandoned", self._new_id(), record, None, frames)
 
     async def durable(self, position: int) -> None:
         """Wait until the record at this position is on the disk; raises AuditUnavailable if it can't be."""

@@ -70,7 +70,7 @@ class Worker:
     async def run(self, recovery: Recovery) -> None:
         """Take orders until the drain is over."""
         for call in recovery.open_calls:
-            self._journal.abandoned(abandoned_record(call))
+            self._journal.abandoned(abandoned_record(call), call.bodies)
         ticking = asyncio.create_task(self._tick())
         await self._drain(await self._follow_orders())
         ticking.cancel()
