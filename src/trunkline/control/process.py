@@ -35,6 +35,8 @@ from trunkline.operations import OperationalLog
 
 # Calls have the processor first; whoever waits for control waits for a file or a person.
 NICENESS = 19
+# Until the commands can be answered; at 19 beside busy workers the imports alone would take a minute.
+NICENESS_AT_FIRST = 10
 TICK = 1.0
 
 
@@ -85,7 +87,7 @@ class ControlProcess:
 
     async def resume(self, taken: Resumption) -> None:
         """Go on where a control process died; a bad file is reported and changes nothing. Raises like `start`."""
-        os.nice(NICENESS)
+        _be_nice(NICENESS_AT_FIRST)
         store = SnapshotStore(taken.data_dir)
         snapshot = store.load(taken.snapshot)
         if snapshot is None:
@@ -132,7 +134,7 @@ class ControlProcess:
         try:
             sockets = admin_sockets(data_dir, console)
             await first
-            os.nice(max(0, NICENESS - os.nice(0)))
+            _be_nice(NICENESS_AT_FIRST)
             self._spawn(self._serve(registry, journal, sockets))
             self._spawn(self._tick(journal))
             await listening
@@ -191,6 +193,7 @@ class ControlProcess:
     async def _serve(self, registry: Registry, journal: Journal, sockets: AdminSockets) -> None:
         """Serve the admin API; who connects before it is imported waits in the socket's backlog."""
         serve_admin = await asyncio.to_thread(_import_admin)
+        _be_nice(NICENESS)
         await serve_admin(registry, lambda: self._status(registry, journal), sockets, self._log)
 
     def _status(self, registry: Registry, journal: Journal) -> dict[str, Any]:
@@ -214,6 +217,11 @@ class ControlProcess:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _be_nice(niceness: int) -> None:
+    """Let others go first, at least so much; nobody can take it back."""
+    os.nice(max(0, niceness - os.nice(0)))
 
 
 def _import_admin() -> Callable[..., Coroutine[None, None, None]]:
