@@ -276,8 +276,8 @@ def check(gateway: Gateway) -> None:
     assert " fault " not in gateway.operations()
     assert gateway.worker._server.in_flight == 0
     if gateway.log.failure is None:
-        opened = Counter(record["id"] for record in gateway.records("call.opened"))
-        ended = gateway.records("call.closed") + gateway.records("call.abandoned")
-        closed = Counter(record["call"] for record in ended)
+        calls = gateway.records()
+        opened = Counter(record["call"] for record in calls if record["type"] == "call.opened")
+        closed = Counter(record["call"] for record in calls if record["type"] in ("call.closed", "call.abandoned"))
         assert set(opened.values()) <= {1}
         assert opened == closed
