@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -212,6 +213,49 @@ def test_our_own_fields_cannot_be_set_from_outside() -> None:
     assert request.raw["model"] == "advisor-voice"
 
 
+def test_the_raw_body_is_whole_only_where_something_in_it_is_unknown() -> None:
+    assert read(temperature=1, stop=None, tools=[TOOL]).raw == {
+        "model": "advisor-voice",
+        "temperature": 1,
+        "stop": None,
+    }
+    assert read(temperature=1, stream=None).raw == {"model": "advisor-voice", "temperature": 1, "stream": None}
+    assert read(top_k=5).raw == {**BASE, "top_k": 5}
+
+
+def test_of_a_repeated_key_the_last_one_counts() -> None:
+    body = b'{"model": 5, "model": "a", "messages": 5, "messages": [{"role": "user", "content": "Hi"}], "n": 9, "n": 2}'
+    request = decode_request(body)
+    assert (request.model, request.n, request.raw["n"]) == ("a", 2, 2)
+
+
+def nested(levels: int) -> dict[str, Any]:
+    return {"x": nested(levels - 1)} if levels > 1 else {"x": "y"}
+
+
+SHAPELESS: list[tuple[Any, int]] = [  # a body with a value of any shape, and the levels above that
+    (lambda value: {"prediction": value}, 1),
+    (lambda value: {"web_search_options": value}, 1),
+    (lambda value: {"tools": [{"type": "function", "function": {"name": "f", "parameters": value}}]}, 4),
+    (lambda value: {"messages": [{"role": "assistant", "content": None, "audio": value}]}, 3),
+    (lambda value: {"messages": [{"role": "user", "content": [{"type": "file", "file": value}]}]}, 5),
+    (lambda value: {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": value}]}]}, 5),
+]
+
+
+@pytest.mark.parametrize("unknown", [{}, {"top_k": 5}])
+@pytest.mark.parametrize(("place", "above"), SHAPELESS)
+def test_a_body_may_nest_a_hundred_levels_and_no_more_wherever_it_does(place: Any, above: int, unknown: Any) -> None:
+    assert read(**place(nested(100 - above)), **unknown).unknown == tuple(unknown)
+    assert "nested deeper" in refused({**BASE, **place(nested(101 - above)), **unknown}).message
+
+
+def test_functions_are_refused_as_deprecated_whatever_is_in_them() -> None:
+    for function in ({"name": "f", "parameters": nested(120)}, {"name": "f", "parameters": nested(9)}, {"name": "f"}):
+        assert refused({**BASE, "functions": [function, {"name": "g", "x": 1}]}).status == 400
+    assert refused({**BASE, "functions": [{"name": "f", "x": 1}]}).param == "functions"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
@@ -248,6 +292,25 @@ def test_any_json_is_a_request_that_can_be_sent_or_invalid(fields: dict[str, Any
         return
     assert sent["model"] == "gpt-4o-mini"
     assert sent.keys().isdisjoint({"metadata", "user", "safety_identifier", "store"})
+
+
+def understood(body: dict[str, Any]) -> Any:
+    """Return what a body says, or what is wrong with it, leaving aside what is unknown in it."""
+    try:
+        request = decode_request(json.dumps(body).encode())
+    except InvalidRequest as error:
+        return error.param, error.message
+    return msgspec.structs.replace(request, unknown=tuple(sorted({*request.unknown} - {"zz"})), raw={})
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(FIELDS, JSON, max_size=3), MESSAGES)
+def test_a_field_that_is_unknown_changes_nothing_in_what_is_understood(fields: dict[str, Any], messages: Any) -> None:
+    body = {"model": "m", "messages": messages, **fields}
+    alone, beside = understood(body), understood({**body, "zz": 1})
+    if isinstance(alone, ChatRequest):
+        alone = msgspec.structs.replace(alone, unknown=tuple(sorted(alone.unknown)))
+    assert alone == beside
 
 
 @settings(max_examples=200, deadline=None)

@@ -100,6 +100,14 @@ def test_messages_that_are_no_longer_in_their_places_are_left_alone() -> None:
     assert len(lost) == 5
 
 
+@pytest.mark.parametrize("foreign", [None, {"url": "https://a.example"}])
+def test_a_field_of_another_kind_of_part_is_neither_unknown_nor_sent(foreign: Any) -> None:
+    content = [{"type": "text", "text": "x", "image_url": foreign, "refusal": None, "note": 1}]
+    request = read({"model": "m", "messages": [{"role": "user", "content": content}]})
+    assert request.unknown == ("messages[0].content[0].note",)
+    assert sent(request)[0]["messages"][0]["content"] == [{"type": "text", "text": "x", "note": 1}]
+
+
 def test_too_many_or_too_long_unknown_fields_are_refused() -> None:
     most = {f"x{i}": 1 for i in range(MOST_UNKNOWN)}
     assert len(read({"model": "m", "messages": [{"role": "user", "content": ""}], **most}).unknown) == MOST_UNKNOWN

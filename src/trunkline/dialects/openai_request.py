@@ -19,7 +19,7 @@ _TOOL_PATH = re.compile(r"(tools\[\d+\]|messages\[\d+\]\.tool_calls\[\d+\])(\.ty
 _decode = msgspec.json.Decoder().decode
 _decode_known = msgspec.json.Decoder(ChatRequest).decode
 _decode_outline = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_SHAPELESS = ("audio", "function_call", "prediction", "response_format", "tool_choice", "web_search_options")
+_SHAPELESS = ("audio", "prediction", "response_format", "tool_choice", "web_search_options")
 _WHOLE = frozenset({"messages", "tools"})  # large, and whole in the types
 _CONTAINERS = frozenset({dict, list})
 
@@ -90,10 +90,9 @@ def _may_be_deep(body: bytes, request: ChatRequest) -> bool:
 
 
 def _shapeless(request: ChatRequest) -> list[Any]:
-    """Return all values whose shape no type bounds."""
+    """Return all values whose shape no type bounds; the deprecated forms are refused whatever is in them."""
     values = [getattr(request, name) for name in _SHAPELESS]
     values += [tool.function.parameters for tool in request.tools or ()]
-    values += [function.parameters for function in request.functions or ()]
     for message in request.messages:
         values.append(message.audio)
         if type(message.content) is list:

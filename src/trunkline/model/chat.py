@@ -2,7 +2,8 @@
 
 Every dialect encodes from these types, so that what a type does not have cannot reach a provider by accident. They
 refuse fields that they do not have, so that one decoding shows that a body has none; a body that has some is decoded
-without them. These are named in `ChatRequest.unknown`, and the decoded body stays in `raw` for routes that pass them on.
+without them. Those are named in `ChatRequest.unknown`, and the decoded body stays in `raw` for routes that pass them
+on.
 Source: OpenAI API reference, "Create chat completion".
 """
 
