@@ -84,6 +84,25 @@ def test_what_is_consumed_here_is_not_sent() -> None:
     assert encoded.dropped == ("store",)
 
 
+def test_every_field_of_a_request_is_either_sent_or_kept_back_on_purpose() -> None:
+    # A new field must be put into one of these by hand: what nobody thought of does not leave.
+    sent = {
+        *("audio", "frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens", "messages"),
+        *("modalities", "model", "n", "parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key"),
+        *("prompt_cache_retention", "reasoning_effort", "response_format", "seed", "service_tier", "stop", "stream"),
+        *("stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "verbosity"),
+        "web_search_options",
+    }
+    kept_back = {"metadata", "user", "safety_identifier", "store", "functions", "function_call", "unknown", "raw"}
+    assert set(ChatRequest.__struct_fields__) == sent | kept_back
+    full = ChatRequest(model="m", messages=[Message("user", "Hi")], stream=True)
+    some = dict.fromkeys(set(ChatRequest.__struct_fields__) - {"model", "messages", "stream", "stream_options"}, "x")
+    some["unknown"] = ()  # type: ignore[assignment]
+    for target in (TARGET, params(drop=("min_p",))):
+        encoded = OPENAI.encode(msgspec.structs.replace(full, **some), target, "drop")
+        assert msgspec.json.decode(encoded.body).keys() == sent
+
+
 @pytest.mark.parametrize("options", [None, {"include_usage": False, "include_obfuscation": False}])
 def test_a_streams_usage_is_always_asked_for(options: Any) -> None:
     body, _ = encode(stream=True, stream_options=options)
