@@ -4,9 +4,10 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from trunkline.dialects.openai_usage import write_usage
-from trunkline.model.delta import Delta, Usage
+from trunkline.dialects.openai_usage import ClientUsage, write_usage
+from trunkline.model.delta import Delta, ToolDelta, Usage
 
 _TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 _encode = msgspec.json.Encoder().encode
@@ -31,21 +32,54 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
     cost: Decimal | None = None
 
-    def trunkline(self) -> dict[str, Any]:
+    def trunkline(self) -> "Trunkline":
         """Return the object that goes out under `trunkline`."""
-        return {
-            "outcome": self.outcome,
-            "guardrail": self.guardrail,
-            "attempts": self.attempts,
-            "hold_ms": self.hold_ms,
-            "overhead_ms": self.overhead_ms,
-        }
+        return Trunkline(self.outcome, self.guardrail, self.attempts, self.hold_ms, self.overhead_ms)
 
-    def wire_usage(self) -> dict[str, Any] | None:
+    def wire_usage(self) -> ClientUsage | None:
         """Return `usage` for the client; None where nothing is known."""
         if self.usage is None and self.cost is None:
             return None
         return write_usage(self.usage or Usage(), self.cost)
+
+
+class Trunkline(msgspec.Struct, frozen=True, gc=False):
+    """What became of the call, beside OpenAI's fields."""
+
+    outcome: str
+    guardrail: str | None
+    attempts: int
+    hold_ms: float
+    overhead_ms: float
+
+
+class _Message(msgspec.Struct, gc=False):
+    content: str | None
+    refusal: str | None
+    annotations: list[Any]
+    reasoning_content: str | UnsetType = UNSET
+    tool_calls: list[dict[str, Any]] | UnsetType = UNSET
+    audio: dict[str, Any] | UnsetType = UNSET
+    role: str = "assistant"
+
+
+class _WireChoice(msgspec.Struct, gc=False):
+    index: int
+    message: _Message
+    logprobs: dict[str, Any] | None
+    finish_reason: str
+
+
+class _Completion(msgspec.Struct, gc=False):
+    id: str
+    created: int
+    model: str
+    choices: list[_WireChoice]
+    usage: ClientUsage | None
+    trunkline: Trunkline
+    service_tier: str | UnsetType = UNSET
+    system_fingerprint: str | UnsetType = UNSET
+    object: str = "chat.completion"
 
 
 def client_tier(delta: Delta) -> str | None:
@@ -61,53 +95,50 @@ def sentence_deltas(text: str) -> list[Delta]:
 def encode_answer(head: AnswerHead, deltas: list[Delta], closing: Closing) -> bytes:
     """Return the body of a `chat.completion`."""
     choices: dict[int, _Choice] = {}
-    tier = fingerprint = None
+    tier: str | UnsetType = UNSET
+    fingerprint: str | UnsetType = UNSET
     for delta in deltas:
-        if delta.good or delta.logprobs is not None or delta.annotations is not None:
+        if delta.text or delta.good or delta.logprobs is not None or delta.annotations is not None:
             choice = choices.get(delta.choice)
             if choice is None:
                 choice = choices[delta.choice] = _Choice()
             choice.add(delta)
-        tier = client_tier(delta) or tier
-        fingerprint = delta.system_fingerprint or fingerprint
-    body: dict[str, Any] = {
-        "id": head.id,
-        "object": "chat.completion",
-        "created": head.created,
-        "model": head.model,
-        "choices": [choices[index].wire(index) for index in sorted(choices)],
-        "usage": closing.wire_usage(),
-    }
-    if tier is not None:
-        body["service_tier"] = tier
-    if fingerprint is not None:
-        body["system_fingerprint"] = fingerprint
-    body["trunkline"] = closing.trunkline()
-    return _encode(body)
+        if delta.service_tier in _TIERS:
+            tier = delta.service_tier
+        if delta.system_fingerprint:
+            fingerprint = delta.system_fingerprint
+    wires = [choice.wire(index) for index, choice in choices.items()]
+    if len(wires) > 1:
+        wires.sort(key=lambda wire: wire.index)
+    completion = _Completion(
+        head.id, head.created, head.model, wires, closing.wire_usage(), closing.trunkline(), tier, fingerprint
+    )
+    return _encode(completion)
 
 
-class _Choice:
+class _Choice(msgspec.Struct, gc=False):
     """One choice, put together from its deltas."""
 
-    __slots__ = ("annotations", "audio", "finish", "logprobs", "reasoning", "refusal", "text", "tools")
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.refusal = ""
-        self.reasoning = ""
-        self.finish: str | None = None
-        self.tools: dict[int, dict[str, Any]] = {}
-        self.logprobs: dict[str, Any] | None = None
-        self.annotations: list[Any] = []
-        self.audio: dict[str, Any] | None = None
+    text: str = ""
+    refusal: str | None = None
+    reasoning: str | UnsetType = UNSET
+    finish: str | None = None
+    tools: dict[int, dict[str, Any]] | None = None
+    logprobs: dict[str, Any] | None = None
+    annotations: list[Any] = []
+    audio: dict[str, Any] | UnsetType = UNSET
 
     def add(self, delta: Delta) -> None:
-        self.text += delta.text
-        self.refusal += delta.refusal
-        self.reasoning += delta.reasoning
-        self.finish = delta.finish or self.finish
+        if delta.text:
+            self.text += delta.text
+        if delta.refusal:
+            self.refusal = (self.refusal or "") + delta.refusal
+        if delta.reasoning:
+            self.reasoning = (self.reasoning or "") + delta.reasoning
+        if delta.finish is not None:
+            self.finish = delta.finish
         if delta.tool is not None:
-            self._add_tool(delta)
+            self._add_tool(delta.tool)
         if delta.logprobs is not None:
             self.logprobs = _merge_lists(self.logprobs, delta.logprobs)
         if delta.annotations is not None:
@@ -115,30 +146,24 @@ class _Choice:
         if delta.audio is not None:
             self.audio = _merge_audio(self.audio, delta.audio)
 
-    def _add_tool(self, delta: Delta) -> None:
-        piece = delta.tool
-        assert piece is not None  # noqa: S101 - the caller has looked; this tells the type checker
+    def _add_tool(self, piece: ToolDelta) -> None:
+        if self.tools is None:
+            self.tools = {}
         tool = self.tools.setdefault(
             piece.index, {"id": piece.id, "type": "function", "function": {"name": piece.name, "arguments": ""}}
         )
         tool["function"]["arguments"] += piece.arguments
 
-    def wire(self, index: int) -> dict[str, Any]:
-        silent = not self.text and (self.tools or self.refusal or self.audio is not None)
-        message: dict[str, Any] = {
-            "role": "assistant",
-            "content": None if silent else self.text,
-            "refusal": self.refusal or None,
-            "annotations": self.annotations,
-        }
-        if self.reasoning:
-            message["reasoning_content"] = self.reasoning
-        if self.tools:
-            message["tool_calls"] = [self.tools[place] for place in sorted(self.tools)]
-        if self.audio is not None:
-            message["audio"] = self.audio
-        finish = self.finish or ("tool_calls" if self.tools else "stop")
-        return {"index": index, "message": message, "logprobs": self.logprobs, "finish_reason": finish}
+    def wire(self, index: int) -> _WireChoice:
+        tools: list[dict[str, Any]] | UnsetType = UNSET
+        if self.tools is not None:
+            tools = [self.tools[place] for place in sorted(self.tools)]
+        silent = not self.text and (tools or self.refusal or self.audio is not UNSET)
+        message = _Message(
+            None if silent else self.text, self.refusal, self.annotations, self.reasoning, tools, self.audio
+        )
+        finish = self.finish or ("tool_calls" if tools else "stop")
+        return _WireChoice(index, message, self.logprobs, finish)
 
 
 def _merge_lists(before: dict[str, Any] | None, more: dict[str, Any]) -> dict[str, Any]:
@@ -151,9 +176,9 @@ def _merge_lists(before: dict[str, Any] | None, more: dict[str, Any]) -> dict[st
     return joined
 
 
-def _merge_audio(before: dict[str, Any] | None, more: dict[str, Any]) -> dict[str, Any]:
+def _merge_audio(before: dict[str, Any] | UnsetType, more: dict[str, Any]) -> dict[str, Any]:
     """Join pieces of audio: base64 `data` (cut at whole groups, as providers send it) and `transcript` grow."""
-    if before is None:
+    if before is UNSET:
         return more
     joined = {**before, **more}
     for key in ("data", "transcript"):

@@ -28,21 +28,21 @@ class ChunkEncoder:
         # With include_usage every chunk but the last has a null usage (OpenAI, "stream_options").
         self._tail = b',"usage":null}\n\n' if wants_usage else b"}\n\n"
         self._open = b""
-        self._before = b""  # a text chunk of choice 0 up to its text
+        self._before = b""  # a text chunk of choice 0 up to its text; none before its role has been sent
         self._after = b'},"logprobs":null,"finish_reason":null}]' + self._tail
 
     def encode(self, delta: Delta) -> bytes:
         """Return the frames, whole ones or none, that say this delta."""
         if (
-            delta.text
-            and delta.choice in self._begun
+            self._before
+            and delta.text
             and delta.choice == 0
-            and delta.tool is None
             and delta.finish is None
+            and delta.tool is None
             and delta.logprobs is None
-            and not (delta.reasoning or delta.refusal)
             and delta.annotations is None
             and delta.audio is None
+            and not (delta.reasoning or delta.refusal)
         ):
             return self._before + _encode(delta.text) + self._after
         return self._encode_any(delta)
@@ -51,9 +51,8 @@ class ChunkEncoder:
         """Return the stream's last frames: what was held, with usage, cost and outcome, and `[DONE]`."""
         self._begin(Delta())
         usage = closing.wire_usage()
-        rest: dict[str, Any] = {"trunkline": closing.trunkline()}
-        if self._wants_usage or usage is not None:
-            rest = {"usage": usage, **rest}
+        rest: dict[str, Any] = {"usage": usage} if self._wants_usage or usage is not None else {}
+        rest["trunkline"] = closing.trunkline()
         frame = self._held or self._open + b"[]"
         return frame + b"," + _encode(rest)[1:] + b"\n\n" + DONE
 
@@ -81,7 +80,6 @@ class ChunkEncoder:
         if delta.system_fingerprint is not None:
             shared["system_fingerprint"] = delta.system_fingerprint
         self._open = b"data: " + _encode(shared)[:-1] + b',"choices":'
-        self._before = self._open + b'[{"index":0,"delta":{"content":'
 
     def _encode_any(self, delta: Delta) -> bytes:
         self._begin(delta)
@@ -101,6 +99,8 @@ class ChunkEncoder:
         if delta.choice in self._begun:
             return b""
         self._begun.add(delta.choice)
+        if delta.choice == 0:
+            self._before = self._open + b'[{"index":0,"delta":{"content":'
         content = None if delta.tool is not None and not delta.text else ""
         return self._chunk(delta.choice, {"role": "assistant", "content": content, "refusal": None}, None)
 

@@ -29,6 +29,8 @@ _FINISH: dict[str, FinishReason] = {
     "safety": "content_filter",
 }
 
+_STOPPED = Delta(finish="stop", stop_reason="stop")  # how nearly every answer ends
+
 _Index = Annotated[int, msgspec.Meta(ge=0, le=127)]
 
 
@@ -78,6 +80,10 @@ class _Body(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Body).decode
 
 
+_Names = tuple[str | None, str | None, str | None, str | None]  # model, id, service tier, system fingerprint
+_NAMELESS: _Names = (None, None, None, None)
+
+
 class _Call:
     __slots__ = ("id", "index")
 
@@ -93,8 +99,7 @@ class _Reader:
     def __init__(self) -> None:
         self._begun: dict[tuple[int, int], _Call] = {}  # (choice, the provider's index) -> call
         self._calls: dict[int, list[_Call]] = {}  # choice -> its calls in order
-        self._names: tuple[str | None, ...] = ()
-        self._named: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None)
+        self._names = self._named = _NAMELESS
 
     def read(self, body: _Body, deltas: list[Delta]) -> None:
         """Append what this body says; raises BrokenAnswer."""
@@ -105,16 +110,15 @@ class _Reader:
         for choice in body.choices or ():
             said = choice.delta or choice.message
             if said is not None:
-                if (
-                    said.content
-                    and said.tool_calls is None
-                    and said.refusal is None
-                    and said.reasoning_content is None
-                    and said.reasoning is None
-                    and choice.logprobs is None
-                    and said.audio is None
-                    and said.annotations is None
-                ):  # the usual chunk
+                if said.content and not (
+                    said.tool_calls
+                    or said.refusal
+                    or said.reasoning_content
+                    or said.reasoning
+                    or said.annotations
+                    or said.audio
+                    or choice.logprobs
+                ):  # nothing but text, as usual
                     deltas.append(Delta(choice=choice.index, text=said.content))
                 else:
                     self._read_said(choice, said, deltas)
@@ -124,11 +128,15 @@ class _Reader:
         if usage is not None and (usage.prompt_tokens is not None or usage.completion_tokens is not None):
             deltas.append(Delta(usage=read_usage(usage)))
 
-    def _name(self, names: tuple[str | None, str | None, str | None, str | None], deltas: list[Delta]) -> None:
+    def _name(self, names: _Names, deltas: list[Delta]) -> None:
         """Say the provider's names once each: a later chunk that leaves one out takes nothing back."""
-        model, body_id, tier, fingerprint = (
-            new if new is not None else old for new, old in zip(names, self._named, strict=True)
-        )
+        model, body_id, tier, fingerprint = names
+        if self._named != _NAMELESS:
+            old_model, old_id, old_tier, old_fingerprint = self._named
+            model = old_model if model is None else model
+            body_id = old_id if body_id is None else body_id
+            tier = old_tier if tier is None else tier
+            fingerprint = old_fingerprint if fingerprint is None else fingerprint
         named = (model, body_id, tier, fingerprint)
         if named != self._named:
             self._named = named
@@ -247,6 +255,8 @@ def _parse(data: bytes, what: str) -> _Body:
 
 def _finish(choice: _Choice) -> Delta:
     reason = choice.finish_reason or ""
+    if reason == "stop" and choice.index == 0:
+        return _STOPPED
     if reason == "error":
         raise BrokenAnswer("the provider ended the answer with the reason `error`")
     # A word that we do not know still ended the answer; the record keeps it.

@@ -1,9 +1,10 @@
 """OpenAI's token counts, where classes overlap, to our disjoint ones and back."""
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
 from trunkline.model.delta import Usage
 
@@ -35,6 +36,17 @@ class WireUsage(msgspec.Struct, gc=False):
     completion_tokens_details: CompletionDetails | None = None
 
 
+class ClientUsage(msgspec.Struct, gc=False):
+    """`usage` as it goes to a client."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptDetails
+    completion_tokens_details: CompletionDetails
+    cost: Raw | UnsetType = UNSET
+
+
 def read_usage(wire: WireUsage) -> Usage:
     """Return disjoint counts whose sums are what the provider says that it read and wrote.
 
@@ -45,15 +57,18 @@ def read_usage(wire: WireUsage) -> Usage:
     read, wrote = wire.prompt_tokens_details, wire.completion_tokens_details
     cached = audio_in = written = reasoning = audio_out = 0
     if read is not None:
-        cached = min(read.cached_tokens or 0, prompt)
-        written = min(read.cache_write_tokens or 0, prompt - cached)
-        audio_in = min(read.audio_tokens or 0, prompt - cached - written)
+        cached, written, audio_in = read.cached_tokens or 0, read.cache_write_tokens or 0, read.audio_tokens or 0
+        if cached + written + audio_in > prompt:
+            cached = min(cached, prompt)
+            written = min(written, prompt - cached)
+            audio_in = min(audio_in, prompt - cached - written)
     if wrote is not None:
         reasoning, audio_out = wrote.reasoning_tokens or 0, wrote.audio_tokens or 0
         if wire.total_tokens == prompt + completion + reasoning:
             completion += reasoning
-        audio_out = min(audio_out, completion)
-        reasoning = min(reasoning, completion - audio_out)
+        if reasoning + audio_out > completion:
+            audio_out = min(audio_out, completion)
+            reasoning = min(reasoning, completion - audio_out)
     return Usage(
         input=prompt - cached - written - audio_in,
         cached_input=cached,
@@ -65,20 +80,22 @@ def read_usage(wire: WireUsage) -> Usage:
     )
 
 
-def write_usage(usage: Usage, cost: Decimal | None) -> dict[str, Any]:
+def write_usage(usage: Usage, cost: Decimal | None) -> ClientUsage:
     """Return `usage` for a client: OpenAI's shape, with `cost` in USD as a number of exactly these digits."""
-    prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    wire: dict[str, Any] = {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-        "prompt_tokens_details": {
-            "cached_tokens": usage.cached_input + usage.cached_audio_input,
-            "audio_tokens": usage.audio_input + usage.cached_audio_input,
-            "cache_write_tokens": usage.cache_write + usage.cache_write_1h,
-        },
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning, "audio_tokens": usage.audio_output},
-    }
-    if cost is not None:
-        wire["cost"] = msgspec.Raw(format(cost, "f").encode())
-    return wire
+    cached = usage.cached_input + usage.cached_audio_input
+    written = usage.cache_write + usage.cache_write_1h
+    prompt = usage.input + cached + written + usage.audio_input
+    completion = usage.output + usage.reasoning + usage.audio_output
+    return ClientUsage(
+        prompt,
+        completion,
+        prompt + completion,
+        PromptDetails(cached, usage.audio_input + usage.cached_audio_input, written),
+        CompletionDetails(usage.reasoning, usage.audio_output),
+        UNSET if cost is None else Raw(_digits(cost).encode()),
+    )
+
+
+def _digits(cost: Decimal) -> str:
+    digits = str(cost)
+    return format(cost, "f") if "E" in digits else digits  # formatting takes three times as long

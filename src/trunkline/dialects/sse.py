@@ -29,15 +29,16 @@ class SseParser:
 
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """Take bytes, return the events that they complete; raises BrokenAnswer above the limit."""
+        end = data.find(b"\n")
         if (
             self.clean
-            and data.startswith(b"data: ")
-            and data.find(b"\n") == len(data) - 2
+            and end == len(data) - 2
             and data[-1] == _LF
+            and data.startswith(b"data: ")
             and b"\r" not in data
-            and len(data) <= self._largest
+            and end < self._largest
         ):  # one usual frame, whole: what most reads bring
-            return [(b"", data[6:-2])]
+            return [(b"", data[6:end])]
         events: list[tuple[bytes, bytes]] = []
         self._feed(data, events)
         self.clean = not (self._rest or self._data or self._event or self._after_cr or self._fresh)
