@@ -67,7 +67,6 @@ def test_the_whole_call_s_deadline_is_504_and_says_not_to_try_again(tmp_path):
             assert heard.headers["x-should-retry"] == "false"
             assert heard.headers["content-type"] == "application/json"
         assert [record["status"] for record in gateway.records("call.closed")] == [504, 504]
-        assert gateway.health(FIRST).breaker.failures == ()
 
     play(tmp_path, story, SILENT, route="timeouts: {total: 100ms}")
 
@@ -111,3 +110,12 @@ def test_the_whole_call_s_deadline_holds_while_the_record_waits_for_the_disk(tmp
         assert (heard.status, heard.error["code"]) == (504, "deadline_exceeded")
 
     play(tmp_path, story, PAUSING, disk=disk, route="timeouts: {total: 150ms}")
+
+
+def test_a_provider_that_hangs_for_a_whole_json_call_has_failed(tmp_path):
+    async def story(gateway, simulator):
+        heard = await hear(gateway, {"model": "only-first"})
+        assert heard.status == 504
+        assert len(gateway.health(FIRST).breaker.failures) == 1
+
+    play(tmp_path, story, SILENT, GOOD, route="timeouts: {total: 300ms}", first=", first_token: 100ms")

@@ -15,7 +15,7 @@ from trunkline.errors import (
 from trunkline.gateway.attempt import AttemptFailed, Reply, ask
 from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import Plan, PlannedTarget
-from trunkline.gateway.watch import Watch
+from trunkline.gateway.watch import DeadlinePassed, Watch
 from trunkline.model.records import Attempt, AttemptOutcome
 from trunkline.operations import OperationalLog
 from trunkline.policy.health import UNAUTHORIZED_REST, Event
@@ -99,13 +99,19 @@ class Reach:
         attempt = _attempt(planned, "cancelled", None)  # what it is, unless something else is heard of it
         attempt.repairs, attempt.dropped = request.repairs, request.dropped
         call.begin_attempt(attempt, planned, request.body)
-        planned.health.asked(self._now(), breaker)
+        asked_at = self._now()
+        planned.health.asked(asked_at, breaker)
         try:
             reply = await ask(call, planned, attempt, request.body, self._watch)
         except AttemptFailed as failure:
             self._take_failure(planned, attempt, failure)
             return failure
-        except BaseException:  # a client that left, a deadline, a fault of ours: none says anything of the target
+        except DeadlinePassed:
+            # The call's time may have gone on others before; a target that had its own share of it hangs.
+            hung = self._now() - asked_at >= planned.first_token
+            self._hear(planned, "failed" if hung else "dropped")
+            raise
+        except BaseException:  # a client that left, a fault of ours: neither says anything of the target
             planned.health.heard("dropped", self._now(), breaker)
             raise
         attempt.outcome = "answered"

@@ -15,7 +15,6 @@ import sys
 import time
 import traceback
 from collections.abc import Coroutine
-from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -243,7 +242,9 @@ async def _run(options: argparse.Namespace, operations: OperationalLog) -> int:
         data_dir.log_directory(options.node, name),
         data_dir.origin(options.node, name),
         LogSettings(),
-        on_event=partial(operations.event, "error"),
+        on_event=lambda name, /, **facts: operations.event(
+            "error" if name == "log_failed" else "warning", name, **facts
+        ),
     )
     listener = socket.socket(fileno=options.listen_fd)
     await Worker(log, operations, listener, link).run(recovery)

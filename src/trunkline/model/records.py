@@ -112,7 +112,7 @@ class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     user_source: str | None = None
     subject: str | None = None
     session: str | None = None
-    purpose: str = "production"
+    purpose: str
     tags: dict[str, str] = {}
     endpoint: str
     route: str
