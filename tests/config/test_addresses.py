@@ -1,9 +1,9 @@
 import pytest
-from config_samples import GOOD, compiled, the_problem
+from config_samples import GOOD, compiled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trunkline.config.addresses import is_loopback, listen, origin, provider_url, proxy_url, without_userinfo
+from trunkline.config.addresses import is_loopback, listen, provider_url, proxy_url, without_userinfo
 from trunkline.config.readers import Mistake
 
 
@@ -76,18 +76,10 @@ def test_userinfo_is_all_before_the_last_at_sign():
     assert without_userinfo("http://a:b@c@proxy:1") == "http://proxy:1"
 
 
-def test_origins_are_named_one_by_one():
-    text = GOOD + 'cors: {allow_origins: ["https://app.example.com"]}\n'
-    assert compiled(text).snapshot.cors_origins == ("https://app.example.com",)
-    assert "name the origins" in the_problem(GOOD + 'cors: {allow_origins: ["*"]}\n').fix
-    with pytest.raises(Mistake):
-        origin("https://app.example.com/")
-
-
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=40) | st.text(max_size=30).map(lambda tail: f"https://{tail}"))
 def test_no_text_breaks_a_parser(text):
-    for parse in (listen, provider_url, proxy_url, origin):
+    for parse in (listen, provider_url, proxy_url):
         try:
             assert parse(text)
         except Mistake as mistake:

@@ -85,7 +85,7 @@ def test_a_mistake_is_found_at_its_path_with_a_fix(text, path, says):
 @pytest.mark.parametrize(
     "text",
     [
-        *(GOOD + f"{name}: {{}}\n" for name in ("guardrails", "limits", "prompts", "telemetry", "slo")),
+        *(GOOD + f"{name}: {{}}\n" for name in ("guardrails", "limits", "prompts", "telemetry", "slo", "cors")),
         GOOD + "alerts: []\n",
         *(GOOD + f"audit: {{{name}: x}}\n" for name in ("retention", "key_file", "copies", "archive")),
         *(

@@ -10,7 +10,7 @@ from trunkline.config.sources import Sources
 from trunkline.gateway.exchange import INSTEAD_OF
 
 SECTION = prose_of("README.md").partition("## What is not there yet")[2].partition("\n## ")[0]
-WITHOUT_EFFECT = quoted(SECTION.partition("Four settings")[2])
+WITHOUT_EFFECT = quoted(SECTION.partition("These settings")[2])
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,7 @@ WITHOUT_EFFECT = quoted(SECTION.partition("Four settings")[2])
         ("audit: {durability: before_response}", "telemetry: {otlp_endpoint: null}"),
         ("audit: {durability: before_response}", "alerts: []"),
         ("audit: {durability: before_response}", "slo: {overhead_p99: 10ms}"),
+        ("audit: {durability: before_response}", "cors: {allow_origins: ['https://app.example.com']}"),
         ("dialect: anthropic", "dialect: gemini"),
     ],
 )
@@ -44,10 +45,10 @@ def test_what_is_not_there_yet_cannot_be_configured(written, instead):
 
 
 def test_settings_without_effect_are_read_by_nothing_that_carries_calls():
-    assert WITHOUT_EFFECT[:3] == ["regulated", "time_zone", "cors.allow_origins"]
-    assert {"regulated", "time_zone", "cors_origins"}.isdisjoint(attributes("gateway", "policy", "wire", "dialects"))
+    assert WITHOUT_EFFECT[:2] == ["regulated", "time_zone"]
+    assert {"regulated", "time_zone"}.isdisjoint(attributes("gateway", "policy", "wire", "dialects"))
 
 
 def test_sentences_without_effect_are_never_said():
-    assert set(WITHOUT_EFFECT[3:6]) == {"blocked", "limited", "over_budget"}
+    assert set(WITHOUT_EFFECT[2:5]) == {"blocked", "limited", "over_budget"}
     assert set(INSTEAD_OF.values()).isdisjoint(WITHOUT_EFFECT)

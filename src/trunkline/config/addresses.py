@@ -91,14 +91,3 @@ def without_userinfo(url: str) -> str:
     """Return the URL without user and password."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def origin(value: str) -> str:
-    """Return a web origin: scheme, host and port."""
-    fix = "write it like https://app.example.com, without a slash at the end"
-    if value == "*":
-        raise Mistake("every origin is too many: a key in a browser is everybody's", "name the origins")
-    parts = split(value, fix)
-    if parts.path or parts.query or parts.fragment or parts.username is not None:
-        raise Mistake("is more than scheme, host and port", fix)
-    return value

@@ -27,7 +27,6 @@ def snapshot(root: schema.Root, node: str, keys: Sequence[model.Key], prices: di
         tls=model.Tls(root.tls.cert, root.tls.key) if root.tls else None,
         log=model.Log(root.log.format, root.log.level),
         audit=model.Audit(root.audit.durability),
-        cors_origins=root.cors.allow_origins,
     )
 
 

@@ -40,7 +40,6 @@ SECRET = parsed(strength.secret, "a secret", strength.HOW)
 LISTEN = parsed(addresses.listen, "an address to listen on", "write host:port like 127.0.0.1:8080")
 PROVIDER_URL = parsed(addresses.provider_url, "a URL", "write it like https://api.openai.com/v1")
 PROXY_URL = parsed(addresses.proxy_url, "a URL", "write it like http://proxy.internal:3128")
-ORIGIN = parsed(addresses.origin, "a web origin", "write it like https://app.example.com")
 
 TIMEOUT = units.duration("1ms", "1d")
 RETENTION = parsed(units.retention, "`zero` or a duration", "write zero, 30d or 7y")

@@ -229,17 +229,10 @@ class Server(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cors(Section):
-    """Which web pages may call the data plane from a browser."""
-
-    allow_origins: tuple[str, ...] = option(listing(kinds.ORIGIN, "origins"), ())
-
-
-@dataclass(frozen=True, kw_only=True)
 class Root(Section):
     """The whole file."""
 
-    LATER = ("guardrails", "limits", "prompts", "alerts", "telemetry", "slo")
+    LATER = ("guardrails", "limits", "prompts", "alerts", "telemetry", "slo", "cors")
     version: int = option(whole(1, 1), stand_in=1)
     data_dir: str = option(kinds.PATH, "./trunkline-data")
     node: str | None = option(kinds.NAME, None)
@@ -258,4 +251,3 @@ class Root(Section):
         Named(kinds.PROVIDER_AND_MODEL, SectionReader(PriceOverride), "prices"), None
     )
     server: Server = option(SectionReader(Server), EMPTY)
-    cors: Cors = option(SectionReader(Cors), EMPTY)

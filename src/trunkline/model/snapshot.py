@@ -188,7 +188,6 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     tls: Tls | None
     log: Log
     audit: Audit
-    cors_origins: tuple[str, ...] = ()
 
 
 class ProviderSecrets(msgspec.Struct, frozen=True):
