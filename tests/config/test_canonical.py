@@ -83,7 +83,7 @@ def test_the_order_of_the_file_changes_no_digest():
 
 
 def test_a_change_of_meaning_changes_the_digest():
-    assert compiled(GOOD.replace("gpt-4o}", "gpt-4o, weight: 2}")).digest != compiled(GOOD).digest
+    assert compiled(GOOD.replace("gpt-4o}", "gpt-4o, first_token: 2s}")).digest != compiled(GOOD).digest
 
 
 def test_a_default_written_out_changes_no_digest():

@@ -7,6 +7,7 @@ from trunkline.config.strength import digest
 from trunkline.model.snapshot import Key
 
 PEM = "-----BEGIN CERTIFICATE-----\n"
+PARAMS = "routes.voice.targets[0].params"
 KEY_PEM = "-----BEGIN PRIVATE KEY-----\n"
 
 
@@ -45,13 +46,23 @@ def changed(old: str, new: str) -> str:
             "the request's own",
         ),
         (changed("gpt-4o}]", "gpt-4o}], sticky: tenant"), "routes.voice.sticky", "session or user"),
+        (changed("gpt-4o}]", "gpt-4o}], sticky: user"), "routes.voice.sticky", "`strategy: weighted`"),
+        (changed("gpt-4o}]", "gpt-4o, weight: 2}]"), "routes.voice.targets[0].weight", "`strategy: weighted`"),
         (
             changed("gpt-4o}]", "gpt-4o}], instead_of_error: {failed: x}"),
             "routes.voice.instead_of_error.failed",
             "blocked",
         ),
         (changed("dialect: openai", "dialect: opeani"), "providers.openai.dialect", "did you mean `openai`?"),
-        (changed("models:", "headers: {Host: a}, models:"), "providers.openai.headers.Host", "the gateway's own"),
+        *(
+            (changed("models:", f"headers: {{{name}: a}}, models:"), f"providers.openai.headers.{name}", "own")
+            for name in ("Host", "Content-Length", "transfer-encoding", "Accept-Encoding", "connection", "Accept")
+        ),
+        *(
+            (changed("gpt-4o}]", f"gpt-4o, params: {{{how}: {{{name}: 1}}}}}}]"), f"{PARAMS}.{how}.{name}", "own")
+            for how in ("set", "default")
+            for name in ("messages", "stream")
+        ),
         (
             changed("models:", "headers: {Authorization: a}, models:"),
             "providers.openai.headers.Authorization",
@@ -119,6 +130,33 @@ def test_a_missing_required_key_is_named_where_it_belongs():
 def test_a_provider_without_a_key_says_so():
     good = compiled(GOOD.replace('"${OPENAI_API_KEY}"', "null"))
     assert good.secrets["openai"].api_keys == ()
+
+
+CLAUDE = GOOD.replace(
+    "routes:\n", "  claude: {dialect: anthropic, api_key: null, models: [claude-haiku-4-5]}\nroutes:\n"
+)
+
+
+@pytest.mark.parametrize("end", ["/v1", "/v1/", "/v1/messages"])
+def test_the_path_that_the_dialect_appends_is_not_written_into_the_base_url(end):
+    text = CLAUDE.replace("dialect: anthropic", f"dialect: anthropic, base_url: 'https://api.anthropic.com{end}'")
+    problem = the_problem(text)
+    assert (problem.path, problem.fix) == ("providers.claude.base_url", f"drop `{end.rstrip('/')}`")
+    whole = GOOD.replace("models:", "base_url: 'https://api.openai.com/v1/chat/completions', models:")
+    assert the_problem(whole).fix == "drop `/chat/completions`"
+
+
+def test_each_dialect_has_headers_of_its_own():
+    header = "headers: {Anthropic-Version: '2023-06-01'}, models:"
+    assert the_problem(CLAUDE.replace("models: [claude", f"{header} [claude")).message.endswith("own")
+    assert compiled(GOOD.replace("models:", header)).secrets["openai"].headers
+
+
+def test_a_weighted_route_has_weights_and_may_be_sticky_with_one_target_too():
+    text = GOOD.replace("gpt-4o}]", "gpt-4o, weight: 3}], strategy: weighted, sticky: user")
+    route = compiled(text).snapshot.routes["voice"]
+    assert (route.sticky, route.targets[0].weight) == ("user", 3)
+    assert the_problem(text.replace("strategy: weighted", "strategy: wighted")).path == "routes.voice.strategy"
 
 
 def test_no_provider_at_all_is_a_mistake():

@@ -43,10 +43,13 @@ routes:
     retry: {attempts_per_target: 1}
     timeouts: {connect: 1s, first_token: 2s, gap: 5s, total: 60s}
     breaker: {failures: 5, within: 30s, open_for: 15s}
-    sticky: session
     pass_through: drop
     instead_of_error:
       {blocked: "...", limited: "One moment, I am being asked too much.", over_budget: "...", unavailable: "..."}
+  advisor-chat:
+    strategy: weighted
+    targets: [{provider: openai, model: gpt-4o-mini}]
+    sticky: session
 tenants:
   harbor-wealth:
     regulated: true
@@ -92,6 +95,7 @@ def test_the_interface_reads_as_it_says():
     assert route.targets[0].params.set == {"reasoning_effort": "none"}
     assert route.targets[0].params.drop == ("logit_bias",)
     assert (route.targets[0].first_token, route.targets[1].max_output_tokens) == (2.0, 1024)
+    assert snapshot.routes["advisor-chat"].sticky == "session"
     assert set(route.instead_of_error) == {"blocked", "limited", "over_budget", "unavailable"}
     assert (tenant.regulated, tenant.require, tenant.allow.data_retention) == (True, ("user",), 2_592_000)
     assert (key.tenant, key.team, key.expires, key.digests) == (

@@ -29,7 +29,7 @@ def test_a_change_names_its_path_and_both_values():
     assert lines("models:", "base_url: 'https://eu.api.openai.com/v1', models:") == [
         '~ providers.openai.base_url: "https://api.openai.com/v1" -> "https://eu.api.openai.com/v1"'
     ]
-    assert lines("gpt-4o}", "gpt-4o, weight: 3}") == ["~ routes.voice.targets[0].weight: (default) -> 3"]
+    assert lines("gpt-4o}", "gpt-4o, first_token: 3s}") == ["~ routes.voice.targets[0].first_token: (default) -> 3.0"]
 
 
 def test_a_list_that_grows_is_shown_whole():

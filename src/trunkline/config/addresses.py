@@ -74,7 +74,10 @@ def provider_url(value: str) -> str:
     if parts.query or parts.fragment or value.endswith(("?", "#")):
         raise Mistake("has a query or a fragment", fix)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise Mistake("is not encrypted", "use https; http is for this machine (127.0.0.1, ::1, localhost) only")
+        raise Mistake(
+            "is not encrypted",
+            "use https, or a proxy on this machine that adds TLS; http goes to 127.0.0.1, ::1 and localhost only",
+        )
     return value.rstrip("/")
 
 

@@ -28,7 +28,11 @@ OWN_HEADERS = frozenset(
         "upgrade",
     }
 )
+# Every request of a dialect has them with values of its own; a second one of the name would be anybody's guess.
+DIALECT_HEADERS = {"openai": frozenset({"accept"}), "anthropic": frozenset({"accept", "anthropic-version"})}
 KEY_HEADERS = frozenset({"authorization", "x-api-key"})
+# A base URL that ends so has what the dialect appends to it; the longest comes first.
+APPENDED = {"openai": ("/chat/completions",), "anthropic": ("/v1/messages", "/v1")}
 
 
 def check(root: Root, sources: Sources, problems: Problems) -> None:
@@ -105,11 +109,24 @@ def _check_provider(provider: Provider, sources: Sources, problems: Problems) ->
     if provider.ca_bundle is not None:
         place = provider.place.below("ca_bundle")
         _check_file(place, provider.ca_bundle, "CERTIFICATE-----", sources, problems)
+    _check_base_url(provider, problems)
+    _check_headers(provider, problems)
+
+
+def _check_base_url(provider: Provider, problems: Problems) -> None:
+    for end in APPENDED.get(provider.dialect, ()):
+        if provider.base_url is not None and provider.base_url.endswith(end):
+            message = f"ends in `{end}`, which the dialect appends itself"
+            problems.add(provider.place.below("base_url"), message, f"drop `{end}`")
+            return
+
+
+def _check_headers(provider: Provider, problems: Problems) -> None:
     seen: set[str] = set()
     for name in provider.headers or {}:
         place = provider.place.below("headers").below(name)
         lower = name.lower()
-        if lower in OWN_HEADERS:
+        if lower in OWN_HEADERS | DIALECT_HEADERS.get(provider.dialect, frozenset()):
             problems.add(place, "this header is the gateway's own", "remove it")
         elif lower in KEY_HEADERS and provider.api_key is not None:
             problems.add(place, "this header carries the api_key already", "remove it, or write `api_key: null`")
@@ -121,6 +138,8 @@ def _check_provider(provider: Provider, sources: Sources, problems: Problems) ->
 def _check_route(route: Route, root: Root, problems: Problems) -> None:
     for name in ("connect", "first_token", "gap"):
         _check_within(route.timeouts.place, name, getattr(route.timeouts, name), route, problems)
+    if route.strategy == "priority" and not problems.has(route.place.join("strategy")):
+        _check_priority(route, problems)
     for target in route.targets:
         if target.provider and target.provider not in names_of(root, "providers"):
             place = target.place.below("provider")
@@ -129,6 +148,15 @@ def _check_route(route: Route, root: Root, problems: Problems) -> None:
         if target.first_token is not None:
             _check_within(target.place, "first_token", target.first_token, route, problems)
         _check_params(target, problems)
+
+
+def _check_priority(route: Route, problems: Problems) -> None:
+    fix = "remove it, or write `strategy: weighted`"
+    if route.sticky is not None:
+        problems.add(route.place.below("sticky"), "has no effect on a route by priority", fix)
+    for target in route.targets:
+        if target.weight != 1:
+            problems.add(target.place.below("weight"), "has no effect on a route by priority", fix)
 
 
 def _check_within(place: Place, name: str, value: float, route: Route, problems: Problems) -> None:
