@@ -31,6 +31,11 @@ class ChunkEncoder:
         self._before = b""  # a text chunk of choice 0 up to its text; none before its role has been sent
         self._after = b'},"logprobs":null,"finish_reason":null}]' + self._tail
 
+    def begin(self, delta: Delta) -> bytes:
+        """Return the frame that says the role of the first choice; `delta` is the first of its stream."""
+        self._begin(delta)
+        return self._role(delta)
+
     def encode(self, delta: Delta) -> bytes:
         """Return the frames, whole ones or none, that say this delta."""
         if (

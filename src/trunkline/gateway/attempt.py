@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from trunkline.dialects.provider import BrokenAnswer, ProviderFault, StreamDecoder
@@ -13,6 +14,7 @@ from trunkline.model.records import Attempt
 from trunkline.wire.client import Answer, WireError
 
 FailureKind = Literal["failed", "rate_limited", "unauthorized", "another_key", "rejected"]
+Begin = Callable[[Delta], Awaitable[None]]
 STREAM_TYPE = b"text/event-stream"
 JSON_TYPE = b"application/json"
 
@@ -36,12 +38,12 @@ class Reply:
         self.decoder: StreamDecoder | None = None
 
 
-async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: bytes, watch: Watch) -> Reply:
+async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: bytes, watch: Watch, begin: Begin) -> Reply:
     """Send the encoded request to the target and return the answer's beginning.
 
-    A JSON answer is read whole. Raises AttemptFailed for all that the next target may do better and for what the
-    provider rejects; a passed total deadline leaves as DeadlinePassed, a client that left as CancelledError. In any of
-    these cases the connection is gone.
+    A JSON answer is read whole. `begin` is awaited when a stream has begun but says nothing yet. Raises AttemptFailed
+    for all that the next target may do better and for what the provider rejects; a passed total deadline leaves as
+    DeadlinePassed, a client that left as CancelledError. In any of these cases the connection is gone.
     """
     upstream = target.upstream
     streamed = call.chat is not None and call.chat.stream
@@ -62,7 +64,10 @@ async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: byte
         note_head(attempt, answer, upstream.dialect.request_id_header)
         if answer.status != 200:
             raise await _rejection(call, target, answer, key)
-        reply = await (_first_piece if streamed else _whole)(call, target, attempt, answer)
+        if streamed:
+            reply = await _first_piece(call, target, attempt, answer, begin)
+        else:
+            reply = await _whole(call, target, attempt, answer)
     except WireError as error:
         raise AttemptFailed(error.reason) from None
     except BrokenAnswer as error:
@@ -128,7 +133,7 @@ async def _whole(call: Call, target: PlannedTarget, attempt: Attempt, answer: An
     return Reply(target, attempt, deltas)
 
 
-async def _first_piece(call: Call, target: PlannedTarget, attempt: Attempt, answer: Answer) -> Reply:
+async def _first_piece(call: Call, target: PlannedTarget, attempt: Attempt, answer: Answer, begin: Begin) -> Reply:
     """Read a stream until its first good piece; role chunks, pings and counts before it are kept, not good."""
     if not answer.headers.get(b"content-type", b"").startswith(STREAM_TYPE):
         raise AttemptFailed("wrong_content_type")
@@ -148,6 +153,10 @@ async def _first_piece(call: Call, target: PlannedTarget, attempt: Attempt, answ
             break
         if decoder.ended:
             raise AttemptFailed("empty_answer")
+        if deltas:
+            waiting_ns = time.monotonic_ns()
+            await begin(deltas[0])
+            call.waited_ns -= time.monotonic_ns() - waiting_ns
     reply = Reply(target, attempt, deltas)
     reply.answer, reply.decoder = answer, decoder
     return reply

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable
+from functools import partial
 
 from trunkline.dialects.openai_client import AnswerHead, ChunkEncoder, decode_request, encode_answer, sentence_deltas
 from trunkline.errors import (
@@ -124,7 +125,8 @@ class Exchange:
             raise ValueError("a call is opened before it is served")
         watch = Watch(self._loop, task, plan.route.timeouts.total)
         try:
-            reply = await Reach(call, plan, watch, self._operations, self._loop.time).first_answer()
+            begin = partial(self._begin, call, responder)
+            reply = await Reach(call, plan, watch, self._operations, self._loop.time, begin).first_answer()
             if chat.stream:
                 await self._release(call, reply, responder, watch)
         except DeadlinePassed:
@@ -142,6 +144,17 @@ class Exchange:
         else:
             await self._answer(call, reply.deltas, outcome, None, responder)
 
+    async def _begin(self, call: Call, responder: Responder, opening_delta: Delta) -> None:
+        """Begin a stream whose provider has begun to answer, with the role and nothing else.
+
+        The caller has then heard nothing yet, so that another target may still say it all.
+        """
+        if call.encoder is None:
+            encoder = await self._start(call, responder)
+            role = encoder.begin(opening_delta)
+            call.released.add(role, int(call.since(time.monotonic_ns())))
+            responder.write(role)
+
     def _deadline(self, call: Call, total: float) -> CallError:
         if call.answering is not None:
             call.answering.outcome, call.answering.reason = "failed", "deadline"
@@ -153,7 +166,7 @@ class Exchange:
         if plan is None:
             raise ValueError("a call is routed before it is released")
         try:
-            encoder = await self._start(call, responder)
+            encoder = call.encoder or await self._start(call, responder)
         except BaseException:  # what has come so far is all that anybody reads
             if reply.answer is not None:
                 reply.answer.abort()

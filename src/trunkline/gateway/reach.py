@@ -12,7 +12,7 @@ from trunkline.errors import (
     ProviderUnavailable,
     RouteNotAllowed,
 )
-from trunkline.gateway.attempt import AttemptFailed, Reply, ask
+from trunkline.gateway.attempt import AttemptFailed, Begin, Reply, ask
 from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import Plan, PlannedTarget
 from trunkline.gateway.watch import DeadlinePassed, Watch
@@ -32,8 +32,10 @@ class Reach:
         watch: Watch,
         operations: OperationalLog,
         now: Callable[[], float],
+        begin: Begin,
     ) -> None:
         self._call, self._plan, self._watch, self._operations, self._now = call, plan, watch, operations, now
+        self._begin = begin
         self._waits: list[float] = []  # seconds until a target that rests may be asked
         self._cannot: list[CannotTake] = []
         self._failed = False
@@ -102,7 +104,7 @@ class Reach:
         asked_at = self._now()
         planned.health.asked(asked_at, breaker)
         try:
-            reply = await ask(call, planned, attempt, request.body, self._watch)
+            reply = await ask(call, planned, attempt, request.body, self._watch, self._begin)
         except AttemptFailed as failure:
             self._take_failure(planned, attempt, failure)
             return failure
