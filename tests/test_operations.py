@@ -134,8 +134,8 @@ def test_what_is_below_the_level_is_not_written(form):
         pipe.log.call_line(closed(), CALL)
         pipe.log.flush()
         assert pipe.read() == b""
-        pipe.log.configure(form, "debug")
-        pipe.log.event("debug", "ready")
+        pipe.log.configure(form, "info")
+        pipe.log.event("info", "ready")
         assert b"ready" in pipe.read()
 
 

@@ -21,9 +21,9 @@ from trunkline.model.records import CallClosed
 from trunkline.model.snapshot import Key, Route
 
 Form = Literal["text", "json"]
-Level = Literal["debug", "info", "warning", "error"]
+Level = Literal["info", "warning", "error"]
 
-LEVELS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+LEVELS: dict[str, int] = {"info": 20, "warning": 30, "error": 40}
 # A write of at most this much to a pipe is never interleaved with another process's (POSIX).
 PIECE_BYTES = select.PIPE_BUF
 # Gathered lines are written when they come to this much, if the owner hasn't asked for it before.

@@ -79,7 +79,7 @@ def changed(old: str, new: str) -> str:
         (GOOD + "listen: 8080\n", "listen", "127.0.0.1:8080"),
         (GOOD + "node: 'a b'\n", "node", "a name"),
         (GOOD + "workers: 2\n", "workers", "only one worker is supported yet"),
-        (GOOD + "log: {level: loud}\n", "log.level", "debug, info, warning, error"),
+        (GOOD + "log: {level: loud}\n", "log.level", "info, warning, error"),
         (GOOD + "log: [info]\n", "log", "must be a map"),
         (GOOD + "audit: {durability: none}\n", "audit.durability", "before_response"),
         (GOOD + "server: {max_body: 600MB}\n", "server.max_body", "max_in_flight_bytes"),

@@ -46,7 +46,7 @@ def test_a_new_secret_is_said_without_the_secret():
 
 
 def test_settings_outside_the_named_things_are_compared_too():
-    assert lines("version: 1", "version: 1\nlog: {level: debug}") == ['~ log.level: "info" -> "debug"']
+    assert lines("version: 1", "version: 1\nlog: {level: error}") == ['~ log.level: "info" -> "error"']
 
 
 @settings(max_examples=50, deadline=None)

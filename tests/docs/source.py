@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pages import ROOT
 
 SOURCE = ROOT / "src" / "trunkline"
-LEVELS = {"debug", "info", "warning", "error"}
+LEVELS = {"info", "warning", "error"}
 
 
 class Event(NamedTuple):

@@ -219,7 +219,7 @@ async def running(
     data_dir = open_data_dir(directory / "data")
     gateway.log_directory = data_dir.log_directory("gw-test", "worker-0")
     quiet = os.open(directory / "operations.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    operations = OperationalLog(quiet, "text", "debug", "worker-0")
+    operations = OperationalLog(quiet, "text", "info", "worker-0")
     gateway.log, recovery = LogWriter.open(
         gateway.log_directory,
         data_dir.origin("gw-test", "worker-0"),

@@ -21,3 +21,4 @@ def command(config: ConfigFile = DEFAULT_CONFIG) -> None:
         f"{config} is good: {len(snapshot.providers)} providers, {len(snapshot.routes)} routes,"
         f" {len(snapshot.tenants)} tenants, {len(snapshot.keys)} keys; snapshot {compiled.digest}\n"
     )
+    sys.stdout.writelines(f"note: {note}\n" for note in compiled.notes)

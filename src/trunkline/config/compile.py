@@ -10,6 +10,7 @@ from trunkline.config.checks import check
 from trunkline.config.compiled import Compiled, Console
 from trunkline.config.document import Mapping, Node, compose
 from trunkline.config.key_checks import check_keys
+from trunkline.config.notes import notes_of
 from trunkline.config.places import Place, Problems, TooManyProblems
 from trunkline.config.priced import price_all
 from trunkline.config.prices import current
@@ -63,4 +64,5 @@ def _compiled(root: Root, sources: Sources, keys: Sequence[Key], prices: dict[st
         canonical=canonical,
         data_dir=Path(root.data_dir),
         console=console,
+        notes=notes_of(root),
     )

@@ -19,7 +19,8 @@ class Compiled:
     """A whole, valid configuration.
 
     `digest` is the SHA-256 of `canonical`, the snapshot's canonical bytes. `data_dir` is as written: a relative one is
-    relative to the directory that the command runs in. `console` is None where no console listens.
+    relative to the directory that the command runs in. `console` is None where no console listens. `notes` name the
+    settings that have no effect in this version.
     """
 
     snapshot: Snapshot
@@ -28,3 +29,4 @@ class Compiled:
     canonical: bytes = field(repr=False)
     data_dir: Path
     console: Console | None
+    notes: tuple[str, ...] = ()

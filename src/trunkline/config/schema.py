@@ -49,7 +49,7 @@ class Log(Section):
     """The operational log."""
 
     format: Any = option(choice("text", "json"), LOG.format)
-    level: Any = option(choice("debug", "info", "warning", "error"), LOG.level)
+    level: Any = option(choice("info", "warning", "error"), LOG.level)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,6 +74,8 @@ class ControlProcess:
         snapshot = compiled.snapshot
         logging = logging_of(snapshot)
         self._log.configure(logging.form, logging.level)
+        for note in compiled.notes:
+            self._log.event("warning", "without_effect", note=note)
         console = compiled.console.listen if compiled.console is not None else None
         begin = Begin(str(data_dir), snapshot.listen, snapshot.node, snapshot.workers, console, logging)
         self._link.send(begin)

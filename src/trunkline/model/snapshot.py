@@ -163,7 +163,7 @@ class Log(msgspec.Struct, frozen=True):
     """The operational log's form and least level."""
 
     format: Literal["text", "json"] = "text"
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["info", "warning", "error"] = "info"
 
 
 class Audit(msgspec.Struct, frozen=True):

@@ -1,0 +1,22 @@
+import pytest
+from config_samples import GOOD, compiled
+
+from trunkline.config.notes import UNSAID
+
+
+def test_a_file_that_asks_for_nothing_in_vain_has_no_notes():
+    assert compiled(GOOD).notes == ()
+    same = GOOD.replace("harbor:\n", "harbor:\n    regulated: false\n    time_zone: UTC\n")
+    assert compiled(same.replace("gpt-4o}]", "gpt-4o}], instead_of_error: {unavailable: Hold on.}")).notes == ()
+
+
+@pytest.mark.parametrize(("name", "value"), [("regulated", "true"), ("time_zone", "America/New_York")])
+def test_a_setting_of_a_tenant_that_has_no_effect_is_named(name, value):
+    text = GOOD.replace("harbor:\n", f"harbor:\n    {name}: {value}\n")
+    assert compiled(text).notes == (f"tenants.harbor.{name} has no effect in this version",)
+
+
+@pytest.mark.parametrize("code", UNSAID)
+def test_a_sentence_that_is_never_said_is_named(code):
+    text = GOOD.replace("gpt-4o}]", f"gpt-4o}}], instead_of_error: {{{code}: One moment., unavailable: Hold on.}}")
+    assert compiled(text).notes == (f"routes.voice.instead_of_error.{code} has no effect in this version",)
