@@ -23,6 +23,24 @@ def test_a_parameter_that_json_cannot_carry_exactly_is_refused(figure):
     assert problem.path == "routes.voice.targets[0].params.set.stop[1]"
 
 
+@pytest.mark.parametrize(
+    ("text", "message", "fix"),
+    [
+        (GOOD.replace("models:", "keep_warm: -1, models:"), "is too small", "write one from 0 to 1,000"),
+        (GOOD.replace("models:", "keep_warm: 9999, models:"), "is too large", "write one from 0 to 1,000"),
+        (GOOD.replace("models:", "keep_warm: 1.5, models:"), "is no whole number", "write one from 0 to 1,000"),
+        (GOOD.replace("models:", "keep_warm: [], models:"), "must be a whole number, not a list", "from 0 to 1,000"),
+        (GOOD.replace("version: 1", "version: 2"), "has one value only", "write 1"),
+        (GOOD + "server: {drain: 2h}\n", "is too large", "write a duration from 0s to 1h"),
+        (GOOD + "server: {max_headers: 1B}\n", "is too small", "write a size from 1KB to 1MB"),
+    ],
+)
+def test_a_bad_number_says_what_is_wrong_with_it_and_then_what_to_write(text, message, fix):
+    problem = the_problem(text)
+    assert problem.message == message
+    assert problem.fix.endswith(fix)
+
+
 def test_a_truth_is_true_or_false_unquoted():
     for written in ("yes", "'true'", "1", "[]"):
         assert (
@@ -50,7 +68,7 @@ def test_a_map_has_a_bounded_number_of_entries():
 
 def test_more_than_two_secrets_are_too_many():
     text = GOOD.replace('secret: "${HARBOR_VOICE_KEY}"', f"secret: [{STRONG}, {STRONG}, {STRONG}]")
-    assert "at most 2" in the_problem(text).message
+    assert (the_problem(text).message, the_problem(text).fix) == ("has too many secrets", "name at most 2")
 
 
 def test_what_a_bad_reference_leaves_behind_is_reported_once():

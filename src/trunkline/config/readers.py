@@ -15,6 +15,7 @@ from trunkline.config.places import Place, Problems, nearest
 from trunkline.config.scalars import Plain, meaning, number
 
 T = TypeVar("T")
+N = TypeVar("N", int, float, Decimal)
 # Beyond it a JSON number is not the same everywhere (RFC 8785, RFC 7493).
 LARGEST = 2**53
 
@@ -95,16 +96,24 @@ def choice(*names: str, later: tuple[str, ...] = ()) -> Reader[Any]:
 
 def whole(least: int, most: int) -> Reader[int]:
     """Return a reader of a whole number within bounds."""
-    wanted = f"a whole number from {least:,} to {most:,}" if least < most else str(least)
-    fix = f"write {wanted}"
+    fix = f"write one from {least:,} to {most:,}" if least < most else f"write {least}"
 
     def parse(value: str) -> int:
         found = number(value)
-        if not isinstance(found, int) or not least <= found <= most:
-            raise Mistake(f"must be {wanted}", fix)
-        return found
+        if not isinstance(found, int):
+            raise Mistake("is no whole number", fix)
+        if least == most != found:
+            raise Mistake("has one value only", fix)
+        return bounded(found, least, most, fix)
 
-    return parsed(parse, wanted, fix)
+    return parsed(parse, "a whole number", fix)
+
+
+def bounded(value: N, least: N, most: N, fix: str) -> N:
+    """Return the value if it is within bounds; raises `Mistake`."""
+    if not least <= value <= most:
+        raise Mistake(f"is too {'small' if value < least else 'large'}", fix)
+    return value
 
 
 def decimal(most: int) -> Reader[Decimal]:
@@ -160,8 +169,9 @@ def listing(item: Reader[T], what: str, *, least: int = 0, most: int = 1_000) ->
             problems.add(place, f"must be a list of {what}", "write it in brackets: [a, b]")
             return BAD
         if not least <= len(node.items) <= most:
-            wanted = f"at least {least}" if len(node.items) < least else f"at most {most}"
-            problems.add(place, f"must have {wanted} of its {what}", f"name {wanted}")
+            few = len(node.items) < least
+            fix = f"name at least {least}" if few else f"name at most {most:,}"
+            problems.add(place, f"has too {'few' if few else 'many'} {what}", fix)
             return BAD
         found = [item(Place(f"{place.path}[{index}]", below), problems) for index, below in enumerate(node.items)]
         return tuple(value for value in found if value is not BAD)

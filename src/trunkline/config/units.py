@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from trunkline.config.readers import Mistake, Reader, parsed
+from trunkline.config.readers import Mistake, Reader, bounded, parsed
 
 SECONDS = {
     "ms": Decimal("0.001"),
@@ -37,10 +37,7 @@ def duration(least: str, most: str) -> Reader[float]:
     low, high = seconds(least), seconds(most)
 
     def parse(value: str) -> float:
-        found = seconds(value)
-        if not low <= found <= high:
-            raise Mistake(f"must be from {least} to {most}", f"write a duration from {least} to {most}")
-        return found
+        return bounded(seconds(value), low, high, f"write a duration from {least} to {most}")
 
     return parsed(parse, "a duration", "write a duration like 250ms, 2s, 5m, 1h, 30d or 7y")
 
@@ -55,10 +52,7 @@ def size(least: str, most: str) -> Reader[int]:
     low, high = measure(least), measure(most)
 
     def parse(value: str) -> int:
-        found = measure(value)
-        if not low <= found <= high:
-            raise Mistake(f"must be from {least} to {most}", f"write a size from {least} to {most}")
-        return int(found)
+        return int(bounded(measure(value), low, high, f"write a size from {least} to {most}"))
 
     return parsed(parse, "a size", fix)
 
@@ -70,7 +64,7 @@ def retention(value: str) -> float:
     try:
         found = seconds(value)
     except Mistake as mistake:
-        raise Mistake("must be `zero` or a duration", "write zero, 30d or 7y") from mistake
+        raise Mistake("is neither `zero` nor a duration", "write zero, 30d or 7y") from mistake
     if found > 100 * YEAR:
         raise Mistake("must be at most 100y", "write zero, 30d or 7y")
     return found
