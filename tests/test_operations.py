@@ -2,7 +2,6 @@ import json
 import os
 import socket
 from dataclasses import dataclass
-from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -41,7 +40,7 @@ def closed(**fields):
         "provider": "b",
         "model": "n",
         "usage": Usage(input=7, output=3),
-        "cost": Cost(Decimal("0.000120"), estimated=False, price_version="v", price_source="s"),
+        "cost": Cost("0.000120", estimated=False, price_version="v", price_source="s"),
         "timings": Timings(total_ms=12.5, overhead_ms=0.25),
     }
     return CallClosed(**(facts | fields))

@@ -12,11 +12,11 @@ import socket
 import stat
 import time
 from collections import deque
-from decimal import Decimal
 from typing import Literal, Protocol
 
 import msgspec
 
+from trunkline.model.money import NOTHING
 from trunkline.model.records import CallClosed
 from trunkline.model.snapshot import Key, Route
 
@@ -35,7 +35,6 @@ FACT_CHARACTERS = 500
 # Names already quoted; a configuration has some hundreds at most.
 QUOTED_NAMES = 4096
 _encode = msgspec.json.Encoder().encode
-NOTHING = Decimal(0)
 NANOSECONDS_PER_MS = 1_000_000
 PLAIN = re.compile(r"[A-Za-z0-9_./:@%+*-]+")
 # C0 and C1 controls, line and paragraph separators, and what reverses the direction of writing.
@@ -84,7 +83,7 @@ class _CallLine(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
     attempts: int
     prompt_tokens: int
     completion_tokens: int
-    cost: Decimal
+    cost: str
     first_token_ms: float | None = None
     total_ms: float
     overhead_ms: float
@@ -173,7 +172,7 @@ class OperationalLog:
 
     def _text_call(self, record: CallClosed, call: CallFacts) -> bytes:
         usage, timings = record.usage, record.timings
-        cost = str(record.cost.amount) if record.cost is not None else "0"
+        cost = record.cost.amount if record.cost is not None else NOTHING
         first = f" first_token_ms={_number(timings.first_token_ms)}" if timings.first_token_ms is not None else ""
         return (
             f"{self._stamp()} info    {self._process} call {record.call} {record.outcome} status={record.status}"

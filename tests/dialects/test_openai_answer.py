@@ -1,6 +1,5 @@
 """A whole answer is a `chat.completion` that the SDK accepts, with what it cost and what became of the call."""
 
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ from trunkline.model.delta import Delta, ToolDelta, Usage
 
 HEAD = AnswerHead("chatcmpl-0192", 1741570283, "advisor-voice")
 CLOSING = Closing(
-    outcome="answered", attempts=2, hold_ms=1.5, overhead_ms=0.25, usage=Usage(10, output=5), cost=Decimal("0.0000120")
+    outcome="answered", attempts=2, hold_ms=1.5, overhead_ms=0.25, usage=Usage(10, output=5), cost="0.0000120"
 )
 
 
@@ -110,7 +109,7 @@ def test_an_empty_answer_is_empty_text() -> None:
 def test_usage_that_nobody_knows_is_null_and_a_cost_alone_is_said() -> None:
     unknown = Closing(outcome="failed", attempts=1, overhead_ms=1.0)
     assert encode(Delta(text="x"), closing=unknown)[1]["usage"] is None
-    priced = msgspec.structs.replace(unknown, cost=Decimal(1))
+    priced = msgspec.structs.replace(unknown, cost="1")
     assert encode(Delta(text="x"), closing=priced)[1]["usage"]["cost"] == 1
 
 

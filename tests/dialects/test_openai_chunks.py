@@ -1,6 +1,5 @@
 """A streamed answer is read by the SDK's own parser as what was meant, and comes back as the same deltas."""
 
-from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -19,7 +18,7 @@ from trunkline.model.delta import Delta, ToolDelta, Usage
 
 HEAD = AnswerHead("chatcmpl-0192", 1741570283, "advisor-voice")
 USAGE = Usage(input=10, cached_input=5, output=7, reasoning=3)
-CLOSING = Closing(outcome="answered", attempts=1, overhead_ms=0.4, usage=USAGE, cost=Decimal("0.000123"))
+CLOSING = Closing(outcome="answered", attempts=1, overhead_ms=0.4, usage=USAGE, cost="0.000123")
 TEXT = [Delta(model="m", service_tier="default", system_fingerprint="fp"), Delta(text="Hel"), Delta(text='lo "ü"\n')]
 STOP = Delta(finish="stop", stop_reason="stop")
 

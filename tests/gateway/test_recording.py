@@ -288,7 +288,11 @@ def test_a_call_whose_worker_died_is_closed_as_abandoned_by_the_next(tmp_path):
                 assert abandoned["outcome"] == "abandoned"
                 assert abandoned["tenant"] == "harbor"
                 assert abandoned["cost"]["estimated"]
-                assert abandoned["cost"]["amount"] == opened["estimate"]["cost"]
+                estimate = opened["estimate"]
+                assert abandoned["cost"]["amount"] == estimate["cost"]
+                assert abandoned["cost"]["price_version"] == estimate["price_version"] != opened["snapshot"]
+                assert abandoned["cost"]["price_source"] == estimate["price_source"] == "override"
+                assert "recovered calls=1" in gateway.operations()
                 assert abandoned["released_bytes"] > 0
                 assert abandoned["received_bytes"] > 0
                 check(gateway)

@@ -1,6 +1,5 @@
 """A whole answer in the client's face: `chat.completion`, with what it cost and what became of the call."""
 
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -22,7 +21,7 @@ class AnswerHead(msgspec.Struct, frozen=True):
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known only at the end of a call. Times are milliseconds, `cost` is USD."""
+    """What is known only at the end of a call. Times are milliseconds, `cost` is USD in plain decimal digits."""
 
     outcome: str
     guardrail: str | None = None
@@ -30,7 +29,7 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     hold_ms: float = 0.0
     overhead_ms: float
     usage: Usage | None = None
-    cost: Decimal | None = None
+    cost: str | None = None
 
     def trunkline(self) -> "Trunkline":
         """Return the object that goes out under `trunkline`."""

@@ -1,6 +1,5 @@
 """OpenAI's token counts, where classes overlap, to our disjoint ones and back."""
 
-from decimal import Decimal
 from typing import Annotated
 
 import msgspec
@@ -80,8 +79,8 @@ def read_usage(wire: WireUsage) -> Usage:
     )
 
 
-def write_usage(usage: Usage, cost: Decimal | None) -> ClientUsage:
-    """Return `usage` for a client: OpenAI's shape, with `cost` in USD as a number of exactly these digits."""
+def write_usage(usage: Usage, cost: str | None) -> ClientUsage:
+    """Return `usage` for a client: OpenAI's shape, with `cost` in USD as a number of exactly these plain digits."""
     cached = usage.cached_input + usage.cached_audio_input
     written = usage.cache_write + usage.cache_write_1h
     prompt = usage.input + cached + written + usage.audio_input
@@ -92,10 +91,5 @@ def write_usage(usage: Usage, cost: Decimal | None) -> ClientUsage:
         prompt + completion,
         PromptDetails(cached, usage.audio_input + usage.cached_audio_input, written),
         CompletionDetails(usage.reasoning, usage.audio_output),
-        UNSET if cost is None else Raw(_digits(cost).encode()),
+        UNSET if cost is None else Raw(cost.encode()),
     )
-
-
-def _digits(cost: Decimal) -> str:
-    digits = str(cost)
-    return format(cost, "f") if "E" in digits else digits  # formatting takes three times as long

@@ -9,6 +9,7 @@ from trunkline import __version__
 from trunkline.errors import InvalidApiKey, InvalidRequest
 from trunkline.gateway.call import Call
 from trunkline.model.chat import ChatRequest, RefusalPart, TextPart
+from trunkline.model.money import plain
 from trunkline.model.records import CallOpened, Estimate
 from trunkline.policy import estimates
 from trunkline.policy.identity import trace_context
@@ -49,7 +50,8 @@ def estimate(call: Call, chat: ChatRequest) -> Estimate:
     planned = next((target for target in targets if target.skip is None), targets[0])
     prompt = estimates.prompt_tokens(chat)
     answer = estimates.answer_tokens(chat, planned.target.max_output_tokens)
-    return Estimate(prompt, answer, amount_of(prompt, answer, planned.price))
+    price = planned.price
+    return Estimate(prompt, answer, plain(amount_of(prompt, answer, price)), price.version, price.source)
 
 
 def prompt_fingerprint(chat: ChatRequest, parameters: Mapping[str, object]) -> str:

@@ -5,8 +5,6 @@ import msgspec
 from trunkline.audit.files.recovery import OpenCall
 from trunkline.model.records import CallAbandoned, CallOpened, Cost
 
-PRICE_SOURCE = "estimate"
-
 
 def abandoned_record(left: OpenCall) -> CallAbandoned:
     """Return the record that ends a call whose worker died: charged by the estimate that it was opened with.
@@ -14,11 +12,17 @@ def abandoned_record(left: OpenCall) -> CallAbandoned:
     It names how much of the answer had durably come and gone; what was under way in the last second is not known.
     """
     opened = msgspec.json.decode(left.record, type=CallOpened)
+    estimate = opened.estimate
     return CallAbandoned(
         call=opened.call,
         tenant=opened.tenant,
         outcome="abandoned",
-        cost=Cost(opened.estimate.cost, estimated=True, price_version=opened.snapshot, price_source=PRICE_SOURCE),
+        cost=Cost(
+            estimate.cost,
+            estimated=True,
+            price_version=estimate.price_version,
+            price_source=estimate.price_source,
+        ),
         released_bytes=left.bytes_of("response"),
         received_bytes=left.bytes_of("provider_response"),
     )

@@ -1,15 +1,12 @@
 """How a call ends: what it used and cost, how long it took, and the record that closes it."""
 
-from decimal import Decimal
-
 from trunkline.dialects.openai_client import Closing
 from trunkline.errors import CallError
 from trunkline.gateway.call import NANOSECONDS_PER_US, Call
+from trunkline.model.money import NOTHING
 from trunkline.model.records import CallClosed, ErrorSummary, Outcome, Timings
 from trunkline.policy import estimates
 from trunkline.policy.pricing import cost_of
-
-NOTHING = Decimal(0)
 
 
 def outcome_of_answer(call: Call) -> Outcome:

@@ -70,6 +70,8 @@ class Worker:
         """Take orders until the drain is over."""
         for call in recovery.open_calls:
             self._journal.abandoned(abandoned_record(call), call.bodies)
+        if recovery.open_calls:
+            self._operations.event("warning", "recovered", calls=len(recovery.open_calls))
         ticking = asyncio.create_task(self._tick())
         await self._drain(await self._follow_orders())
         ticking.cancel()

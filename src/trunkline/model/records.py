@@ -1,10 +1,10 @@
 """What the record log keeps of a call: the payloads of the `call.*` records.
 
 The envelope (`v`, `type`, `id`, `at`, `log`, `index`) and the references to stored bodies are the log's and are put
-in front when a record is appended. Money is a decimal string. Times inside a record are milliseconds since it opened.
+in front when a record is appended. Money is USD as a decimal string without an exponent (`model.money`). Times inside a
+record are milliseconds since it opened.
 """
 
-from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -32,11 +32,16 @@ AttemptOutcome = Literal["answered", "failed", "skipped", "cancelled"]
 
 
 class Estimate(msgspec.Struct, frozen=True, gc=False):
-    """What a call was expected to need when it was let in: tokens, and USD at its first target's price."""
+    """What a call was expected to need when it was let in: tokens, and USD at its first target's price.
+
+    `price_version` and `price_source` say which price that was.
+    """
 
     prompt_tokens: int
     completion_tokens: int
-    cost: Decimal
+    cost: str
+    price_version: str
+    price_source: str
 
 
 class CostLine(msgspec.Struct, frozen=True, gc=False):
@@ -44,14 +49,14 @@ class CostLine(msgspec.Struct, frozen=True, gc=False):
 
     token_class: str
     tokens: int
-    unit_price: Decimal
-    amount: Decimal
+    unit_price: str
+    amount: str
 
 
 class Cost(msgspec.Struct, frozen=True, gc=False):
     """What a call cost in USD, by which price list; `estimated` where the provider did not say what it used."""
 
-    amount: Decimal
+    amount: str
     estimated: bool
     price_version: str
     price_source: str

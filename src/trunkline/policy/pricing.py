@@ -5,6 +5,7 @@ from decimal import Decimal
 from msgspec.structs import astuple
 
 from trunkline.model.delta import Usage
+from trunkline.model.money import plain
 from trunkline.model.records import Cost, CostLine
 from trunkline.model.snapshot import Price, Rates
 
@@ -41,5 +42,5 @@ def cost_of(usage: Usage, price: Price, *, estimated: bool) -> Cost:
             unit_price = getattr(rates, name)
             part = tokens * unit_price * MILLIONTH
             amount += part
-            lines.append(CostLine(name, tokens, unit_price, part))
-    return Cost(amount, estimated, price.version, price.source, tuple(lines))
+            lines.append(CostLine(name, tokens, plain(unit_price), plain(part)))
+    return Cost(plain(amount), estimated, price.version, price.source, tuple(lines))
