@@ -113,6 +113,13 @@ def test_usage_that_nobody_knows_is_null_and_a_cost_alone_is_said() -> None:
     assert encode(Delta(text="x"), closing=priced)[1]["usage"]["cost"] == 1
 
 
+def test_only_an_estimate_is_marked_as_one() -> None:
+    counted = Closing(outcome="answered", attempts=1, overhead_ms=1.0, usage=Usage(1), cost="1")
+    assert "estimated" not in encode(Delta(text="x"), closing=counted)[1]["trunkline"]
+    guessed = msgspec.structs.replace(counted, estimated=True)
+    assert encode(Delta(text="x"), closing=guessed)[1]["trunkline"]["estimated"] is True
+
+
 def test_a_sentence_of_our_own_is_a_normal_answer() -> None:
     completion, _ = encode(*sentence_deltas("One moment, please."))
     assert completion.choices[0].message.content == "One moment, please."

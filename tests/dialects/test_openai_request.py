@@ -159,7 +159,7 @@ def test_many_brackets_side_by_side_are_not_deep() -> None:
         ({"model": 5}, "model"),
         ({"messages": "Hi"}, "messages"),
         ({"messages": ["Hi"]}, "messages[0]"),
-        ({"messages": [{"content": "Hi"}]}, "messages[0]"),
+        ({"messages": [{"content": "Hi"}]}, "messages[0].role"),
         ({"messages": [{"role": "robot", "content": "Hi"}]}, "messages[0].role"),
         ({"messages": [USER, {"role": "user", "content": 5}]}, "messages[1].content"),
         ({"messages": [{"role": "user", "content": [{"type": "video"}]}]}, "messages[0].content[0].type"),
@@ -167,7 +167,7 @@ def test_many_brackets_side_by_side_are_not_deep() -> None:
         ({"n": True}, "n"),
         ({"metadata": {"a": 1}}, "metadata[...]"),
         ({"stream": "yes"}, "stream"),
-        ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function"),
+        ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
         ({"tools": [{"type": "retrieval"}]}, "tools[0].type"),
     ],
 )
@@ -179,7 +179,9 @@ def test_a_wrong_type_names_its_field(change: dict[str, Any], param: str) -> Non
 
 
 def test_a_missing_field_is_named() -> None:
-    assert "`model`" in refused({"messages": [USER]}).message
+    for body, param in (({"messages": [USER]}, "model"), ({"model": "m"}, "messages")):
+        error = refused(body)
+        assert (error.param, error.message) == (param, f"{param}: this field is missing")
 
 
 def test_a_long_wrong_value_is_not_quoted_whole() -> None:

@@ -80,6 +80,11 @@ def test_when_to_come_back_is_never_too_early_and_at_most_a_unit_late(wait: floa
     assert 0 <= int(said["retry-after-ms"]) - wait * 1000 <= 1
 
 
+def test_the_time_to_come_back_has_no_noise_of_floating_point() -> None:
+    body = json.loads(error_lines(ProviderUnavailable("?", retry_after=0.1 + 0.2), None, JSON_LINE)[1])
+    assert body["error"]["trunkline"]["retry_after"] == 0.3
+
+
 def test_without_a_time_to_come_back_none_is_said() -> None:
     assert not {"retry-after", "retry-after-ms"} & lines(error_lines(InvalidRequest("?"), None, JSON_LINE)[0]).keys()
 

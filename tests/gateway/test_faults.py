@@ -161,7 +161,10 @@ def test_an_answer_without_bound_sends_the_call_to_the_next_target(tmp_path, fau
 
 @dialects
 @ways
-@cases(Case(ErrorAnswer(status=400), "400 context_length_exceeded"), Case(ErrorAnswer(status=404), r"404 \w+"))
+@cases(
+    Case(ErrorAnswer(status=400), "400 context_length_exceeded"),
+    Case(ErrorAnswer(status=413), r"413 request_too_large"),
+)
 def test_what_a_provider_rejects_goes_to_the_client_and_to_nobody_else(tmp_path, case, faulty, stream):
     async def story(gateway, simulator):
         heard = await faulted(gateway, faulty, stream=stream)
@@ -176,6 +179,42 @@ def test_what_a_provider_rejects_goes_to_the_client_and_to_nobody_else(tmp_path,
         assert failures(gateway, faulty) == 0
 
     play(tmp_path, story, **scripts(faulty, Script(fault=case.fault)))
+
+
+@dialects
+@ways
+@cases(Case(ErrorAnswer(status=404), r"404 model_not_found"), Case(ErrorAnswer(status=405), r"405 \w+"))
+def test_a_model_that_the_provider_does_not_have_is_an_alarm_and_the_next_target_s_turn(tmp_path, case, faulty, stream):
+    async def story(gateway, simulator):
+        check_failover(gateway, faulty, await faulted(gateway, faulty, stream=stream), case)
+        assert gateway.record("call.closed")["attempts"][0]["alarm"] == "provider_misconfigured"
+        assert f"target_wrong target={TARGETS[faulty]}" in gateway.operations()
+
+    play(tmp_path, story, **scripts(faulty, Script(fault=case.fault)))
+
+
+@dialects
+@cases(Case(ErrorAnswer(status=401), r"401 \w+"), Case(ErrorAnswer(status=403), r"403 \w+"))
+def test_targets_that_are_all_out_for_their_keys_are_a_failure_and_no_rest(tmp_path, case, faulty):
+    async def story(gateway, simulator):
+        for asked in (1, 0):
+            heard = await hear(gateway, {"model": f"only-{faulty}"})
+            assert (heard.status, heard.error["code"]) == (502, "providers_failed")
+            assert heard.headers["x-trunkline-attempts"] == str(asked)
+            assert "retry-after" not in heard.headers
+
+    play(tmp_path, story, **scripts(faulty, Script(fault=case.fault)))
+
+
+def test_where_one_target_is_out_and_another_rests_the_rest_decides(tmp_path):
+    async def story(gateway, simulator):
+        await hear(gateway)
+        heard = await hear(gateway)
+        assert (heard.status, heard.error["code"]) == (429, "provider_unavailable")
+        assert 20 < heard.error["trunkline"]["retry_after"] <= 30
+
+    resting = Script(fault=ErrorAnswer(status=429, retry_after=30))
+    play(tmp_path, story, Script(fault=ErrorAnswer(status=401)), resting)
 
 
 @dialects

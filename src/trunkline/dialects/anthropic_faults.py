@@ -31,10 +31,13 @@ _DEFAULTS: dict[FaultKind, str] = {
     "rate_limited": "rate_limit_exceeded",
     "rejected": "invalid_request",
     "unauthorized": "invalid_api_key",
+    "misconfigured": "not_found",
     "server_error": "server_error",
     "overloaded": "overloaded",
 }
 _TOO_LONG = re.compile(r"(?i)prompt is too long|exceeds? (?:the )?(?:model's )?(?:maximum )?context")
+# We ask at one path for a configured model: what is not found there is the operator's to mend, not the caller's.
+_NOT_FOUND = frozenset({404, 405})
 # The account has run out of money or reached a limit of spending that its owner set; Anthropic says it with 400 or 429.
 _OUT_OF_MONEY = re.compile(r"(?i)credit balance is too low|specified API usage limits")
 _SPEND_LIMITS = frozenset(
@@ -67,10 +70,10 @@ def fault_in_stream(error: Any) -> ProviderFault:
 def _fault(error: Any, status: int, wait: float | None) -> ProviderFault:
     if not isinstance(error, dict):
         error = {}
-    kind = kind_of(status)
+    kind: FaultKind = "misconfigured" if status in _NOT_FOUND else kind_of(status)
     message = error.get("message")
     message = scrub(message) if isinstance(message, str) else ""
-    code = _code(error, message, kind)
+    code = _code(error, message, status, kind)
     if code == "insufficient_quota":
         kind = "unauthorized"  # nothing that a caller could ask for otherwise, and no wait helps: the account is out
     return ProviderFault(
@@ -82,7 +85,7 @@ def _fault(error: Any, status: int, wait: float | None) -> ProviderFault:
     )
 
 
-def _code(error: dict[str, Any], message: str, kind: FaultKind) -> str:
+def _code(error: dict[str, Any], message: str, status: int, kind: FaultKind) -> str:
     details, said = error.get("details"), error.get("type")
     if isinstance(details, dict) and str(details.get("error_code")) in _SPEND_LIMITS:
         return "insufficient_quota"
@@ -91,4 +94,6 @@ def _code(error: dict[str, Any], message: str, kind: FaultKind) -> str:
     if kind == "rejected" and _TOO_LONG.search(message):
         return "context_length_exceeded"
     known = _TYPES.get(said) if isinstance(said, str) else None
-    return known[0] if known is not None else _DEFAULTS[kind]
+    if known is not None:
+        return known[0]
+    return "request_too_large" if status == 413 else _DEFAULTS[kind]

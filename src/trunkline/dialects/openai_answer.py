@@ -21,7 +21,10 @@ class AnswerHead(msgspec.Struct, frozen=True):
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known only at the end of a call. Times are milliseconds, `cost` is USD in plain decimal digits."""
+    """What is known only at the end of a call. Times are milliseconds, `cost` is USD in plain decimal digits.
+
+    `estimated`: usage and cost are, because the provider did not say what it used.
+    """
 
     outcome: str
     guardrail: str | None = None
@@ -30,10 +33,11 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     overhead_ms: float
     usage: Usage | None = None
     cost: str | None = None
+    estimated: bool = False
 
     def trunkline(self) -> "Trunkline":
         """Return the object that goes out under `trunkline`."""
-        return Trunkline(self.outcome, self.guardrail, self.attempts, self.hold_ms, self.overhead_ms)
+        return Trunkline(self.outcome, self.guardrail, self.attempts, self.hold_ms, self.overhead_ms, self.estimated)
 
     def wire_usage(self) -> ClientUsage | None:
         """Return `usage` for the client; None where nothing is known."""
@@ -42,14 +46,15 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
         return write_usage(self.usage or Usage(), self.cost)
 
 
-class Trunkline(msgspec.Struct, frozen=True, gc=False):
-    """What became of the call, beside OpenAI's fields."""
+class Trunkline(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What became of the call, beside OpenAI's fields; `estimated` is there only where it is true."""
 
     outcome: str
     guardrail: str | None
     attempts: int
     hold_ms: float
     overhead_ms: float
+    estimated: bool = False
 
 
 class _Message(msgspec.Struct, gc=False):

@@ -24,14 +24,19 @@ _SAME = {
     "api_error": "server_error",
     "internal_server_error": "server_error",
     "internal_error": "server_error",
+    "billing_hard_limit_reached": "insufficient_quota",
+    "billing_not_active": "insufficient_quota",
 }
 _DEFAULTS: dict[FaultKind, str] = {
     "rate_limited": "rate_limit_exceeded",
     "rejected": "invalid_request",
     "unauthorized": "invalid_api_key",
+    "misconfigured": "not_found",
     "server_error": "server_error",
     "overloaded": "overloaded",
 }
+# We ask at one path for a configured model: what is not found there is the operator's to mend, not the caller's.
+_NOT_FOUND = frozenset({"model_not_found", "unknown_url", "not_found"})
 # What an error inside a stream, which has no status of its own, stands for.
 _STATUS_OF = {
     "rate_limit_exceeded": 429,
@@ -67,20 +72,32 @@ def fault_in_stream(error: Any) -> ProviderFault:
 
 
 def _fault(error: Any, status: int, wait: float | None) -> ProviderFault:
-    kind = kind_of(status)
     if isinstance(error, str):
         error = {"message": error}
     if not isinstance(error, dict):
         error = {}
+    kind, code = _kind_and_code(error, status)
     message, param = error.get("message"), error.get("param")
     return ProviderFault(
         status=status,
         kind=kind,
-        code=_code(error, _DEFAULTS[kind]),
+        code=code,
         message=scrub(message) if isinstance(message, str) and message else f"The provider answered {status}",
         param=scrub(param) if isinstance(param, str) else None,
         retry_after=wait,
     )
+
+
+def _kind_and_code(error: dict[str, Any], status: int) -> tuple[FaultKind, str]:
+    kind = kind_of(status)
+    code = _code(error, "")
+    if code == "insufficient_quota":
+        kind = "unauthorized"  # no wait helps, and nothing that a caller could ask for otherwise: the account is out
+    elif status == 405 or (status == 404 and (not code or code in _NOT_FOUND)):
+        kind = "misconfigured"
+    elif status == 413 and code in {"", "invalid_request"}:
+        code = "request_too_large"
+    return kind, code or _DEFAULTS[kind]
 
 
 def _code(error: dict[str, Any], default: str) -> str:

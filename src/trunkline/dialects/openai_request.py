@@ -16,6 +16,7 @@ LONGEST_PROBLEM = 300  # characters of what is said about a bad value, which may
 _LEVELS_TYPED = 4  # that a value of any shape can lie deeper in its body than in the list that is checked
 
 _TOOL_PATH = re.compile(r"(tools\[\d+\]|messages\[\d+\]\.tool_calls\[\d+\])(\.type)?")
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
 _decode = msgspec.json.Decoder().decode
 _decode_known = msgspec.json.Decoder(ChatRequest).decode
 _decode_outline = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -122,6 +123,10 @@ def _explain(problem: str, raw: dict[str, Any]) -> InvalidRequest:
     path = where.rstrip("`").removeprefix("$").removeprefix(".") or None
     if not what:
         what, path = problem, None
+    missing = _MISSING.fullmatch(what)
+    if missing is not None:
+        path = f"{path}.{missing[1]}" if path else missing[1]
+        what = "this field is missing"
     if path is not None and _is_custom(path, raw):
         what = "custom tools are not supported; offer a function with one string parameter"
     what = what[:LONGEST_PROBLEM]

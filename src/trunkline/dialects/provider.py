@@ -8,7 +8,7 @@ from trunkline.model.chat import ChatRequest, PassThrough
 from trunkline.model.delta import Delta
 from trunkline.model.snapshot import Target
 
-FaultKind = Literal["rate_limited", "rejected", "unauthorized", "server_error", "overloaded"]
+FaultKind = Literal["rate_limited", "rejected", "unauthorized", "misconfigured", "server_error", "overloaded"]
 
 
 class CannotTake(Exception):
@@ -32,7 +32,8 @@ class ProviderFault(msgspec.Struct, frozen=True, kw_only=True):
     """An error as a provider reported it.
 
     `code` is normalised to OpenAI's words; `message` is scrubbed and at most 500 characters long; `retry_after` is in
-    seconds. `status` is the HTTP status, or for an error inside a stream the one that it stands for.
+    seconds. `status` is the HTTP status, or for an error inside a stream the one that it stands for. `misconfigured` is
+    what only the operator can mend: no such model, or no such path.
     """
 
     status: int

@@ -13,7 +13,7 @@ from trunkline.model.delta import Delta
 from trunkline.model.records import Attempt
 from trunkline.wire.client import Answer, WireError
 
-FailureKind = Literal["failed", "rate_limited", "unauthorized", "another_key", "rejected"]
+FailureKind = Literal["failed", "rate_limited", "unauthorized", "another_key", "misconfigured", "rejected"]
 Begin = Callable[[Delta], Awaitable[None]]
 STREAM_TYPE = b"text/event-stream"
 JSON_TYPE = b"application/json"
@@ -114,8 +114,8 @@ def failure_of(fault: ProviderFault, *, another_key: bool = False) -> AttemptFai
             return AttemptFailed(reason, "rate_limited", fault)
         case "unauthorized":
             return AttemptFailed(reason, "another_key" if another_key else "unauthorized", fault)
-        case "rejected":
-            return AttemptFailed(reason, "rejected", fault)
+        case "rejected" | "misconfigured":
+            return AttemptFailed(reason, fault.kind, fault)
         case _:
             return AttemptFailed(reason, "failed", fault)
 

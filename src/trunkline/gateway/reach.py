@@ -37,6 +37,7 @@ class Reach:
         self._call, self._plan, self._watch, self._operations, self._now = call, plan, watch, operations, now
         self._begin = begin
         self._waits: list[float] = []  # seconds until a target that rests may be asked
+        self._out = False  # whether a target is out for its key: no wait of the caller's would help
         self._cannot: list[CannotTake] = []
         self._failed = False
 
@@ -74,7 +75,10 @@ class Reach:
             return None
         refusal = planned.health.refuses(self._now(), self._plan.route.breaker)
         if refusal is not None:
-            self._waits.append(refusal[1])
+            if refusal[0] == "unauthorized":
+                self._out = True
+            else:
+                self._waits.append(refusal[1])
             self._skip(planned, refusal[0])
             return None
         if self._call.chat is None:
@@ -143,6 +147,11 @@ class Reach:
                 planned.health.heard("dropped", now, self._plan.route.breaker)
                 planned.health.rest(UNAUTHORIZED_REST, now, "unauthorized")
                 self._operations.event("error", "target_out", target=planned.target.name, reason=failure.reason)
+            case "misconfigured":
+                self._failed = True
+                attempt.alarm = "provider_misconfigured"
+                self._hear(planned, "failed")
+                self._operations.event("error", "target_wrong", target=planned.target.name, reason=failure.reason)
             case _:
                 self._failed = True
                 self._hear(planned, "failed")
@@ -158,6 +167,8 @@ class Reach:
             return ProviderUnavailable(
                 f"Every provider of `{self._plan.route.name}` rests. {self._reasons()}", retry_after=min(self._waits)
             )
+        if self._out:
+            return ProvidersFailed(f"No provider can be asked. {self._reasons()}")
         if self._cannot:
             reasons = "; ".join(dict.fromkeys(error.reason for error in self._cannot))
             return InvalidRequest(f"No target can take this call: {reasons}.", param=self._cannot[0].param)

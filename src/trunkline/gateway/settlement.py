@@ -58,6 +58,7 @@ def closing_of(call: Call, outcome: Outcome, timings: Timings) -> Closing:
         overhead_ms=timings.overhead_ms,
         usage=call.usage,
         cost=call.cost.amount if call.cost is not None else NOTHING,
+        estimated=call.cost is not None and call.cost.estimated,
     )
 
 
