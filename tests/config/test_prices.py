@@ -141,7 +141,7 @@ def test_a_cost_is_to_the_last_digit_the_one_that_the_package_computes(which, co
         )
     moment = datetime.fromtimestamp(NOW, UTC)
     expected = calc_price(theirs, model, provider_id=dialect, genai_request_timestamp=moment).total_price
-    assert cost_of(ours, PRICES.price(dialect, url, model), estimated=False).amount == expected
+    assert Decimal(cost_of(ours, PRICES.price(dialect, url, model), estimated=False).amount) == expected
 
 
 @pytest.mark.parametrize("seller", ["openai", "anthropic", "azure", "groq", "google"])
