@@ -63,6 +63,7 @@ def test_every_mistake_of_a_bad_file_is_said_and_nothing_is_started(tmp_path):
     said = refused(tmp_path)
     assert "trunkline.yaml:12:1 rooutes" in said
     assert "no-such-model" in said
+    assert said.splitlines()[-2].endswith('reason="the configuration is not good; mend what is named above"')
     assert not (tmp_path / "data").exists()
 
 
@@ -131,6 +132,18 @@ def test_sighup_puts_a_changed_file_in_force_and_a_bad_one_changes_nothing(tmp_p
         assert running.get("/v1/models")[1]["data"][0]["id"] == "faster"
 
 
+ANSWER = json.dumps(
+    {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "gpt-4o-mini",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    }
+).encode()
+
+
 def call(port: int, answers: list[int]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     body = json.dumps({"model": "fast", "messages": [{"role": "user", "content": "Hello"}]})
@@ -161,6 +174,32 @@ def test_a_second_sigterm_does_not_wait_for_the_calls_in_flight(tmp_path):
                 assert (status, body["reason"]) == (503, "draining")
                 assert not answers
                 running.process.send_signal(signal.SIGTERM)
-                assert running.ended() == 0
+                assert running.until("cut")["workers"] == 1
+                assert running.ended() == 1
             calling.join(PATIENCE)
     assert answers == [0]
+
+
+def test_a_drain_keeps_its_calls_whatever_is_to_be_put_in_force(tmp_path):
+    answers: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as provider:
+        provider.settimeout(PATIENCE)
+        write_configuration(tmp_path, provider=provider.getsockname()[1])
+        with gateway(tmp_path) as running:
+            calling = threading.Thread(target=call, args=(running.port, answers))
+            calling.start()
+            asked, _ = provider.accept()
+            with asked:
+                running.process.send_signal(signal.SIGTERM)
+                running.until("draining", "supervisor")
+                for words in (["apply"], ["keys", "create", "--tenant", "acme"]):
+                    refused = running.command(*words)
+                    assert (refused.returncode, refused.stdout) == (1, "")
+                    assert "draining" in refused.stderr
+                running.process.send_signal(signal.SIGHUP)
+                assert "draining" in running.until("reload_failed")["reason"]
+                assert not answers
+                asked.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(ANSWER), ANSWER))
+                assert running.ended() == 0
+            calling.join(PATIENCE)
+    assert answers == [200]

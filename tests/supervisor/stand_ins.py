@@ -1,8 +1,9 @@
 """Processes that behave as a test asks: `python stand_ins.py worker|control MANNER ... --channel FD`.
 
-A worker's manner is in the digest of what it is given: `bad-*` it can't load, at `mute-*` it falls silent, of
-`deadly-*` it dies; everything else it loads. Control publishes the digests of its manner, one after the other, and
-says what came of each in a line on standard output.
+A worker's manner is in the digest of what it is given: `bad-*` it can't load, `slow-*` it loads only when the next
+order has come, at `mute-*` it falls silent for good, of `deadly-*` it dies; everything else it loads. Control publishes
+the digests of its manner, one after the other, `late-*` only when it hears that a worker drains, and says what came of
+each in a line on standard output.
 """
 
 import json
@@ -25,8 +26,12 @@ def say(file, **message: object) -> None:
 def worker(file, manner: str) -> None:
     if manner == "stillborn":
         raise SystemExit(3)
+    slow = None
     for line in file:
         order = json.loads(line)
+        if slow is not None:
+            say(file, event="loaded", digest=slow)
+            slow = None
         if order["do"] == "drain":
             say(file, event="drained")
             return
@@ -35,7 +40,11 @@ def worker(file, manner: str) -> None:
             raise SystemExit(4)
         if digest.startswith("bad"):
             say(file, event="load_failed", digest=digest, reason="it is bad")
-        elif not digest.startswith("mute"):
+        elif digest.startswith("slow"):
+            slow = digest
+        elif digest.startswith("mute"):
+            file.read()
+        else:
             say(file, event="loaded", digest=digest)
             say(file, event="ready")
 
@@ -57,6 +66,9 @@ def control(file, manner: str) -> None:
         )
         wait_for(file, "begun")
     for digest in [] if resumed else digests:
+        if digest.startswith("late"):
+            tell("waiting")
+            wait_for(file, "workers_changed", containing="draining")
         secrets = {"openai": {"api_keys": [digest]}} if digest == digests[0] else None
         say(file, do="publish", snapshot=f"/{digest}", digest=digest, secrets=secrets, drain=1.0, logging=logging)
         tell(json.dumps(wait_for(file, "published", "publish_failed")))
@@ -68,10 +80,10 @@ def tell(line: str) -> None:
     os.write(1, f"{line}\n".encode())  # whole, for the supervisor writes to the same pipe
 
 
-def wait_for(file, *events: str) -> dict:
+def wait_for(file, *events: str, containing: str = "") -> dict:
     for line in file:
         message = json.loads(line)
-        if message["event"] in events:
+        if message["event"] in events and containing.encode() in line:
             return message
         if message["event"] == "stop_requested":
             break

@@ -6,6 +6,8 @@ import signal
 
 from running_supervisor import supervising
 
+from trunkline.channel.messages import Load
+
 
 def digests(supervisor):
     return [slot.state.digest for slot in supervisor._slots]
@@ -37,10 +39,32 @@ def test_a_snapshot_that_a_worker_cannot_load_is_in_force_on_none(tmp_path):
     asyncio.run(main())
 
 
-def test_a_worker_that_does_not_answer_is_killed_and_the_old_snapshot_stays(tmp_path):
+def test_a_worker_that_is_slow_keeps_its_calls_and_goes_back_to_the_old_snapshot(tmp_path):
+    async def main():
+        async with supervising(tmp_path, ["one", "slow-two", "three", "slow-four"]) as (supervisor, _, lines):
+            await lines.until("published", digest="one")
+            pids = [slot.state.pid for slot in supervisor._slots]
+            assert "worker 0 did not answer within 1 s" in (await lines.until("publish_failed"))["reason"]
+            # What comes next is not mixed up with the answers that came late.
+            await lines.until("published", digest="three")
+            assert digests(supervisor) == ["three", "three"]
+            await lines.until("publish_failed", digest="slow-four")
+            assert [slot.given.digest for slot in supervisor._slots] == ["three", "three"]
+            while any(slot._answers for slot in supervisor._slots):
+                await changed(supervisor)
+            assert digests(supervisor) == ["three", "three"]
+            assert [(slot.state.pid, slot.state.restarts) for slot in supervisor._slots] == [(pid, 0) for pid in pids]
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_hangs_is_replaced_and_gets_the_old_snapshot(tmp_path, monkeypatch):
+    monkeypatch.setattr("trunkline.supervisor.slot.HUNG_AFTER", 0.05)
+
     async def main():
         async with supervising(tmp_path, ["one", "mute-two"]) as (supervisor, _, lines):
             assert "worker 0 did not answer within 1 s" in (await lines.until("publish_failed"))["reason"]
+            assert (await lines.until("worker_replaced", worker=0))["reason"] == "it does not answer any more"
             for slot in supervisor._slots:
                 while slot.state.restarts == 0 or not slot.state.ready:
                     await changed(supervisor)
@@ -105,6 +129,64 @@ def test_sigterm_drains_the_workers_and_then_stops_control(tmp_path):
             assert (await lines.until("draining"))["seconds"] == 1.0
             assert await running == 0
             assert [slot.state.pid for slot in supervisor._slots] == [None, None]
+
+    asyncio.run(main())
+
+
+def test_what_is_published_during_a_drain_is_refused_and_no_worker_is_touched(tmp_path):
+    async def main():
+        async with supervising(tmp_path, ["one", "late-two"]) as (supervisor, running, lines):
+            await lines.until("waiting")
+            workers = [slot.state.pid for slot in supervisor._slots]
+            for pid in workers:
+                os.kill(pid, signal.SIGSTOP)  # as with calls in flight: the drain takes its time
+            os.kill(os.getpid(), signal.SIGTERM)
+            failed = await lines.until("publish_failed")
+            assert (failed["digest"], failed["reason"]) == ("late-two", "draining")
+            assert [(slot.state.pid, slot.given.digest) for slot in supervisor._slots] == [
+                (pid, "one") for pid in workers
+            ]
+            for pid in workers:
+                os.kill(pid, signal.SIGCONT)
+            assert await running == 0
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_drains_is_not_killed_for_a_load_that_it_never_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr("trunkline.supervisor.slot.HUNG_AFTER", 0.0)
+
+    async def main():
+        async with supervising(tmp_path, ["one"]) as (supervisor, running, lines):
+            await lines.until("done")
+            slot = supervisor._slots[0]
+            os.kill(slot.state.pid, signal.SIGSTOP)  # whatever it is sent, it does not answer
+            asked = asyncio.create_task(slot.load(Load("/two", "two", {}), 0.0))
+            assert "did not answer" in await asked
+            slot.drain(1.0)
+            slot.follow()
+            assert await slot.load(Load("/three", "three", {}), 1.0) == "draining"
+            assert slot.given.digest == "two"
+            os.kill(slot.state.pid, signal.SIGCONT)
+            while slot.state.reason != "drained":
+                await changed(supervisor)
+            await running
+
+    asyncio.run(main())
+
+
+def test_workers_that_do_not_drain_are_cut_and_the_status_says_so(tmp_path):
+    async def main():
+        async with supervising(tmp_path, ["one"]) as (supervisor, running, lines):
+            await lines.until("done")
+            os.kill(supervisor._slots[1].state.pid, signal.SIGSTOP)
+            os.kill(os.getpid(), signal.SIGTERM)
+            await lines.until("draining")
+            os.kill(os.getpid(), signal.SIGTERM)
+            cut = await lines.until("cut")
+            assert cut["reason"] == "a second signal, SIGTERM"
+            assert cut["workers"] in {1, 2}  # the other one may have been done already
+            assert await running == 1
 
     asyncio.run(main())
 

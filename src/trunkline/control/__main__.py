@@ -37,7 +37,7 @@ async def _run(options: argparse.Namespace, log: OperationalLog) -> None:
 
 
 def main() -> int:
-    """Run control to its end; the status is 1 where it could not begin."""
+    """Run control to its end; the status is EX_CONFIG for a bad file, 1 where it could not begin for another reason."""
     options = _options()
     log = OperationalLog(sys.stderr.fileno(), "text", "info", "control")
     try:
@@ -45,6 +45,7 @@ def main() -> int:
         return 0
     except ConfigInvalid as invalid:
         sys.stderr.write("".join(f"{neutral(line)}\n" for line in render(invalid.problems).splitlines()))
+        return os.EX_CONFIG
     except SupervisorGone:
         return 0
     except (NotPublished, Unrecorded, LogFailed, CorruptLog, LinkBroken, OSError) as error:

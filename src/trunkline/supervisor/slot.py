@@ -23,8 +23,13 @@ from trunkline.operations import OperationalLog
 from trunkline.supervisor.backoff import Backoff
 from trunkline.supervisor.child import Child, start
 
-# A worker that has said `drained` has nothing more to do but to end.
+# A worker that has said `drained` has nothing more to do but to end. Seconds, as all here.
 LAST_WORDS = 5.0
+# A new worker has its imports and the recovery of its log before it.
+START_WITHIN = 120.0
+# One that carries calls may be slow for a moment; one that is silent for this long hangs.
+HUNG_AFTER = 30.0
+DRAINING, DRAINED = "draining", "drained"
 
 
 class Slot:
@@ -59,6 +64,11 @@ class Slot:
         """Whether there is a process to talk to."""
         return self._running.is_set()
 
+    @property
+    def drained(self) -> bool:
+        """Whether there is no call that ending the process could cut: it has none any more, or never took one."""
+        return self.state.digest is None or self.state.reason == DRAINED
+
     async def keep(self) -> None:
         """Run a worker and replace it when it dies, until it is drained or killed.
 
@@ -79,27 +89,40 @@ class Slot:
     async def load(self, load: Load, seconds: float) -> str | None:
         """Put a snapshot in force; returns why that failed, None if it is.
 
-        A worker that does not answer in time is killed: nobody could say what it has in force.
+        A worker that did not answer in time may still take it: `follow` then has it go back to what is in force.
         """
+        if self._stopping.is_set():
+            return DRAINING
         try:
             async with asyncio.timeout(seconds):
                 await self._running.wait()
                 return await self._give(load)
         except TimeoutError:
-            self.kill()
             return f"worker {self.index} did not answer within {seconds:g} s"
 
     def follow(self) -> None:
-        """Hand over what is in force, if the worker was given anything else; one that can't use it is replaced."""
-        load = self._in_force()
-        if load is not None and self._child is not None and self.given is not load:
-            child = self._child
-            self._give(load).add_done_callback(lambda answer: child.kill() if answer.result() is not None else None)
+        """Hand over what is in force, if the worker was given anything else.
+
+        One that can't use it, or never says, is replaced; one that drains is left to finish its calls.
+        """
+        load, child = self._in_force(), self._child
+        if load is None or child is None or self.given is load or self._stopping.is_set():
+            return
+        patience = START_WITHIN if self.state.digest is None else HUNG_AFTER
+        answer = self._give(load)
+        hung = asyncio.get_running_loop().call_later(patience, self._replace, child, "it does not answer any more")
+
+        def answered(answer: asyncio.Future[str | None]) -> None:
+            hung.cancel()
+            if (reason := answer.result()) is not None:
+                self._replace(child, reason)
+
+        answer.add_done_callback(answered)
 
     def drain(self, seconds: float) -> None:
         """Let the worker finish what is in flight and end; it is not replaced."""
         self._stopping.set()
-        self._set(ready=False, reason="draining")
+        self._set(ready=False, reason=DRAINING)
         if self._child is not None:
             try:
                 self._child.link.send(Drain(seconds))
@@ -149,6 +172,12 @@ class Slot:
             self._child.kill()
         return answer
 
+    def _replace(self, child: Child[FromWorker], reason: str) -> None:
+        """End a worker that nobody could say of what it has in force; a drain has a bound of its own."""
+        if not self._stopping.is_set() and not child.exited.done():
+            self._log.event("error", "worker_replaced", worker=self.index, reason=reason)
+            child.kill()
+
     def _take(self, message: FromWorker) -> None:
         match message:
             case Loaded(digest):
@@ -164,7 +193,7 @@ class Slot:
                     self._log.event("warning", "not_ready", worker=self.index, reason=reason)
                 self._set(ready=False, reason=reason)
             case Drained():
-                self._set(ready=False, reason="drained")
+                self._set(ready=False, reason=DRAINED)
 
     def _answer(self, failure: str | None) -> None:
         if self._answers and not (answer := self._answers.popleft()).done():

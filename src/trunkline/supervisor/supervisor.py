@@ -28,12 +28,10 @@ from trunkline.operations import OperationalLog
 from trunkline.supervisor.child import python
 from trunkline.supervisor.control import ControlPlace
 from trunkline.supervisor.listener import CannotListen, listen, name_of
-from trunkline.supervisor.slot import Slot
+from trunkline.supervisor.slot import DRAINING, START_WITHIN, Slot
 
 # A snapshot is in force on every worker within this, or on none. Seconds.
 PUBLISH_WITHIN = 1.0
-# The first time the workers have their imports and the recovery of their logs before them.
-START_WITHIN = 120.0
 # What a worker gets on top of a drain's deadline to write its last records.
 DRAIN_GRACE = 5.0
 LAST_WORDS = 2.0
@@ -63,10 +61,8 @@ class Supervisor:
         self._tasks: set[asyncio.Task[object]] = set()
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._changed = asyncio.Event()
-        self._announced = False
-        self._control = ControlPlace(
-            self._control_command, self._take, self._tell_workers, lambda: self._in_force is not None, log
-        )
+        self._announced = self._cut = False
+        self._control = ControlPlace(self._control_command, self._take, self._tell_workers, self._needs_control, log)
 
     async def run(self) -> int:
         """Run until a signal or a failed start ends it; returns the exit status."""
@@ -76,7 +72,7 @@ class Supervisor:
             control.add_done_callback(self._control_ended)
             await asyncio.wait([self._ended])
             await self._wind_down()
-            status = self._ended.result()
+            status = self._ended.result() or int(self._cut)
             self._log.event("info", "stopped", status=status)
             return status
 
@@ -128,11 +124,18 @@ class Supervisor:
                 options["console"] = self._begun.console
         return [*self._commands.control, *_options(options)]
 
+    def _needs_control(self) -> bool:
+        """Whether a control process that died is replaced: before anything is in force the start has failed."""
+        return self._in_force is not None and not self._ended.done()
+
     # Publishing
 
     async def _publish(self, publish: Publish) -> None:
         """Put a snapshot in force on every worker that takes calls, or leave all with the one they have."""
         async with self._publishing:
+            if self._ended.done():  # nothing may come between the calls in flight and their end
+                self._control.send(PublishFailed(publish.digest, DRAINING))
+                return
             before = self._in_force
             secrets = publish.secrets if publish.secrets is not None else before.secrets if before is not None else {}
             load = Load(publish.snapshot, publish.digest, secrets)
@@ -187,9 +190,10 @@ class Supervisor:
             self._log.event("error" if status else "info", event, **facts)
 
     def _control_ended(self, task: asyncio.Task[object]) -> None:
-        """Control has said on standard error what is wrong with the configuration; its status is ours."""
-        status = self._result(task)
-        self._end(status if isinstance(status, int) and status > 0 else 1, "start_failed", reason="control has ended")
+        """Control has said on standard error why it could not begin."""
+        bad = self._result(task) == os.EX_CONFIG
+        reason = "the configuration is not good; mend what is named above" if bad else "control has ended"
+        self._end(1, "start_failed", reason=reason)
 
     def _slot_ended(self, task: asyncio.Task[object]) -> None:
         self._result(task)
@@ -214,8 +218,7 @@ class Supervisor:
             slot.drain(self._drain_seconds)
         patience = asyncio.get_running_loop().time() + self._drain_seconds + DRAIN_GRACE
         await self._until(patience, lambda: not any(slot.running for slot in self._slots))
-        for slot in self._slots:
-            slot.kill()
+        self._cut_workers("the workers took too long to drain")
         await self._control.stop()
         if self._tasks:  # they end by themselves, now that their processes have
             await asyncio.wait(self._tasks, timeout=LAST_WORDS)
@@ -229,12 +232,19 @@ class Supervisor:
 
     def _signal(self, number: signal.Signals) -> None:
         if self._ended.done():
-            self._log.event("warning", "cut", signal=number.name)
-            for slot in self._slots:
-                slot.kill()
+            self._cut_workers(f"a second signal, {number.name}")
             self._control.kill()
         else:
             self._end(0, "draining", signal=number.name, seconds=self._drain_seconds)
+
+    def _cut_workers(self, reason: str) -> None:
+        """End the workers at once, and say so if that may cut calls."""
+        busy = [slot.index for slot in self._slots if not slot.drained]
+        if busy:
+            self._cut = True
+            self._log.event("warning", "cut", reason=reason, workers=len(busy))
+        for slot in self._slots:
+            slot.kill()
 
     def _reload(self) -> None:
         self._log.event("info", "reload_requested", signal="SIGHUP")
