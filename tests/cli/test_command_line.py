@@ -13,6 +13,14 @@ from trunkline.cli.becoming import plainly_asked
 from trunkline.cli.command_line import COMMANDS, run
 
 
+@pytest.fixture
+def configured(tmp_path, monkeypatch):
+    """A working directory with a good configuration."""
+    write_configuration(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("configured")
 @pytest.mark.parametrize(
     "words",
     [
@@ -32,9 +40,11 @@ def test_misuse_is_64_and_one_line_on_standard_error(words, capsys):
     assert run(words) == 64
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
+    assert "there is no file" not in err
     assert err.startswith("trunkline: ")
 
 
+@pytest.mark.usefixtures("configured")
 def test_a_date_that_is_none_says_how_to_write_one(capsys):
     run(["keys", "create", "--tenant", "acme", "--expires", "tomorrow"])
     assert "write a date like 2027-06-30" in capsys.readouterr().err
@@ -116,12 +126,37 @@ def test_check_of_a_good_file_shows_the_digest_that_will_be_in_force(tmp_path):
     assert "1 providers, 1 routes, 1 tenants, 1 keys; snapshot" in result.stdout
 
 
-@pytest.mark.parametrize("words", [["check"], ["apply"], ["keys", "list"]])
-def test_a_file_that_is_not_there_is_said(words, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("words", [["serve"], ["check"], ["apply"], ["keys", "list"], ["keys", "revoke", "one"]])
+@pytest.mark.parametrize("named", [[], ["-c", "other.yaml"]])
+def test_a_file_that_is_not_there_is_misuse(words, named, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run([*words, *named]) == 64
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"there is no file {named[1] if named else './trunkline.yaml'}; name one with --config." in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_serve_of_a_file_that_is_not_there_is_misuse_the_short_way_too(tmp_path):
+    result = command_process(tmp_path, "serve", "-c", "nowhere.yaml")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (64, "", 1)
+
+
+@pytest.mark.parametrize(("words", "asked"), [([], "trunkline"), (["keys"], "trunkline keys")])
+def test_nothing_asked_for_names_the_help_that_there_is(words, asked, capsys):
+    assert run(words) == 64
+    assert capsys.readouterr().err == f"trunkline: Missing command. See `{asked} --help`.\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["apply"], ["keys", "list"], ["keys", "create", "--tenant", "acme"], ["keys", "revoke", "one"]]
+)
+def test_a_bad_file_leaves_no_directory_behind(words, tmp_path, capsys, monkeypatch):
+    path = write_configuration(tmp_path, more="rooutes: {}\n")
     monkeypatch.chdir(tmp_path)
     assert run(words) == 1
-    assert "./trunkline.yaml:1:1: there is no such file; name one with --config" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+    assert "rooutes" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_what_nobody_foresaw_is_one_line_too(capsys, monkeypatch, tmp_path):

@@ -50,7 +50,7 @@ def run(words: Sequence[str]) -> int:
         return _say(str(failed), 1)
     except typer.TyperException as error:
         misuse = getattr(error, "exit_code", LIBRARY_MISUSE) == LIBRARY_MISUSE
-        return _say(f"{error.format_message()} See `trunkline --help`.", MISUSE if misuse else 1)
+        return _say(f"{error.format_message()} See `{_asked(error)} --help`.", MISUSE if misuse else 1)
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
@@ -67,6 +67,12 @@ def _say(message: str, status: int) -> int:
     return status
 
 
+def _asked(error: typer.TyperException) -> str:
+    """Return the command that was not understood, as far as it was."""
+    context = getattr(error, "ctx", None)
+    return str(context.command_path) if context is not None else "trunkline"
+
+
 def _parser(words: Sequence[str]) -> Callable[..., Any]:
     """Return the parser; only the command that is asked for is imported, of the others it has the names."""
     asked = next((word for word in words if not word.startswith("-")), None)
@@ -74,7 +80,6 @@ def _parser(words: Sequence[str]) -> Callable[..., Any]:
         name="trunkline",
         help="Every model call of your agents in one place: who spent what, when, doing what, with what outcome.",
         add_completion=False,
-        no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )

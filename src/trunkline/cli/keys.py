@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from trunkline.cli.lists import Cell, Row
     from trunkline.control.answers import KeyView
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+commands = typer.Typer(rich_markup_mode=None)
 
 COLUMNS = ("id", "tenant", "team", "routes", "status", "expires", "source", "created_at", "created_by", "revoked_at")
 

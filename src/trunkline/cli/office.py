@@ -67,10 +67,14 @@ def _in_process(config: str, path: Path, work: Callable[[Office], Result]) -> Re
     from trunkline.control.configuration import Configuration  # noqa: PLC0415
 
     try:
+        if not path.exists():  # a directory is made for a good configuration only
+            Configuration(config).compile()
         open_data_dir(path)
         lock = lock_directory(path)
     except Locked:
         raise
+    except ConfigInvalid as invalid:
+        raise failed_by(invalid) from None
     except DataDirError as error:
         raise Failed(str(error)) from None
     except OSError as error:

@@ -1,12 +1,22 @@
 """Options that several commands take."""
 
+import os.path
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+
+def _there(file: str) -> str:
+    """A name without a file is a slip of the command line, not of a configuration."""
+    if not os.path.exists(file):
+        raise typer.BadParameter(f"there is no file {file}; name one with --config.")
+    return file
+
+
 ConfigFile = Annotated[
-    str, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.", show_default=True)
+    str,
+    typer.Option("--config", "-c", metavar="FILE", help="The configuration file.", show_default=True, callback=_there),
 ]
 
 
