@@ -120,6 +120,13 @@ class OperationalLog:
             self._add(self._event_line(level, name, facts))
             self.flush()
 
+    def note(self, level: Level, name: str, /, **facts: object) -> None:
+        """Write what happens often, with its facts: gathered like the lines of calls, and written with `flush`."""
+        if LEVELS[level] >= self._least:
+            self._add(self._event_line(level, name, facts))
+            if self._gathered > GATHER_BYTES:
+                self.flush()
+
     def fault(self, error: BaseException) -> None:
         """Write that something happened which nobody foresaw: its kind and where, never what it said of its data."""
         trace = error.__traceback__

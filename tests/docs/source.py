@@ -47,7 +47,7 @@ def _event(call: ast.Call) -> Iterator[Event]:
     words = [argument.value if isinstance(argument, ast.Constant) else None for argument in call.args]
     facts = frozenset(keyword.arg for keyword in call.keywords if keyword.arg is not None)
     match called, words:
-        case "event", [str(level), str(name)] if level in LEVELS:
+        case (("event" | "note"), [str(level), str(name)]) if level in LEVELS:
             yield Event(name, level, facts)
         case "_end", [int(status), str(name)]:
             yield Event(name, "error" if status else "info", facts)

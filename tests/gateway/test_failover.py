@@ -30,6 +30,7 @@ def test_a_429_of_the_first_provider_is_an_answer_of_the_second(tmp_path, stream
         assert first["provider_request_id"]
         assert (second["provider"], second["status"], second["outcome"]) == ("second", 200, "answered")
         assert second["dialect"] == "anthropic"
+        assert second["provider_id"].startswith("msg_")
         assert second["started_ms"] >= first["total_ms"]
         assert second["first_token_ms"] <= second["total_ms"] <= closed["timings"]["total_ms"]
         assert (closed["provider"], closed["model"]) == ("second", "claude-haiku-4-5")

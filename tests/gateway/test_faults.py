@@ -6,6 +6,7 @@ What `play` looks at after each: one closed record for each opened one, no conne
 import json
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pytest
 
@@ -122,6 +123,33 @@ def test_a_fault_before_the_first_byte_sends_the_call_to_the_next_target(tmp_pat
         check_failover(gateway, faulty, await faulted(gateway, faulty, stream=stream), case)
 
     play(tmp_path, story, **scripts(faulty, Script(text="never heard", fault=case.fault)))
+
+
+@ways
+@dialects
+def test_what_an_empty_answer_has_used_is_part_of_the_call_s_cost(tmp_path, faulty, stream):
+    async def story(gateway, simulator):
+        await faulted(gateway, faulty, stream=stream)
+        closed = gateway.record("call.closed")
+        empty, answered = closed["attempts"]
+        assert empty["usage"]["input"] > 0
+        assert not empty["cost"]["estimated"]
+        assert "cost" not in answered
+        amount = sum(Decimal(line["amount"]) for line in closed["cost"]["lines"])
+        assert Decimal(closed["cost"]["amount"]) == amount > Decimal(empty["cost"]["amount"]) > 0
+        assert closed["cost"]["lines"][: len(empty["cost"]["lines"])] == empty["cost"]["lines"]
+
+    play(tmp_path, story, **scripts(faulty, Script(fault=EmptyAnswer())))
+
+
+@dialects
+def test_what_an_empty_answer_has_used_is_charged_where_nobody_else_answers(tmp_path, faulty):
+    async def story(gateway, simulator):
+        assert (await hear(gateway, {"model": f"only-{faulty}"})).status == 502
+        closed = gateway.record("call.closed")
+        assert closed["cost"] == closed["attempts"][0]["cost"]
+
+    play(tmp_path, story, **scripts(faulty, Script(fault=EmptyAnswer())))
 
 
 @dialects
@@ -323,6 +351,9 @@ def test_an_answer_that_does_not_come_ends_at_the_call_s_deadline(tmp_path, case
         (attempt,) = closed["attempts"]
         assert (attempt["outcome"], attempt["reason"]) == ("failed", "deadline")
         assert closed["cost"]["estimated"]
+        estimate = gateway.record("call.opened")["estimate"]
+        assert closed["usage"]["output"] == estimate["completion_tokens"] > 0
+        assert Decimal(closed["cost"]["amount"]) == Decimal(estimate["cost"])
 
     play(tmp_path, story, route="timeouts: {total: 150ms}", **scripts(faulty, Script(fault=case.fault)))
 

@@ -287,6 +287,17 @@ def test_a_path_that_is_not_served_says_so_in_json(tmp_path, target, status):
     play(tmp_path, story)
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip"])
+def test_a_body_that_is_compressed_is_refused_by_the_header_s_name(tmp_path, coding):
+    async def story(gateway, simulator):
+        heard = await hear(gateway, None, {"content-encoding": coding})
+        assert (heard.status, heard.error["param"]) == (400, "content-encoding")
+        assert "`content-encoding`" in heard.error["message"]
+        assert (await hear(gateway, None, {"content-encoding": "Identity"})).status == 200
+
+    play(tmp_path, story, GOOD)
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [

@@ -5,12 +5,13 @@ import json
 import socket
 
 import pytest
+import uvloop
 
 from gateway.disks import HangingDisk
 from gateway.raw_client import connected, hear, parse, payload, request
-from gateway.running import play, until
+from gateway.running import PATIENCE, check, play, running, until
 from trunkline.policy.health import BreakerState
-from trunkline.simulator import ErrorAnswer, Script, Stall
+from trunkline.simulator import ErrorAnswer, Script, Simulator, Stall
 
 FIRST = "first/gpt-4o-mini"
 SILENT = Script(text="one two three", fault=Stall())
@@ -41,6 +42,32 @@ def test_a_client_that_leaves_before_the_first_byte_cancels_the_provider_at_once
         assert "error" not in closed
 
     play(tmp_path, story, SILENT, SILENT)
+
+
+def test_a_call_that_never_reached_its_provider_costs_nothing(tmp_path):
+    async def main():
+        accepted = asyncio.Event()
+
+        async def silent(reader, writer):  # what never answers a TLS greeting is being connected to for ever
+            accepted.set()
+            await reader.read()
+            writer.close()
+
+        async with asyncio.timeout(PATIENCE), await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+            url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+            async with Simulator() as simulator, running(simulator, tmp_path, openai=url) as gateway:
+                async with connected(gateway) as (_, writer):
+                    writer.write(request(payload({"model": "only-first"})))
+                    await accepted.wait()
+                await until(lambda: gateway.worker._server.in_flight == 0)
+                closed = gateway.record("call.closed")
+                assert closed["outcome"] == "cancelled_before"
+                assert closed["attempts"][0]["outcome"] == "cancelled"
+                assert "cost" not in closed
+                assert "usage" not in closed
+                check(gateway)
+
+    uvloop.run(main())
 
 
 @both

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import shutil
 from collections import Counter
 
@@ -101,6 +102,7 @@ def test_the_record_has_every_body_to_the_byte(tmp_path, stream):
             heard = await send(gateway, request(asked))
             assert heard.status == 200
             assert heard.whole
+            assert stream or heard.json["trunkline"]["estimated"]
             assert gateway.parts(gateway.record("call.opened")) == {"request": asked}
             assert gateway.parts(gateway.record("call.closed")) == {
                 "1.provider_request": tape.received[0],
@@ -330,8 +332,29 @@ def test_a_flood_of_refusals_is_a_handful_of_records_with_counts(tmp_path):
             )
             assert record["outcome"] == ("denied" if record["status"] in (401, 403) else "invalid")
         assert gateway.records("call.opened") == []
+        lines = [
+            line.split(" call_refused ")[1] for line in gateway.operations().splitlines() if "call_refused" in line
+        ]
+        known = [line for line in lines if "tenant=harbor key=voice-agent" in line]
+        assert len({line.split()[0] for line in known}) == len(known) == 40
+        assert all(
+            re.match(r"call=[0-9a-f-]{36} outcome=(denied|invalid) status=40[34] error=", line) for line in known
+        )
+        strangers = [line for line in lines if line not in known]
+        assert sum(int(line.rpartition("count=")[2]) for line in strangers) == 80
+        assert len(strangers) <= 10
+        assert not any("call=" in line for line in strangers)
 
     play(tmp_path, story)
+
+
+def test_a_refused_call_s_record_names_its_user_where_it_is_known(tmp_path):
+    async def story(gateway, simulator):
+        assert (await hear(gateway, {"shiny": 1, "user": "ann"})).status == 400
+        gateway.worker._flush_refusals()
+        assert gateway.record("call.refused")["user"] == "ann"
+
+    play(tmp_path, story, route="pass_through: refuse")
 
 
 def test_no_key_is_in_any_file_body_or_answer(tmp_path):

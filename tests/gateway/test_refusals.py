@@ -1,5 +1,6 @@
 """Refused calls become few records whose counts add up, whatever comes."""
 
+import os
 from collections import Counter
 
 from hypothesis import given, settings
@@ -8,8 +9,11 @@ from hypothesis import strategies as st
 from trunkline.errors import Draining, InvalidApiKey, InvalidRequest, ModelNotFound, RouteNotAllowed
 from trunkline.gateway.refusals import LARGEST_BATCH, Refusals, refused_record
 from trunkline.model.records import CallRefused
+from trunkline.operations import OperationalLog
 
 ERRORS = (InvalidApiKey("?"), RouteNotAllowed("?"), ModelNotFound("?"), Draining("?"), InvalidRequest("?", rule="r"))
+
+OPERATIONS = OperationalLog(os.open(os.devnull, os.O_WRONLY), "text", "info", "test")
 
 
 def record(error, key: str | None, number: int = 0) -> CallRefused:
@@ -30,7 +34,7 @@ def record(error, key: str | None, number: int = 0) -> CallRefused:
 @given(st.lists(st.tuples(st.sampled_from(ERRORS), st.sampled_from([None, "a", "b"])), max_size=60))
 def test_counts_add_up_with_one_record_for_each_key_and_rule(came) -> None:
     appended: list[CallRefused] = []
-    refusals = Refusals(appended.append)
+    refusals = Refusals(appended.append, OPERATIONS)
     for error, key in came:
         refusals.add(error, record(error, key))
     refusals.flush()
@@ -43,7 +47,7 @@ def test_counts_add_up_with_one_record_for_each_key_and_rule(came) -> None:
 
 def test_the_first_of_a_kind_lends_its_details() -> None:
     appended: list[CallRefused] = []
-    refusals = Refusals(appended.append)
+    refusals = Refusals(appended.append, OPERATIONS)
     for number in range(5):
         refusals.add(ERRORS[1], record(ERRORS[1], "a", number))
     refusals.flush()
@@ -53,7 +57,7 @@ def test_the_first_of_a_kind_lends_its_details() -> None:
 
 def test_more_kinds_than_a_batch_holds_share_a_record_that_names_nobody() -> None:
     appended: list[CallRefused] = []
-    refusals = Refusals(appended.append)
+    refusals = Refusals(appended.append, OPERATIONS)
     many = LARGEST_BATCH + 500
     for number in range(many):
         refusals.add(ERRORS[1], record(ERRORS[1], f"key-{number}", number))

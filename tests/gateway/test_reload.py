@@ -154,7 +154,10 @@ def test_a_drain_whose_time_is_up_cuts_what_is_left_and_closes_its_record(tmp_pa
                 await reader.read()
         assert b"[DONE]" not in begun
         await simulator.openai.wait_until_left(1)
-        assert gateway.record("call.closed")["outcome"] == "cancelled_after"
+        closed = gateway.record("call.closed")
+        assert (closed["outcome"], closed["status"], closed["error"]["code"]) == ("failed", 200, "draining")
+        assert "client_left_ms" not in closed
+        assert closed["cost"]["estimated"]
 
     play(tmp_path, story, Script(text="one two", fault=Stall(after_tokens=1)))
 

@@ -26,6 +26,10 @@ CAUSES = pytest.mark.parametrize(
 )
 
 
+def said_model(heard):
+    return (heard.json if heard.headers["content-type"] == "application/json" else json.loads(heard.events[0]))["model"]
+
+
 @ways
 @CAUSES
 def test_a_call_that_nobody_answers_is_answered_with_the_sentence(tmp_path, script, code, timeouts, stream):
@@ -34,6 +38,10 @@ def test_a_call_that_nobody_answers_is_answered_with_the_sentence(tmp_path, scri
         assert (heard.status, heard.text, heard.whole) == (200, SENTENCE, True)
         assert "retry-after" not in heard.headers
         assert "x-should-retry" not in heard.headers
+        assert "x-trunkline-provider" not in heard.headers
+        assert "x-trunkline-model" not in heard.headers
+        assert heard.headers["x-trunkline-attempts"] == ("1" if code == "deadline_exceeded" else "2")
+        assert said_model(heard) == "voice"
         if stream:
             assert heard.events[-1] == "[DONE]"
             said = json.loads(heard.events[-2])
@@ -45,6 +53,7 @@ def test_a_call_that_nobody_answers_is_answered_with_the_sentence(tmp_path, scri
         closed = gateway.record("call.closed")
         assert (closed["outcome"], closed["status"]) == ("failed", 200)
         assert closed["error"]["code"] == code
+        assert closed["finish_reason"] == "stop"
         assert closed["released_chars"] == len(SENTENCE)
         assert closed.get("received_chars", 0) == 0
         assert gateway.parts(closed)["response"] == heard.body

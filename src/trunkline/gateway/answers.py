@@ -18,13 +18,15 @@ STREAM_LINES = "content-type: text/event-stream; charset=utf-8\r\ncache-control:
 
 
 def answer_headers(call: Call, attempt: Attempt | None, first_line: str) -> bytes:
-    """Return the header lines of an answer: what kind it is, which call, who answered, after how many attempts."""
-    lines = f"{first_line}x-request-id: {call.id}\r\nx-trunkline-call: {call.id}\r\n"
+    """Return the header lines of an answer: what kind it is, which call, after how many attempts.
+
+    `attempt` is the one that answered, if one did.
+    """
+    lines = (
+        f"{first_line}x-request-id: {call.id}\r\nx-trunkline-call: {call.id}\r\nx-trunkline-attempts: {call.asked}\r\n"
+    )
     if attempt is not None:
-        lines += (
-            f"x-trunkline-provider: {attempt.provider}\r\nx-trunkline-model: {attempt.model}\r\n"
-            f"x-trunkline-attempts: {call.asked}\r\n"
-        )
+        lines += f"x-trunkline-provider: {attempt.provider}\r\nx-trunkline-model: {attempt.model}\r\n"
         if call.client_dropped or attempt.dropped:
             lines += f"x-trunkline-dropped: {_dropped(call.client_dropped + attempt.dropped)}\r\n"
     return lines.encode("latin-1", "replace")

@@ -60,6 +60,7 @@ async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: byte
             upstream.headers(key),
             request,
             connect_timeout=min(call.plan.route.timeouts.connect, watch.remaining()) if call.plan else None,
+            on_sent=call.note_sent,
         )
         note_head(attempt, answer, upstream.dialect.request_id_header)
         if answer.status != 200:

@@ -117,7 +117,9 @@ class Call:
         "released",
         "released_characters",
         "request",
+        "sent",
         "settled",
+        "spent",
         "tally",
         "target",
         "usage",
@@ -144,6 +146,8 @@ class Call:
         self.tally = Tally()
         self.usage: Usage | None = None  # what the call is charged for, and at what cost
         self.cost: Cost | None = None
+        self.spent: Cost | None = None  # what targets were owed that failed all the same
+        self.sent = False  # whether the provider has the request of the attempt that is running
         self.received = Track()
         self.released = Track()
         self.released_characters = 0
@@ -162,9 +166,13 @@ class Call:
         """Start counting an answer from nothing, and keep what is sent for it."""
         self.attempts.append(attempt)
         self.asked += 1
-        self.answering, self.target = attempt, target
+        self.answering, self.target, self.sent = attempt, target, False
         self.tally, self.received = Tally(), Track()
         self.bodies[f"{self.asked}.provider_request"] = request
+
+    def note_sent(self) -> None:
+        """The request has left: from here on the provider is at work."""
+        self.sent = True
 
     def end_attempt(self) -> None:
         """The attempt that was running has failed; what came of it stays in the record's body."""

@@ -32,7 +32,7 @@ from trunkline.gateway.refusals import Refusals
 from trunkline.gateway.release import Release, StreamCut
 from trunkline.gateway.watch import DeadlinePassed, Watch
 from trunkline.model.delta import Delta
-from trunkline.model.records import CallRefused, Outcome, Timings
+from trunkline.model.records import Attempt, CallRefused, Outcome, Timings
 from trunkline.operations import OperationalLog
 from trunkline.policy.identity import assert_identity
 from trunkline.wire.http import Request
@@ -58,6 +58,11 @@ class Exchange:
         self._new_id = new_id
         self._loop = asyncio.get_running_loop()
         self.draining = False
+        self._cutting = False
+
+    def cut(self) -> None:
+        """Take note that the time of a drain is up: calls that are cancelled from here on are cut by the gateway."""
+        self._cutting = True
 
     async def carry(self, request: Request, responder: Responder, in_force: InForce) -> None:
         """Carry one call and answer it; leaves CancelledError to the server when the client has gone."""
@@ -73,7 +78,7 @@ class Exchange:
         try:
             await self._answered_or_failed(call, responder)
         except (asyncio.CancelledError, ConnectionResetError):
-            self._client_left(call)
+            self._cut_short(call)
             raise
         finally:
             self._close_broken(call)
@@ -97,6 +102,10 @@ class Exchange:
     def _understand(self, call: Call) -> None:
         if call.key is None:
             raise ValueError("a call is identified before it is understood")
+        if call.request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise InvalidRequest(
+                "The header `content-encoding` must be left out: send the body as it is.", param="content-encoding"
+            )
         chat = call.chat = decode_request(call.request.body)
         call.plan = call.in_force.plan(call.key, chat.model)
         if "prompt" in chat.raw or b"x-trunkline-prompt" in call.request.headers:
@@ -150,7 +159,7 @@ class Exchange:
         The caller has then heard nothing yet, so that another target may still say it all.
         """
         if call.encoder is None:
-            encoder = await self._start(call, responder)
+            encoder = await self._start(call, responder, call.answering)
             role = encoder.begin(opening_delta)
             call.released.add(role, int(call.since(time.monotonic_ns())))
             responder.write(role)
@@ -166,7 +175,7 @@ class Exchange:
         if plan is None:
             raise ValueError("a call is routed before it is released")
         try:
-            encoder = call.encoder or await self._start(call, responder)
+            encoder = call.encoder or await self._start(call, responder, call.answering)
         except BaseException:  # what has come so far is all that anybody reads
             if reply.answer is not None:
                 reply.answer.abort()
@@ -178,18 +187,19 @@ class Exchange:
             hear(reply.target, "failed", plan, self._loop.time(), self._operations)
             raise ProvidersFailed(f"The provider's answer broke off: {cut.reason}.") from None
 
-    async def _start(self, call: Call, responder: Responder) -> ChunkEncoder:
-        """Begin a streamed response, once the opened record is durable."""
+    async def _start(self, call: Call, responder: Responder, attempt: Attempt | None) -> ChunkEncoder:
+        """Begin a streamed response of this attempt, or of the gateway itself, once the opened record is durable."""
         chat = call.chat
         await self._journal.durable(call.opened)
         call.first_byte_ns = now = time.monotonic_ns()
-        call.encoder = encoder = ChunkEncoder(self._head(call), wants_usage=chat is not None and chat.wants_usage)
+        call.encoder = encoder = ChunkEncoder(
+            self._head(call, attempt), wants_usage=chat is not None and chat.wants_usage
+        )
         overhead = (now - call.began_ns - call.waited_ns) / NANOSECONDS_PER_MS
-        responder.start(200, answer_headers(call, call.answering, STREAM_LINES) + overhead_line(overhead))
+        responder.start(200, answer_headers(call, attempt, STREAM_LINES) + overhead_line(overhead))
         return encoder
 
-    def _head(self, call: Call) -> AnswerHead:
-        attempt = call.answering
+    def _head(self, call: Call, attempt: Attempt | None) -> AnswerHead:
         if attempt is not None:
             model = call.tally.provider_model or attempt.model
         else:
@@ -202,12 +212,13 @@ class Exchange:
         """Send a whole JSON answer, once the closed record is durable."""
         timings = settlement.timings_of(call, time.monotonic_ns())
         closing = settlement.closing_of(call, outcome, timings)
-        body = encode_answer(self._head(call), deltas, closing)
+        attempt = call.answering if error is None else None
+        body = encode_answer(self._head(call, attempt), deltas, closing)
         call.released.add(body, int(timings.total_ms))
         call.released_characters = sum(len(delta.text) for delta in deltas) if error else call.tally.characters
         await self._journal.durable(self._settle(call, outcome, 200, timings, error))
         overhead = (time.monotonic_ns() - call.began_ns - call.waited_ns) / NANOSECONDS_PER_MS
-        responder.send(200, answer_headers(call, call.answering, JSON_LINE) + overhead_line(overhead), body)
+        responder.send(200, answer_headers(call, attempt, JSON_LINE) + overhead_line(overhead), body)
 
     async def _finish(self, call: Call, outcome: Outcome, responder: Responder, error: CallError | None = None) -> None:
         """Send a stream's last frame, once the closed record is durable."""
@@ -261,10 +272,11 @@ class Exchange:
     async def _say(self, call: Call, sentence: str, outcome: Outcome, error: CallError, responder: Responder) -> None:
         """Answer with a sentence instead of an error, as a provider would."""
         deltas = sentence_deltas(sentence)
+        call.tally.finish = "stop"  # as it is released, whatever a provider may have begun to say
         if call.chat is None or not call.chat.stream:
             await self._answer(call, deltas, outcome, error, responder)
             return
-        encoder = await self._start(call, responder)
+        encoder = await self._start(call, responder, None)
         first = b"".join([encoder.encode(delta) for delta in deltas])
         call.released.add(first, int(call.since(time.monotonic_ns())))
         call.released_characters = len(sentence)
@@ -278,9 +290,13 @@ class Exchange:
         else:
             responder.send(*error_answer(error, call))
 
-    def _client_left(self, call: Call) -> None:
-        """Close a call whose client has gone; a client that leaves is nobody's failure."""
+    def _cut_short(self, call: Call) -> None:
+        """Close a call that was cancelled; a client that leaves is nobody's failure, a drain that ends is ours."""
         if call.settled:
+            return
+        if self._cutting:
+            error = Draining("The gateway shut down before the call had ended.")
+            self._settle_partial(call, "failed", 200 if call.first_byte_ns else error.status, error)
             return
         call.left_ns = time.monotonic_ns()
         outcome: Outcome = "cancelled_after" if call.first_byte_ns else "cancelled_before"
@@ -304,6 +320,17 @@ class Exchange:
     def _refuse(self, call: Call, error: CallError, responder: Responder) -> None:
         """Answer a call that is not let in, and count it."""
         key = call.key
+        if key is not None:
+            self._operations.note(
+                "info",
+                "call_refused",
+                call=call.id,
+                outcome=error.outcome,
+                status=error.status,
+                error=error.code,
+                tenant=key.tenant,
+                key=key.id,
+            )
         self._refusals.add(
             error,
             CallRefused(
@@ -317,8 +344,10 @@ class Exchange:
                 key_id=key.id if key else None,
                 route=call.plan.route.name if call.plan else None,
                 first_call=call.id if key else None,
+                user=call.identity.user if call.identity else None,
                 message=error.message if key else None,
                 snapshot=call.in_force.digest,
             ),
+            said=key is not None,
         )
         responder.send(*error_answer(error, call))

@@ -12,6 +12,7 @@ from trunkline.errors import (
     ProviderUnavailable,
     RouteNotAllowed,
 )
+from trunkline.gateway import settlement
 from trunkline.gateway.attempt import AttemptFailed, Begin, Reply, ask
 from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import Plan, PlannedTarget
@@ -127,6 +128,8 @@ class Reach:
     def _take_failure(self, planned: PlannedTarget, attempt: Attempt, failure: AttemptFailed) -> None:
         now, fault = self._now(), failure.fault
         attempt.outcome, attempt.reason = "failed", failure.reason
+        if failure.reason == "empty_answer":
+            settlement.charge_failed(self._call, attempt, planned.price)
         self._call.end_attempt()
         match failure.kind:
             case "rejected" if fault is not None:

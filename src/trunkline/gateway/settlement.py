@@ -3,10 +3,12 @@
 from trunkline.dialects.openai_client import Closing
 from trunkline.errors import CallError
 from trunkline.gateway.call import NANOSECONDS_PER_US, Call
+from trunkline.model.delta import Usage
 from trunkline.model.money import NOTHING
-from trunkline.model.records import CallClosed, ErrorSummary, Outcome, Timings
+from trunkline.model.records import Attempt, CallClosed, ErrorSummary, Outcome, Timings
+from trunkline.model.snapshot import Price
 from trunkline.policy import estimates
-from trunkline.policy.pricing import cost_of
+from trunkline.policy.pricing import cost_of, sum_of
 
 
 def outcome_of_answer(call: Call) -> Outcome:
@@ -17,24 +19,46 @@ def outcome_of_answer(call: Call) -> Outcome:
 
 
 def charge(call: Call, now_ns: int, *, whole: bool) -> None:
-    """Charge the call for the answer that it got, or for what it got of one; nothing where no provider was reached.
+    """Charge the call for the answer that it got, or for what it got of one, and for what failed attempts have cost.
 
     A whole answer is charged by the provider's count; one that broke off, or whose provider did not count, by
-    estimate, marked as such.
+    estimate, marked as such. A request that never left costs nothing.
     """
     attempt, target, tally = call.answering, call.target, call.tally
+    call.cost = call.spent
     if attempt is None or target is None:
         return
-    usage = tally.usage
-    estimated = usage is None or not whole
-    if estimated:
-        usage = estimates.usage_of_cut(usage, call.estimate.prompt_tokens if call.estimate else 0, tally.characters)
-    if usage is not None:
+    if call.sent:
+        usage = tally.usage
+        estimated = usage is None or not whole
+        if usage is None or estimated:
+            usage = _probable_usage(call, whole=whole)
+        cost = cost_of(usage, target.price, estimated=estimated)
         call.usage = usage
-        call.cost = cost_of(usage, target.price, estimated=estimated)
+        call.cost = cost if call.spent is None else sum_of(call.spent, cost)
     attempt.provider_model = tally.provider_model
+    attempt.provider_id = tally.provider_id
     attempt.stop_reason = tally.stop_reason
     attempt.total_ms = call.since(now_ns)
+
+
+def charge_failed(call: Call, attempt: Attempt, price: Price) -> None:
+    """Charge the call for an attempt that gave no answer, though the provider has counted what it used."""
+    usage = call.tally.usage
+    if usage is not None:
+        attempt.usage = usage
+        attempt.cost = cost = cost_of(usage, price, estimated=False)
+        call.spent = cost if call.spent is None else sum_of(call.spent, cost)
+
+
+def _probable_usage(call: Call, *, whole: bool) -> Usage:
+    tally, expected, streamed = call.tally, call.estimate, call.chat is not None and call.chat.stream
+    if expected is None:
+        raise ValueError("a call is opened before it is charged")
+    if not whole and not streamed and tally.usage is None:
+        # A JSON answer comes at its end: what the provider had written of it by then nobody knows.
+        return Usage(input=expected.prompt_tokens, output=expected.completion_tokens)
+    return estimates.usage_of_cut(tally.usage, expected.prompt_tokens, tally.characters)
 
 
 def timings_of(call: Call, now_ns: int) -> Timings:

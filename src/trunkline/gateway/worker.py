@@ -56,7 +56,7 @@ class Worker:
         new_id = IdSource()
         self._log, self._operations, self._listener, self._link = log, operations, listener, link
         self._journal = Journal(log, new_id)
-        self._refusals = Refusals(self._journal.refused)
+        self._refusals = Refusals(self._journal.refused, operations)
         self._exchange = Exchange(self._journal, self._refusals, operations, new_id)
         self._endpoints = Endpoints(self._exchange, self._journal, self._refusals)
         self._upstreams = Upstreams()
@@ -136,7 +136,7 @@ class Worker:
     def _wire_refused(self, error: CallError, peer: str) -> None:
         in_force = self._endpoints.in_force
         digest = in_force.digest if in_force is not None else ""
-        self._refusals.add(error, refused_record(error, digest))
+        self._refusals.add(error, refused_record(error, digest), said=True)
         self._operations.event("info", "request_refused", peer=peer, status=error.status, code=error.code)
 
     def _fault(self, error: Exception) -> None:
@@ -186,7 +186,7 @@ class Worker:
         self._say_ready()
         self._operations.event("info", "drain", calls=self._server.in_flight if self._server else 0)
         if self._server is not None:
-            await self._server.closed(loop.time() + deadline)
+            await self._server.closed(loop.time() + deadline, self._exchange.cut)
         for upstream in self._upstreams.all():
             await upstream.pool.close()
         self._flush_refusals()

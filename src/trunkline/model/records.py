@@ -64,7 +64,10 @@ class Cost(msgspec.Struct, frozen=True, gc=False):
 
 
 class Attempt(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
-    """One target that was asked, or passed over (`skipped`, with the reason)."""
+    """One target that was asked, or passed over (`skipped`, with the reason).
+
+    `usage` and `cost` are those of a target that failed after it had counted; the call's cost includes them.
+    """
 
     provider: str
     model: str
@@ -77,10 +80,13 @@ class Attempt(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
     status: int | None = None
     provider_request_id: str | None = None
     provider_model: str | None = None
+    provider_id: str | None = None
     stop_reason: str | None = None
     repairs: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     alarm: str | None = None
+    usage: Usage | None = None
+    cost: Cost | None = None
 
 
 class Timings(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):

@@ -29,6 +29,13 @@ def amount_of(prompt_tokens: int, answer_tokens: int, price: Price) -> Decimal:
     return price.per_request + (prompt_tokens * rates.input + answer_tokens * rates.output) * MILLIONTH
 
 
+def sum_of(first: Cost, second: Cost) -> Cost:
+    """Return the cost of two attempts together, with the lines of both; the price list named is the second's."""
+    amount = plain(Decimal(first.amount) + Decimal(second.amount))
+    estimated = first.estimated or second.estimated
+    return Cost(amount, estimated, second.price_version, second.price_source, first.lines + second.lines)
+
+
 def cost_of(usage: Usage, price: Price, *, estimated: bool) -> Cost:
     """Return the cost in USD of this usage, with a line for each class that has tokens.
 

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Callable
 
 from trunkline.wire.answer import Answer
 from trunkline.wire.client_connection import Connection
@@ -20,6 +21,10 @@ REPLACE_AHEAD = 0.1
 # Request heads kept ready, and header blocks known to be good: a provider has a handful of targets and keys.
 MAX_KEPT = 64
 _Waiter = asyncio.Future[Connection | None]
+
+
+def _nobody_asks() -> None:
+    """Do nothing with the news that a request has been sent."""
 
 
 class Pool:
@@ -79,14 +84,22 @@ class Pool:
         """Callers that wait for a connection to become free."""
         return sum(not waiter.done() for waiter in self._waiters)
 
-    async def ask(self, target: bytes, headers: bytes, body: bytes, *, connect_timeout: float | None = None) -> Answer:
+    async def ask(
+        self,
+        target: bytes,
+        headers: bytes,
+        body: bytes,
+        *,
+        connect_timeout: float | None = None,
+        on_sent: Callable[[], None] = _nobody_asks,
+    ) -> Answer:
         """POST `body` to `target`, which is appended to the base URL's path; return when the answer's head has come.
 
         `headers` are ready lines, each with its CRLF, without host, content-length, accept-encoding and connection.
         `connect_timeout`, in seconds, bounds the wait for a connection instead of the endpoint's own. There is no
         other time limit: cancel the waiting task, which aborts the connection at once. One timer that does so can
         bound the connection, the head and the pieces after it alike; it may as well call `Answer.fail`, once there is
-        an answer.
+        an answer. `on_sent` is called when there is a connection and the request has been handed to it.
 
         Redirects are answers like any other. Raises ConnectFailed, PoolExhausted and PoolClosed (nothing was sent),
         ConnectionBroken, AnswerMalformed; ValueError for a target or headers that would break the message.
@@ -94,7 +107,9 @@ class Pool:
         request = self._request(target, headers, body)
         connection = self._idle.pop() if self._idle else await self._obtain(connect_timeout)
         try:
-            return await connection.send(request).headed()
+            answer = connection.send(request)
+            on_sent()
+            return await answer.headed()
         except ConnectionBroken:
             # RFC 9112, 9.3.1: a client may try again what it knows the server has not begun.
             if not connection.stale:

@@ -101,8 +101,11 @@ class Server:
         for connection in list(self._open):
             connection.close_if_idle()
 
-    async def closed(self, deadline: float) -> None:
-        """Drain, wait for the requests in flight, and close everything; at `deadline` (loop time) cut what is left."""
+    async def closed(self, deadline: float, on_cut: Callable[[], None] | None = None) -> None:
+        """Drain, wait for the requests in flight, and close everything; at `deadline` (loop time) cut what is left.
+
+        `on_cut` is called before requests that are still in flight are cut.
+        """
         self.drain()
         await self._until(lambda: not self.in_flight, deadline)
         for listener in self._listeners:
@@ -111,6 +114,8 @@ class Server:
         for connection in list(self._open):
             connection.close_if_answered()
         await self._until(lambda: not self._open, deadline)
+        if self.in_flight and on_cut is not None:
+            on_cut()
         for connection in list(self._open):
             connection.abort()
         await self._until(lambda: not self._open and not self.in_flight, self.loop.time() + SETTLE_SECONDS)
