@@ -1,6 +1,7 @@
 """A provider that says 429 or fails costs the caller nothing: the next target answers, and the record says how."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -165,16 +166,31 @@ def test_a_refused_key_of_several_is_replaced_by_the_next_within_the_call(tmp_pa
     play(tmp_path, story, keyed, first_key=f"[{FIRST_KEY}, sk-first-two-Zk4w, sk-first-three-9Bxe]")
 
 
+def test_a_key_that_may_not_use_one_model_is_not_out(tmp_path):
+    def keyed(call):
+        return GOOD if call.number > 1 else Script(fault=ErrorAnswer(status=403))
+
+    async def story(gateway, simulator):
+        assert (await hear(gateway, {"model": "only-first"})).text == "All is well."
+        upstream = gateway.upstream("first")
+        now = time.monotonic()
+        assert len({upstream.next_key("gpt-4o-mini", now) for _ in range(4)}) == 1
+        assert len({upstream.next_key("another-model", now) for _ in range(4)}) == 2
+
+    play(tmp_path, story, keyed, first_key=f"[{FIRST_KEY}, sk-first-two-Zk4w]")
+
+
 def test_which_key_was_refused_decides_and_not_who_hears_of_it_first(tmp_path):
     """Calls that meet the same refused key at the same time must not take the target out between them."""
 
     async def story(gateway, simulator):
         upstream = gateway.upstream("first")
-        refused = upstream.next_key()
-        assert upstream.refuse_key(refused)
-        assert upstream.refuse_key(refused)
-        assert upstream.next_key() != refused
-        assert not upstream.refuse_key(upstream.next_key())
+        refused = upstream.next_key("m", 0.0)
+        assert upstream.refuse_key(refused, "m", 0.0, everywhere=True)
+        assert upstream.refuse_key(refused, "m", 0.0, everywhere=True)
+        other = upstream.next_key("m", 0.0)
+        assert other != refused
+        assert not upstream.refuse_key(other, "m", 0.0, everywhere=True)
 
     play(tmp_path, story, first_key=f"[{FIRST_KEY}, sk-first-two-Zk4w]")
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from gateway.raw_client import connected, get, hear, parse, payload, request
-from gateway.running import play, until
+from gateway.running import FIRST_KEY, play, until
 from trunkline.channel.messages import Drain, Drained, Load, Loaded, LoadFailed, NotReady
 from trunkline.simulator import ErrorAnswer, Script, Stall
 
@@ -98,6 +98,27 @@ def test_a_reload_forgives_a_target_that_was_out_for_its_key(tmp_path):
         assert (await hear(gateway, {"model": "only-first"})).text == "All is well."
 
     play(tmp_path, story, [Script(fault=ErrorAnswer(status=401)), GOOD])
+
+
+def test_a_reload_forgives_nobody_whose_provider_is_the_same(tmp_path):
+    async def story(gateway, simulator):
+        assert (await hear(gateway, {"model": "only-first"})).status == 502
+        await gateway.load(gateway.compile(second_key="sk-ant-renewed-5Kq8"))
+        assert (await hear(gateway, {"model": "only-first"})).headers["x-trunkline-attempts"] == "0"
+
+    play(tmp_path, story, [Script(fault=ErrorAnswer(status=401)), GOOD])
+
+
+def test_a_reload_lets_an_account_s_refused_keys_be_used_again(tmp_path):
+    async def story(gateway, simulator):
+        upstream = gateway.upstream("first")
+        refused = upstream.next_key("m", 0.0)
+        upstream.refuse_key(refused, "m", 0.0, everywhere=True)
+        await gateway.load(gateway.compile(first_key=f"[{FIRST_KEY}, sk-first-two-Zk4w]"))
+        assert gateway.upstream("first") is upstream
+        assert refused in {upstream.next_key("m", 0.0) for _ in range(4)}
+
+    play(tmp_path, story, first_key=f"[{FIRST_KEY}, sk-first-two-Zk4w]")
 
 
 def test_reloads_under_load_fail_no_call(tmp_path):

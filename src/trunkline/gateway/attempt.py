@@ -15,6 +15,7 @@ from trunkline.wire.client import Answer, WireError
 
 FailureKind = Literal["failed", "rate_limited", "unauthorized", "another_key", "misconfigured", "rejected"]
 Begin = Callable[[Delta], Awaitable[None]]
+NANOSECONDS_PER_SECOND = 1_000_000_000
 STREAM_TYPE = b"text/event-stream"
 JSON_TYPE = b"application/json"
 
@@ -47,10 +48,10 @@ async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: byte
     """
     upstream = target.upstream
     streamed = call.chat is not None and call.chat.stream
-    key = upstream.next_key()
     if streamed:
         watch.enter("first_token", target.first_token)
     asked_ns = time.monotonic_ns()
+    key = upstream.next_key(target.target.model, asked_ns / NANOSECONDS_PER_SECOND)
     attempt.started_ms = call.since(asked_ns)
     answer: Answer | None = None
     reply: Reply | None = None
@@ -104,7 +105,12 @@ async def _rejection(call: Call, target: PlannedTarget, answer: Answer, key: str
     body = await answer.read()
     call.received.add(body, int(call.since(time.monotonic_ns())))
     fault = target.upstream.dialect.decode_fault(answer.status, answer.headers, body, time.time())
-    return failure_of(fault, another_key=fault.kind == "unauthorized" and target.upstream.refuse_key(key))
+    if fault.kind != "unauthorized":
+        return failure_of(fault)
+    # 403 is a permission that the account lacks for this model; 401 and 402 say that the key or the account is no good.
+    model, everywhere = target.target.model, fault.status != 403
+    left = target.upstream.refuse_key(key, model, time.monotonic(), everywhere=everywhere)
+    return failure_of(fault, another_key=left)
 
 
 def failure_of(fault: ProviderFault, *, another_key: bool = False) -> AttemptFailed:

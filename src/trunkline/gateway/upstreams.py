@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from trunkline.dialects.provider import ProviderDialect
 from trunkline.dialects.registry import PROVIDER_DIALECTS
 from trunkline.model.snapshot import Provider, ProviderSecrets, Snapshot
+from trunkline.policy.health import UNAUTHORIZED_REST
 from trunkline.wire.client import Endpoint, Pool
 
 MAX_CONNECTIONS = 8192  # calls at once to one provider, for one worker
@@ -30,29 +31,38 @@ class Upstream:
         extra = "".join(f"{name}: {value}\r\n" for name, value in secrets.headers.items()).encode("latin-1")
         keys = secrets.api_keys or ("",)
         self._headers = {key: self.dialect.headers(key) + extra for key in keys}
-        self._usable = list(keys)
+        self._keys = tuple(keys)
+        # Refused keys, for one model or for all (None), and the monotonic second at which each is tried again.
+        self._resting: dict[tuple[str, str | None], float] = {}
         self._turn = itertools.count()
 
     def __repr__(self) -> str:
         return f"Upstream({self.provider.name}, {self.provider.dialect}, keys={len(self._headers)})"
 
-    def next_key(self) -> str:
-        """Return the account key for the next call, in turn; a key that was refused comes last of all."""
-        usable = self._usable
-        return usable[0] if len(usable) == 1 else usable[next(self._turn) % len(usable)]
+    def next_key(self, model: str, now: float) -> str:
+        """Return the account key for the next call of this model, in turn; one that was refused comes last of all."""
+        keys = self._keys if not self._resting else self._usable(model, now) or self._keys
+        return keys[0] if len(keys) == 1 else keys[next(self._turn) % len(keys)]
 
     def headers(self, key: str) -> bytes:
         """Return the header lines that carry this key."""
         return self._headers[key]
 
-    def refuse_key(self, key: str) -> bool:
-        """Take a key out that the provider refused; return whether another one is left.
+    def refuse_key(self, key: str, model: str, now: float, *, everywhere: bool) -> bool:
+        """Let a key rest that the provider refused, for one model or `everywhere`; return whether another one is left.
 
-        The last one stays, so that the target's rest, not an empty list, decides when it is tried again.
+        The last one is asked with nevertheless: the target's rest, not an empty list, decides when that is.
         """
-        if key in self._usable and len(self._usable) > 1:
-            self._usable.remove(key)
-        return key not in self._usable
+        self._resting[key, None if everywhere else model] = now + UNAUTHORIZED_REST
+        return bool(self._usable(model, now))
+
+    def restore_keys(self) -> None:
+        """Let all keys be used again."""
+        self._resting.clear()
+
+    def _usable(self, model: str, now: float) -> list[str]:
+        self._resting = resting = {place: until for place, until in self._resting.items() if until > now}
+        return [key for key in self._keys if (key, None) not in resting and (key, model) not in resting]
 
 
 class Upstreams:

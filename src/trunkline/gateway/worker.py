@@ -32,7 +32,7 @@ from trunkline.gateway.in_force import InForce
 from trunkline.gateway.journal import Journal
 from trunkline.gateway.recovery import abandoned_record
 from trunkline.gateway.refusals import Refusals, refused_record
-from trunkline.gateway.upstreams import Upstreams
+from trunkline.gateway.upstreams import Upstream, Upstreams
 from trunkline.model.snapshot import Server as ServerSection
 from trunkline.model.snapshot import Snapshot
 from trunkline.operations import OperationalLog
@@ -102,7 +102,7 @@ class Worker:
         in_force = InForce(snapshot, order.digest, prepared, self._health_of)
         retired = self._upstreams.adopt(prepared)
         self._endpoints.in_force = in_force
-        self._forgive_unauthorized()
+        self._forgive_unauthorized(retired, prepared)
         self._operations.event("info", "loaded", snapshot=order.digest[:12], routes=len(snapshot.routes))
         self._link.send(Loaded(order.digest))
         self._say_ready()
@@ -114,11 +114,18 @@ class Worker:
     def _health_of(self, target: str) -> TargetHealth:
         return self._health.setdefault(target, TargetHealth())
 
-    def _forgive_unauthorized(self) -> None:
-        """A reload may have brought new keys: targets that were out for theirs are asked again."""
-        for health in self._health.values():
-            if health.rest_reason == "unauthorized":
+    def _forgive_unauthorized(self, retired: list[Upstream], prepared: dict[str, Upstream]) -> None:
+        """A reload may have brought new keys: targets that were out for theirs are asked again.
+
+        Only those of providers that have changed: others have the keys that were refused. An account's several keys
+        are tried again all the same, for whoever reloads may have mended one at the provider.
+        """
+        changed = {upstream.provider.name for upstream in retired}
+        for target, health in self._health.items():
+            if health.rest_reason == "unauthorized" and target.partition("/")[0] in changed:
                 health.resting_until = 0.0
+        for upstream in prepared.values():
+            upstream.restore_keys()
 
     async def _serve(self, snapshot: Snapshot) -> None:
         """Start the server, or give the running one what a reload changed."""
