@@ -1,5 +1,9 @@
+import dataclasses
+
+import pytest
 from config_samples import ENVIRONMENT, GOOD, OTHER, STRONG, compiled, machine, problems_of, the_problem
 
+from trunkline.config.sources import Unreadable
 from trunkline.config.strength import digest
 
 WITH_FILE = GOOD.replace('"${OPENAI_API_KEY}"', '"${file:/run/secrets/openai}"')
@@ -31,6 +35,15 @@ def test_a_missing_file_is_named():
 def test_an_empty_file_is_named():
     problem = the_problem(WITH_FILE, machine(files={"/run/secrets/openai": "\n"}))
     assert "/run/secrets/openai is empty" in problem.message
+
+
+@pytest.mark.parametrize("what", ["is larger than 4 bytes", "is not a regular file", "is not text in UTF-8"])
+def test_a_file_that_gives_no_text_is_called_what_it_is(what):
+    def read_file(path):
+        raise Unreadable(what)
+
+    problem = the_problem(WITH_FILE, dataclasses.replace(machine(), read_file=read_file))
+    assert problem.message == f"the file /run/secrets/openai {what}"
 
 
 def test_a_reference_can_be_part_of_a_value():

@@ -6,7 +6,7 @@ from trunkline.config.document import Mapping, Scalar, Sequence
 from trunkline.config.kinds import NODE
 from trunkline.config.places import Place, Problems, nearest
 from trunkline.config.schema import Provider, Root, Route, Target, Tenant
-from trunkline.config.sources import Sources
+from trunkline.config.sources import Sources, Unreadable
 
 # Each of them decides where a call goes, what it costs, whose it is or in what form it is answered.
 FIXED_PARAMETERS = frozenset({"model", "messages", "stream", "stream_options", "metadata", "user", "safety_identifier"})
@@ -98,6 +98,8 @@ def _check_file(place: Place, path: str, marker: str, sources: Sources, problems
         content = sources.read_file(path)
     except FileNotFoundError:
         problems.add(place, f"there is no file `{place.written}`", "create it, or name another")
+    except Unreadable as unreadable:
+        problems.add(place, f"the file `{place.written}` {unreadable}", "name a PEM file")
     except (OSError, ValueError):
         problems.add(place, f"the file `{place.written}` cannot be read as text", "name a readable PEM file")
     else:

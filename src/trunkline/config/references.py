@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from trunkline.config.document import Mapping, Node, Scalar, Sequence, is_clean
 from trunkline.config.places import Place, Problems
-from trunkline.config.sources import Sources
+from trunkline.config.sources import Sources, Unreadable
 
 REFERENCE = re.compile(r"\$?\$\{([^}]*)\}?")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -78,6 +78,8 @@ def _file(path: str, sources: Sources) -> str:
         raise _Missing(f"there is no file {path}", "create it, or name another") from None
     except PermissionError:
         raise _Missing(f"the file {path} may not be read", "allow the user that runs trunkline to read it") from None
+    except Unreadable as unreadable:
+        raise _Missing(f"the file {path} {unreadable}", "name a text file with the value alone") from None
     except (OSError, ValueError):
         raise _Missing(f"the file {path} cannot be read as text", "name a text file in UTF-8") from None
     if len(value) > MAX_FILE:

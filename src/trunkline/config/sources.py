@@ -4,12 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
+class Unreadable(ValueError):
+    """A file that is there and has no text to give; the message says what it is, to follow "the file X"."""
+
+
 @dataclass(frozen=True)
 class Sources:
     """The machine as the configuration sees it.
 
-    `read_file` takes the path as written and raises `OSError` or `ValueError` (not text); `now` is the Unix second at
-    which the configuration is read and decides which of a provider's dated prices are in force.
+    `read_file` takes the path as written and raises `OSError`, `Unreadable`, or `ValueError` for what is no path; `now`
+    is the Unix second at which the configuration is read and decides which of a provider's dated prices are in force.
     """
 
     environment: Mapping[str, str] = field(repr=False)

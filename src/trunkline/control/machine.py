@@ -2,17 +2,18 @@
 
 import os
 import socket
+import stat
 import time
 from pathlib import Path
 
-from trunkline.config.document import Mapping, Scalar, compose
+from trunkline.config.document import MAX_BYTES, Mapping, Scalar, compose
 from trunkline.config.places import Place, Problems
 from trunkline.config.problems import ConfigInvalid, Problem
 from trunkline.config.references import resolve
-from trunkline.config.sources import Sources
+from trunkline.config.sources import Sources, Unreadable
 
 DEFAULT_DATA_DIR = "./trunkline-data"
-# A file of a configuration: keys, certificates, the file itself.
+# A file that a configuration names: keys, certificates.
 MAX_FILE = 4_000_000
 
 
@@ -21,24 +22,37 @@ def sources() -> Sources:
     return Sources(os.environ, read_file, socket.gethostname(), time.time())
 
 
-def read_file(path: str) -> str:
-    """Return the text of a file; raises OSError, or ValueError for what is no text or too large."""
-    with Path(path).open("rb") as file:
-        data = file.read(MAX_FILE + 1)
-    if len(data) > MAX_FILE:
-        raise ValueError("the file is too large")
-    return data.decode()
+def read_file(path: str, limit: int = MAX_FILE) -> str:
+    """Return the text of a file of at most `limit` bytes. Raises OSError, Unreadable, or ValueError for no path."""
+    # A pipe would have us wait for who writes it, here and again at each reload.
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise Unreadable("is not a regular file")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise Unreadable(f"is larger than {limit:,} bytes")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Unreadable("is not text in UTF-8") from None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
 
 
 def read_configuration(path: str) -> str:
     """Return the text of a configuration file. Raises ConfigInvalid."""
     try:
-        return read_file(path)
+        return read_file(path, MAX_BYTES)
     except FileNotFoundError:
         raise ConfigInvalid([problem_of(path, "", "there is no such file", "name one with --config")]) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise ConfigInvalid([problem_of(path, "", f"cannot be read: {reason}", "see to it")]) from None
+    except Unreadable as unreadable:
+        raise ConfigInvalid([problem_of(path, "", f"the file {unreadable}", "name another with --config")]) from None
+    except OSError as error:
+        raise ConfigInvalid([problem_of(path, "", f"cannot be read: {error.strerror}", "see to it")]) from None
+    except ValueError:
+        raise ConfigInvalid([problem_of(path, "", "is no path", "name a file with --config")]) from None
 
 
 def data_dir_of(path: str) -> Path:
