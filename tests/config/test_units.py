@@ -1,10 +1,13 @@
+import contextlib
+from datetime import UTC, datetime
+
 import pytest
 from config_samples import GOOD, compiled, the_problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trunkline.config.readers import Mistake
-from trunkline.config.units import BYTES, SECONDS, expiry, retention, seconds
+from trunkline.config.units import BYTES, LATEST_EXPIRY, SECONDS, expiry, retention, seconds
 
 
 @pytest.mark.parametrize(
@@ -48,12 +51,26 @@ def test_a_key_expires_at_the_end_of_its_day_in_utc():
     assert expiry("2027-06-30") == expiry("2027-07-01T00:00:00Z") == 1_814_400_000
 
 
+def test_the_last_day_of_the_calendar_ends_with_its_last_second():
+    assert expiry("9999-12-31") == expiry("9999-12-31T23:59:59Z") == LATEST_EXPIRY
+    assert datetime.fromtimestamp(LATEST_EXPIRY, UTC).isoformat() == "9999-12-31T23:59:59+00:00"
+    with pytest.raises(Mistake) as refused:
+        expiry("9999-12-31T23:59:59-00:01")
+    assert refused.value.message == "is after the year 9999 in UTC"
+
+
+@given(st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{2}:[0-9]{2})?", fullmatch=True))
+def test_an_expiry_is_a_second_that_has_a_name_or_a_mistake(text):
+    with contextlib.suppress(Mistake):
+        assert expiry(text) <= LATEST_EXPIRY
+
+
 def test_a_key_may_expire_at_a_moment_with_an_offset():
     assert expiry("2027-06-30T12:00:00+02:00") == expiry("2027-06-30T10:00:00Z")
 
 
 @pytest.mark.parametrize(
-    "text", ["2027-06-31", "30.6.2027", "2027-6-30", "tomorrow", "9999-12-31", "2027-06-30T12:00:00"]
+    "text", ["2027-06-31", "30.6.2027", "2027-6-30", "tomorrow", "9999-12-32", "2027-06-30T12:00:00"]
 )
 def test_what_is_no_date_or_leaves_the_zone_open_is_refused(text):
     with pytest.raises(Mistake):

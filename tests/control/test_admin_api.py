@@ -7,7 +7,8 @@ import os
 import socket
 from contextlib import asynccontextmanager
 
-from test_control_registry import Workers, registry, write
+import pytest
+from test_control_registry import Workers, registry, types, write
 
 from trunkline.cli.control_client import Live
 from trunkline.control.answers import NewKey
@@ -119,6 +120,66 @@ def test_requests_that_are_none_of_ours_are_refused_in_json(tmp_path):
             for wanted, method, path, body, headers in asked:
                 status, answer = await asyncio.to_thread(ask, port, method, path, body, **headers)
                 assert (status, list(answer)) == (wanted, ["error"]), (method, path, answer)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/api/keys", rb'{"tenant": "\ud800"}', "not JSON in UTF-8"),
+        ("/api/keys", rb'{"tenant": "acme", "routes": ["\ud800"]}', "not JSON in UTF-8"),
+        ("/api/keys", rb'{"tenant": "acme", "\ud800": 1}', "not JSON in UTF-8"),
+        ("/api/keys", b'{"tenant": "\xff"}', "not JSON in UTF-8"),
+        ("/api/keys", b"[" * 30_000 + b"]" * 30_000, "Expected `object`"),
+        ("/api/keys", b'{"tenant": "acme", "routes": ' + b"[" * 30_000, "at `$.routes[0]`"),
+        ("/api/keys", b'{"tenant": "acme", "expires": 99999999999999999999}', "the end of the year 9999"),
+        ("/api/keys", b'{"tenant": "acme", "expires": 9007199254740993}', "the end of the year 9999"),
+        ("/api/keys", b'{"tenant": "acme", "expires": %s}' % (b"9" * 5_000), "at `$.expires`"),
+        ("/api/keys", b'{"tenant": "acme", "expires": 1e400}', "at `$.expires`"),
+        ("/api/keys", b'{"tenant": "acme", "expires": -1}', "expired already"),
+        ("/api/apply", rb'{"config": "a\u0000b"}', "apply that file"),
+        ("/api/apply", rb'{"config": "\ud800"}', "not JSON in UTF-8"),
+        ("/api/apply", b'{"config": "%s"}' % (b"a/" * 20_000), "apply that file"),
+        ("/api/apply", b'{"config": 1}', "at `$.config`"),
+        ("/api/apply", b'{"file": "a"}', "unknown field `file`"),
+    ],
+)
+def test_a_body_that_is_not_what_it_should_be_is_a_400_and_leaves_no_record(tmp_path, path, body, said):
+    async def main():
+        async with serving(tmp_path) as (port, _):
+            before = types(tmp_path)
+            headers = {"authorization": BEARER, "content_type": "application/json"}
+            status, answer = await asyncio.to_thread(ask, port, "POST", path, body, **headers)
+            assert (status, types(tmp_path)) == (400, before)
+            assert said in answer["error"]["message"]
+
+    asyncio.run(main())
+
+
+def test_a_host_that_is_none_does_not_change_what_is_not_there(tmp_path):
+    async def main():
+        async with serving(tmp_path) as (port, _):
+            status, _ = await asyncio.to_thread(ask, port, "GET", "/x", authorization=BEARER, host="[")
+            assert status == 404
+
+    asyncio.run(main())
+
+
+def test_when_the_log_has_failed_the_answer_says_what_to_restart(tmp_path):
+    async def main():
+        async with serving(tmp_path) as (port, control):
+            headers = {"authorization": BEARER, "content_type": "application/json"}
+            asked = [("POST", "/api/keys", b'{"tenant": "acme", "id": "k2"}'), ("DELETE", "/api/keys/k1", None)]
+            await control.create_key(NewKey("acme", "k1"), "me")
+            control._journal._writer._flusher.fail("the disk is full")
+            for method, path, body in asked:
+                status, answer = await asyncio.to_thread(ask, port, method, path, body, **headers)
+                assert status == 503
+                assert answer["error"]["message"] == (
+                    "the record log cannot be written: the disk is full. Mend the disk or make room on it,"
+                    f" then restart control (end process {os.getpid()}; another follows) or the gateway"
+                )
 
     asyncio.run(main())
 

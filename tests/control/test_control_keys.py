@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from trunkline.config.units import LATEST_EXPIRY
 from trunkline.control.answers import NewKey, Refused
 from trunkline.control.keys import make, views
 from trunkline.control.state import KeyCreated, KeyRevoked, State, fold
@@ -47,6 +48,8 @@ def test_a_key_is_known_by_the_digest_of_a_secret_of_32_random_bytes():
         (NewKey("acme", routes=("openai/gpt-5",)), "no route or listed model"),
         (NewKey("acme", routes=()), "name one to"),
         (NewKey("acme", expires=int(NOW)), "expired already"),
+        (NewKey("acme", expires=LATEST_EXPIRY + 1), "the end of the year 9999"),
+        (NewKey("acme", expires=10**20), "the end of the year 9999"),
     ],
 )
 def test_a_key_that_could_not_be_used_is_refused_with_what_to_do(asked, said):
@@ -73,3 +76,9 @@ def test_a_list_has_the_keys_of_the_file_and_of_the_log_with_what_became_of_them
     assert (app.id, app.source, app.status, app.created_by) == ("app", "file", "valid", None)
     assert (one.status, one.created_at, one.created_by) == ("expired", "2026-11-23T20:00:00Z", "ann")
     assert (two.status, two.revoked_at, two.revoked_by) == ("revoked", "2026-11-23T20:00:02Z", "bob")
+
+
+def test_a_key_of_an_old_log_that_outlives_the_calendar_ends_with_it():
+    state = fold(State(), [("2026-11-23T20:00:00Z", KeyCreated("one", "acme", "11", "ann", expires=10**20))])
+    assert [key.expires for key in state.valid_keys()] == [LATEST_EXPIRY]
+    assert views(state, SNAPSHOT, NOW)[1].expires == LATEST_EXPIRY

@@ -1,7 +1,7 @@
 """Durations, sizes and dates from text."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from trunkline.config.readers import Mistake, Reader, bounded, parsed
@@ -17,6 +17,8 @@ SECONDS = {
 BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 QUANTITY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([A-Za-z]*)", re.ASCII)
 YEAR = 365 * 86_400.0
+# 9999-12-31T23:59:59Z: the last second that calendars of computers, and RFC 3339, have a name for.
+LATEST_EXPIRY = 253_402_300_799
 
 
 def _quantity(value: str, units: dict[str, Decimal] | dict[str, int], fix: str) -> Decimal:
@@ -77,11 +79,14 @@ def expiry(value: str) -> int:
         raise Mistake("is no date", fix)
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-            moment = datetime.fromisoformat(value).replace(tzinfo=UTC) + timedelta(days=1)
-        elif re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})", value):
-            moment = datetime.fromisoformat(value)
+            end = int(datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp()) + 86_400
+            return min(end, LATEST_EXPIRY)
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})", value):
+            second = int(datetime.fromisoformat(value).timestamp())
         else:
             raise Mistake("is no date", fix)
-        return int(moment.timestamp())
     except (ValueError, OverflowError):
         raise Mistake("is no date of the calendar", fix) from None
+    if second > LATEST_EXPIRY:
+        raise Mistake("is after the year 9999 in UTC", fix)
+    return second

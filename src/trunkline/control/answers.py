@@ -17,6 +17,12 @@ class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires: int | None = None
 
 
+class Apply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Put the file in force; `config` None means the one that the gateway runs on, the only one that it may name."""
+
+    config: str | None = None
+
+
 class KeyView(msgspec.Struct, frozen=True):
     """A key as it is listed: never its secret nor the digest of it. Times are RFC 3339 or, where unknown, None."""
 

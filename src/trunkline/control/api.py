@@ -9,22 +9,25 @@
 Errors are `{"error": {"message", "problems"}}`: 400 and 422 say what to mend, 503 that nothing could be changed.
 """
 
-import json
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.answers import NewKey, Refused
+from trunkline.control.answers import Apply, NewKey, Refused
 from trunkline.control.journal import Unrecorded
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.operations import OperationalLog
 
 JSON = "application/json"
+# A log that has failed stays so: only a start looks at what the failed write has left behind.
+RECOVER = "Mend the disk or make room on it, then restart control (end process {pid}; another follows) or the gateway"
+Shape = TypeVar("Shape")
 
 
 class Answer(Response):
@@ -49,8 +52,8 @@ def build(
 
     @app.post("/api/apply")
     async def apply(request: Request) -> Response:
-        asked = await _object(request)
-        _same_file(asked.get("config"), registry.configuration.path)
+        asked = await _asked(request, Apply)
+        _same_file(asked.config, registry.configuration.path)
         applied = await registry.apply(who(request), "applied")
         log.event("info", "applied", snapshot=applied.digest, changes=len(applied.lines), who=who(request))
         return Answer(applied)
@@ -61,7 +64,7 @@ def build(
 
     @app.post("/api/keys")
     async def create_key(request: Request) -> Response:
-        made = await registry.create_key(_new_key(await _object(request)), who(request))
+        made = await registry.create_key(await _asked(request, NewKey), who(request))
         log.event("info", "key_created", key=made.key.id, tenant=made.key.tenant, who=who(request))
         return Answer(made, status_code=201, headers={"cache-control": "no-store"})
 
@@ -86,8 +89,12 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
     async def refused(_: Request, error: Refused) -> Response:
         return _error(400, str(error))
 
-    @app.exception_handler(NotPublished)
     @app.exception_handler(Unrecorded)
+    async def not_recorded(_: Request, error: Unrecorded) -> Response:
+        log.event("error", "not_changed", reason=str(error))
+        return _error(503, f"{error}. {RECOVER.format(pid=os.getpid())}")
+
+    @app.exception_handler(NotPublished)
     @app.exception_handler(OSError)
     async def not_done(_: Request, error: Exception) -> Response:
         log.event("error", "not_changed", reason=str(error))
@@ -96,7 +103,7 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
     @app.exception_handler(404)
     @app.exception_handler(405)
     async def not_there(request: Request, _: Exception) -> Response:
-        return _error(404, f"there is no {request.method} {request.url.path[:200]}")
+        return _error(404, f"there is no {request.method} {request.scope['path'][:200]}")
 
     @app.exception_handler(Exception)
     async def fault(_: Request, error: Exception) -> Response:
@@ -108,28 +115,28 @@ def _error(status: int, message: str, problems: list[str] | None = None) -> Resp
     return JSONResponse({"error": {"message": message, "problems": problems or []}}, status)
 
 
-async def _object(request: Request) -> dict[str, Any]:
+async def _asked(request: Request, shape: type[Shape]) -> Shape:
+    """Return the body as what it has to be. Raises Refused."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
         raise Refused(f"the body must be {JSON}")
+    body = await request.body()
     try:
-        value = json.loads(await request.body())
-    except ValueError:
-        raise Refused("the body is not JSON") from None
-    if not isinstance(value, dict):
-        raise Refused("the body is not a JSON object")
-    return value
-
-
-def _new_key(asked: dict[str, Any]) -> NewKey:
-    try:
-        return msgspec.convert(asked, NewKey)
+        return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
-        raise Refused(f"not a key to make: {error}") from None
+        raise Refused(f"the body is not what {request.scope['path']} takes: {str(error)[:200]}") from None
+    except (ValueError, RecursionError):
+        raise Refused("the body is not JSON in UTF-8 of whole characters") from None
 
 
-def _same_file(named: object, running: str) -> None:
+def _same_file(named: str | None, running: str) -> None:
     """Applying another file than the one that `serve` was given would be undone by the next reload."""
-    if named is not None and (not isinstance(named, str) or Path(named).resolve() != Path(running).resolve()):
+    if named is None:
+        return
+    try:
+        same = Path(named).resolve() == Path(running).resolve()
+    except (ValueError, OSError, RuntimeError):  # no path at all, one that is too long, links in a circle
+        same = False
+    if not same:
         raise Refused(
-            f"this gateway runs on {Path(running).resolve()}; apply that file, or start it with the other one"
+            f"this gateway runs on {Path(running).absolute()}; apply that file, or start it with the other one"
         )

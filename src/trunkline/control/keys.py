@@ -8,6 +8,7 @@ import msgspec
 
 from trunkline.config.kinds import NODE
 from trunkline.config.places import nearest
+from trunkline.config.units import LATEST_EXPIRY
 from trunkline.control.answers import KeyView, NewKey, Refused
 from trunkline.control.state import KeyCreated, KeyEntry, State
 from trunkline.model.snapshot import Key, Snapshot
@@ -39,6 +40,8 @@ def check(asked: NewKey, key_id: str, state: State, snapshot: Snapshot, now: flo
         raise Refused(f"there is no tenant `{asked.tenant[:100]}`; {nearest(asked.tenant, snapshot.tenants)}")
     if asked.expires is not None and asked.expires <= now:
         raise Refused("the key would have expired already; name a later date")
+    if asked.expires is not None and asked.expires > LATEST_EXPIRY:
+        raise Refused(f"`expires` is a Unix second, at most {LATEST_EXPIRY} (the end of the year 9999)")
     if len(state.valid_keys()) >= MAX_KEYS:
         raise Refused(f"there are {MAX_KEYS:,} keys; revoke some first")
     if asked.routes is not None and not 0 < len(asked.routes) <= MAX_ROUTES:

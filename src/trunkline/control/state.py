@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from trunkline.config.units import LATEST_EXPIRY
 from trunkline.model.snapshot import Key
 
 
@@ -51,13 +52,15 @@ class KeyEntry(msgspec.Struct, frozen=True):
     def key(self) -> Key:
         """The key as a snapshot has it."""
         made = self.created
+        # No such key is made, but a log says what it says, and one that outlives the calendar would break every list.
+        expires = None if made.expires is None else min(made.expires, LATEST_EXPIRY)
         return Key(
             id=made.key,
             tenant=made.tenant,
             digests=(made.digest,),
             routes=made.routes,
             team=made.team,
-            expires=made.expires,
+            expires=expires,
             source="log",
         )
 
