@@ -1,5 +1,6 @@
 """The command line as a user meets it: exit codes, one line of error, nothing else."""
 
+import json
 import os
 import subprocess
 import sys
@@ -42,6 +43,45 @@ def test_misuse_is_64_and_one_line_on_standard_error(words, capsys):
     assert (out, err.count("\n")) == ("", 1)
     assert "there is no file" not in err
     assert err.startswith("trunkline: ")
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize("words", [["keys", "create", "--tenant", "\udcff"], ["keys", "revoke", "\udcff"], ["\udcff"]])
+def test_a_word_that_is_no_text_is_misuse(words, capsys):
+    assert run(words) == 64
+    assert capsys.readouterr().err == (
+        "trunkline: a word of the command line is not text in UTF-8. See `trunkline --help`.\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["create", "list", "revoke"])
+def test_the_help_of_a_command_says_what_to_write_not_what_type_it_has(command, capsys):
+    assert run(["keys", command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"Usage: trunkline keys {command} [OPTIONS]")
+    assert "[str]" not in shown
+    assert " <str>  " not in shown.partition("Options:")[2]
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_key_may_last_as_long_as_the_calendar(capsys):
+    assert run(["keys", "create", "--tenant", "acme", "--id", "k1", "--expires", "9999-12-31"]) == 0
+    assert run(["keys", "list", "--format", "json"]) == 0
+    listed = json.loads(capsys.readouterr().out.partition("\n")[2])
+    assert [key["expires"] for key in listed] == [None, "9999-12-31T23:59:59Z"]
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_check_does_not_wait_for_a_pipe_that_nobody_writes(capsys):
+    os.mkfifo("pipe")
+    assert run(["check", "-c", "pipe"]) == 1
+    assert capsys.readouterr().err.startswith("pipe:1:1: the file is not a regular file; name another with --config\n")
+    with open("trunkline.yaml") as file:
+        text = file.read()
+    with open("trunkline.yaml", "w") as file:
+        file.write(text.replace("9f3c5a7be1d24860c7f2a9d83b6e4f10", "${file:pipe}"))
+    assert run(["check"]) == 1
+    assert "the file pipe is not a regular file; name a text file with the value alone" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("configured")

@@ -40,6 +40,8 @@ COMMANDS = {
 
 def run(words: Sequence[str]) -> int:
     """Run the command that these words name; returns the exit code and lets no traceback out."""
+    if any(not _is_text(word) for word in words):
+        return _say("a word of the command line is not text in UTF-8. See `trunkline --help`.", MISUSE)
     try:
         result = _parser(words)(list(words), prog_name="trunkline", standalone_mode=False)
         sys.stdout.flush()
@@ -59,6 +61,14 @@ def run(words: Sequence[str]) -> int:
         return 1
     except Exception as error:  # noqa: BLE001 - the edge: what nobody foresaw is one line too
         return _say(f"a fault of trunkline's own: {type(error).__name__}: {error}", FAULT)
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:  # bytes that are no text, as the interpreter hands them on
+        return False
+    return True
 
 
 def _say(message: str, status: int) -> int:

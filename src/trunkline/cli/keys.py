@@ -20,12 +20,25 @@ COLUMNS = ("id", "tenant", "team", "routes", "status", "expires", "source", "cre
 
 @commands.command()
 def create(
-    tenant: Annotated[str, typer.Option(help="Whose key it is.")],
+    tenant: Annotated[str, typer.Option(metavar="TENANT", help="Whose key it is.")],
     config: ConfigFile = DEFAULT_CONFIG,
-    id: Annotated[str | None, typer.Option("--id", help="Its name in records; made up if not given.")] = None,  # noqa: A002
-    route: Annotated[list[str] | None, typer.Option(help="A route that it may use; again for more. None: all.")] = None,
-    team: Annotated[str | None, typer.Option(help="The team that its calls count for.")] = None,
-    expires: Annotated[str | None, typer.Option(metavar="DATE", help="The last day that it works, UTC.")] = None,
+    id: Annotated[  # noqa: A002
+        str | None, typer.Option("--id", metavar="ID", help="Its name in records, for good; made up if not given.")
+    ] = None,
+    route: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROUTE",
+            help="A route, or provider/model, that it may use; repeat it for more. Without: every route.",
+        ),
+    ] = None,
+    team: Annotated[str | None, typer.Option(metavar="TEAM", help="The team that its calls count for.")] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE", help="The last day that it works, in UTC (2027-06-30), or a time (2027-06-30T12:00:00Z)."
+        ),
+    ] = None,
 ) -> None:
     """Make a key, in force at once. Its secret is printed this once and kept nowhere."""
     from trunkline.cli.office import carry_out  # noqa: PLC0415
@@ -39,7 +52,7 @@ def create(
 
 @commands.command("list")
 def list_keys(config: ConfigFile = DEFAULT_CONFIG, form: ListForm = Form.table) -> None:
-    """List the keys of the file and of the log, the revoked ones too."""
+    """List every key: those of the file, and those made by command, the expired and revoked ones too."""
     from trunkline.cli.lists import written  # noqa: PLC0415
     from trunkline.cli.office import carry_out  # noqa: PLC0415
 
@@ -49,7 +62,8 @@ def list_keys(config: ConfigFile = DEFAULT_CONFIG, form: ListForm = Form.table) 
 
 @commands.command()
 def revoke(
-    key: Annotated[str, typer.Argument(metavar="ID", help="The key to stop.")], config: ConfigFile = DEFAULT_CONFIG
+    key: Annotated[str, typer.Argument(metavar="ID", help="The key to stop, one that was made by `keys create`.")],
+    config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Stop a key for good; it is refused when this returns."""
     from trunkline.cli.office import carry_out  # noqa: PLC0415
@@ -69,6 +83,15 @@ def _expiry(date: str | None) -> int | None:
 
 
 def _row(key: "KeyView") -> "Row":
-    expires = None if key.expires is None else datetime.fromtimestamp(key.expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     values: dict[str, Cell] = {column: getattr(key, column) for column in COLUMNS}
-    return values | {"expires": expires, "routes": "(all)" if key.routes is None else key.routes}
+    return values | {"expires": _moment(key.expires), "routes": "(all)" if key.routes is None else key.routes}
+
+
+def _moment(second: int | None) -> "Cell":
+    """Return a Unix second as a time of the calendar, as it is where the calendar has no such time."""
+    if second is None:
+        return None
+    try:
+        return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return second
