@@ -46,8 +46,6 @@ def changed(old: str, new: str) -> str:
             "the request's own",
         ),
         (changed("gpt-4o}]", "gpt-4o}], sticky: tenant"), "routes.voice.sticky", "session or user"),
-        (changed("gpt-4o}]", "gpt-4o}], sticky: user"), "routes.voice.sticky", "`strategy: weighted`"),
-        (changed("gpt-4o}]", "gpt-4o, weight: 2}]"), "routes.voice.targets[0].weight", "`strategy: weighted`"),
         (
             changed("gpt-4o}]", "gpt-4o}], instead_of_error: {failed: x}"),
             "routes.voice.instead_of_error.failed",

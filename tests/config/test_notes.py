@@ -20,3 +20,13 @@ def test_a_setting_of_a_tenant_that_has_no_effect_is_named(name, value):
 def test_a_sentence_that_is_never_said_is_named(code):
     text = GOOD.replace("gpt-4o}]", f"gpt-4o}}], instead_of_error: {{{code}: One moment., unavailable: Hold on.}}")
     assert compiled(text).notes == (f"routes.voice.instead_of_error.{code} has no effect in this version",)
+
+
+def test_weights_and_stickiness_on_a_route_by_priority_are_said_to_have_no_effect():
+    text = GOOD.replace("gpt-4o}]", "gpt-4o, weight: 2}], sticky: user")
+    assert compiled(text).notes == (
+        "routes.voice.sticky has no effect on a route by priority",
+        "routes.voice.targets[0].weight has no effect on a route by priority",
+    )
+    weighted = text.replace("sticky: user", "sticky: user, strategy: weighted")
+    assert compiled(weighted).notes == ()

@@ -140,8 +140,6 @@ def _check_headers(provider: Provider, problems: Problems) -> None:
 def _check_route(route: Route, root: Root, problems: Problems) -> None:
     for name in ("connect", "first_token", "gap"):
         _check_within(route.timeouts.place, name, getattr(route.timeouts, name), route, problems)
-    if route.strategy == "priority" and not problems.has(route.place.join("strategy")):
-        _check_priority(route, problems)
     for target in route.targets:
         if target.provider and target.provider not in names_of(root, "providers"):
             place = target.place.below("provider")
@@ -150,15 +148,6 @@ def _check_route(route: Route, root: Root, problems: Problems) -> None:
         if target.first_token is not None:
             _check_within(target.place, "first_token", target.first_token, route, problems)
         _check_params(target, problems)
-
-
-def _check_priority(route: Route, problems: Problems) -> None:
-    fix = "remove it, or write `strategy: weighted`"
-    if route.sticky is not None:
-        problems.add(route.place.below("sticky"), "has no effect on a route by priority", fix)
-    for target in route.targets:
-        if target.weight != 1:
-            problems.add(target.place.below("weight"), "has no effect on a route by priority", fix)
 
 
 def _check_within(place: Place, name: str, value: float, route: Route, problems: Problems) -> None:

@@ -5,26 +5,33 @@ from collections.abc import Iterator
 from trunkline.config.schema import Root, Route, Tenant
 
 # Sentences for calls that do not exist yet: nothing is blocked, limited or over a budget.
+NOT_YET = "has no effect in this version"
+BY_PRIORITY = "has no effect on a route by priority"
 UNSAID = ("blocked", "limited", "over_budget")
 
 
 def notes_of(root: Root) -> tuple[str, ...]:
-    """Return a line for each setting of the file that is taken and has no effect in this version."""
-    paths = [
-        *(path for name, route in (root.routes or {}).items() for path in _of_route(name, route)),
-        *(path for name, tenant in (root.tenants or {}).items() for path in _of_tenant(name, tenant)),
-    ]
-    return tuple(f"{path} has no effect in this version" for path in paths)
+    """Return a line for each setting of the file that is taken and has no effect."""
+    return (
+        *(note for name, route in (root.routes or {}).items() for note in _of_route(name, route)),
+        *(note for name, tenant in (root.tenants or {}).items() for note in _of_tenant(name, tenant)),
+    )
 
 
 def _of_route(name: str, route: Route) -> Iterator[str]:
     for code in UNSAID:
         if getattr(route.instead_of_error, code) is not None:
-            yield f"routes.{name}.instead_of_error.{code}"
+            yield f"routes.{name}.instead_of_error.{code} {NOT_YET}"
+    if route.strategy != "weighted":
+        if route.sticky is not None:
+            yield f"routes.{name}.sticky {BY_PRIORITY}"
+        for position, target in enumerate(route.targets):
+            if target.weight != 1:
+                yield f"routes.{name}.targets[{position}].weight {BY_PRIORITY}"
 
 
 def _of_tenant(name: str, tenant: Tenant) -> Iterator[str]:
     if tenant.regulated:
-        yield f"tenants.{name}.regulated"
+        yield f"tenants.{name}.regulated {NOT_YET}"
     if tenant.time_zone != "UTC":
-        yield f"tenants.{name}.time_zone"
+        yield f"tenants.{name}.time_zone {NOT_YET}"
