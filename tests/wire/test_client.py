@@ -219,9 +219,28 @@ def test_a_body_that_comes_in_many_pieces_is_read_whole() -> None:
     run(main())
 
 
+def test_a_body_above_the_limit_is_not_read_on_piece_by_piece() -> None:
+    async def main() -> None:
+        async with providing() as provider, pooling(provider.endpoint(max_answer=1000)) as pool:
+            task = asking(pool)
+            peer = await provider.peer()
+            await peer.request()
+            peer.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3e8\r\n" + b"x" * 1000 + b"\r\n")
+            answer = await task
+            taken = 0
+            while taken < 1000:
+                taken += len(await answer.next_piece())
+            peer.send(b"1\r\nx\r\n")
+            with pytest.raises(AnswerTooLarge):
+                await answer.next_piece()
+            assert pool.connections == 0
+
+    run(main())
+
+
 def test_a_reader_that_does_not_read_pauses_the_provider() -> None:
     async def main() -> None:
-        async with providing() as provider, pooling(provider.endpoint()) as pool:
+        async with providing() as provider, pooling(provider.endpoint(max_answer=50_000_000)) as pool:
             task = asking(pool)
             peer = await provider.peer()
             await peer.request()

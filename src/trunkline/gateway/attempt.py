@@ -16,6 +16,7 @@ from trunkline.wire.client import Answer, WireError
 FailureKind = Literal["failed", "rate_limited", "unauthorized", "another_key", "misconfigured", "rejected"]
 Begin = Callable[[Delta], Awaitable[None]]
 NANOSECONDS_PER_SECOND = 1_000_000_000
+OPENING_LIMIT = 1 << 20  # bytes of a stream that may come before it says anything
 STREAM_TYPE = b"text/event-stream"
 JSON_TYPE = b"application/json"
 
@@ -146,8 +147,12 @@ async def _first_piece(call: Call, target: PlannedTarget, attempt: Attempt, answ
         raise AttemptFailed("wrong_content_type")
     decoder = target.upstream.dialect.stream_decoder()
     deltas: list[Delta] = []
+    size = 0
     while True:
         piece = await answer.next_piece()
+        size += len(piece)
+        if size > OPENING_LIMIT:
+            raise AttemptFailed("answer_too_large")
         if not piece:
             raise AttemptFailed("empty_answer" if decoder.ended else "broken_answer: the stream ended early")
         call.received.add(piece, int(call.since(time.monotonic_ns())))

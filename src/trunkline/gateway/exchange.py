@@ -232,9 +232,9 @@ class Exchange:
 
     def _settle(self, call: Call, outcome: Outcome, status: int, timings: Timings, error: CallError | None) -> int:
         """Close the call in the log, once; there is nothing to await, so nothing can cut it short."""
-        call.settled = True
         record = settlement.closed_record(call, outcome, status, timings, error)
         position = self._journal.closed(call, record)
+        call.settled = True  # only now: a log that did not take it may take it at the call's very end
         self._operations.call_line(record, call)
         return position
 

@@ -14,6 +14,7 @@ from trunkline.model.delta import Delta
 from trunkline.wire.client import Answer, WireError
 from trunkline.wire.server import Responder
 
+LOGGED_FROM = 1 << 20  # bytes: no more than this waits for its second to be over
 LOGGED_EVERY = 1.0  # seconds: what a crash may lose of a running stream
 
 
@@ -35,6 +36,7 @@ class Release:
         self._encode = encoder.encode
         self._loop = asyncio.get_running_loop()
         self._unrecorded: AuditUnavailable | None = None
+        self._unlogged = 0
 
     async def run(self, reply: Reply, gap: float) -> None:
         """Carry the stream until the provider's end mark.
@@ -84,6 +86,9 @@ class Release:
                     raise StreamCut("broken_answer: the stream ended early")
                 return  # some servers leave the end mark out; a finish reason and a clean end say as much
             call.received.add(piece, int((now - call.began_ns) / NANOSECONDS_PER_MS))
+            self._unlogged += len(piece)
+            if self._unlogged > LOGGED_FROM:
+                self._log()
             deltas = decoder.feed(piece)
             for delta in deltas:
                 call.tally.take(delta)
@@ -119,7 +124,9 @@ class Release:
 
     def _log(self) -> None:
         """Log what came and went since the last time, also while nothing more comes."""
+        self._timer.cancel()
         self._log_later()
+        self._unlogged = 0
         try:
             if self._call.received.chunks or self._call.released.chunks:
                 self._keep(self._call)

@@ -31,7 +31,7 @@ class Answer:
     first byte of the body came, 0 before.
     """
 
-    __slots__ = ("_carrier", "_error", "_loop", "_max_size", "_reader", "_waiter", "first_byte_at")
+    __slots__ = ("_carrier", "_error", "_loop", "_max_size", "_reader", "_size", "_waiter", "first_byte_at")
 
     def __init__(
         self, carrier: Carrier, reader: ResponseReader, loop: asyncio.AbstractEventLoop, max_size: int
@@ -40,6 +40,7 @@ class Answer:
         self._reader = reader
         self._loop = loop
         self._max_size = max_size
+        self._size = 0  # of the pieces that were taken
         self._waiter: asyncio.Future[None] | None = None
         self._error: Exception | None = None
         self.first_byte_at = 0
@@ -88,7 +89,7 @@ class Answer:
         """Return all that has come of the body since the last call; wait if that is nothing; `b""` is the clean end.
 
         Raises ConnectionBroken where the connection ends before the body, and AnswerMalformed, each after the pieces
-        that came before.
+        that came before; AnswerTooLarge above `Endpoint.max_answer` in all.
         """
         reader = self._reader
         while not reader.pieces:
@@ -97,7 +98,12 @@ class Answer:
             if reader.ended:
                 return b""
             await self._wait()
-        return self._take()
+        piece = self._take()
+        self._size += len(piece)
+        if self._size > self._max_size:
+            self.abort()
+            raise AnswerTooLarge(f"more than {self._max_size} bytes")
+        return piece
 
     def abort(self) -> None:
         """Drop the connection now, if the answer has not ended; what is waited for raises ConnectionBroken."""

@@ -28,7 +28,20 @@ _HOST = re.compile(rb"[0-9A-Za-z._~%!$&'()*+;=:\[\]-]*")
 _LENGTH = re.compile(rb"[0-9]{1,20}")
 
 # Said twice, these would let two readers of one request believe different things.
-_SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"x-api-key", b"api-key"})
+_SINGLE = frozenset(
+    {
+        b"host",
+        b"content-length",
+        b"transfer-encoding",
+        b"authorization",
+        b"x-api-key",
+        b"api-key",
+        b"x-trunkline-user",
+        b"x-trunkline-subject",
+        b"x-trunkline-session",
+        b"x-trunkline-purpose",
+    }
+)
 MAX_FIELDS = 256
 
 
