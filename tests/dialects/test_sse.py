@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trunkline.dialects.provider import BrokenAnswer
-from trunkline.dialects.sse import SseParser
+from trunkline.dialects.sse import LONGEST_END, SseParser
 
 
 def events(*pieces: bytes) -> list[tuple[bytes, bytes]]:
@@ -106,6 +106,20 @@ def test_a_frame_as_large_as_the_limit_is_read() -> None:
     assert parser.feed(stream) == [(b"", b"x" * 94)]
 
 
+def test_lines_that_end_without_a_line_feed_cost_no_more_than_their_bytes() -> None:
+    class Counted(bytes):
+        sought = 0
+
+        def find(self, sub, start=0, *end):  # type: ignore[no-untyped-def,override]
+            found = super().find(sub, start, *end)
+            Counted.sought += (found if found >= 0 else len(self)) - start
+            return found
+
+    size = 10_000
+    SseParser()._parse(Counted(b"\r" * size), [])
+    assert Counted.sought <= 3 * size
+
+
 def test_endless_pieces_of_one_line_cost_no_more_than_their_bytes() -> None:
     parser = SseParser()
     parser.feed(b"data: ")
@@ -124,6 +138,9 @@ def test_endless_pieces_of_one_line_cost_no_more_than_their_bytes() -> None:
         (b"data: a\nda", b"a"),
         (b"data: a\ndata: b", b"a\nb"),
         (b"event: e\ndata: a", b""),
+        (b"data: " + b"x" * (LONGEST_END - 6), b"x" * (LONGEST_END - 6)),
+        (b"data: " + b"x" * LONGEST_END, b""),
+        (b"data: %b\n" % (b"x" * LONGEST_END), b""),
     ],
 )
 def test_what_a_stream_leaves_unfinished_is_known(stream: bytes, unfinished: bytes) -> None:

@@ -65,6 +65,10 @@ def test_tags_come_from_metadata_and_the_header_and_the_header_wins():
         {b"x-trunkline-user": b"\xff"},
         {b"x-trunkline-user": b"u" * 513},
         {b"x-trunkline-session": b"a\x01b"},
+        *({b"x-trunkline-user": f"a{sign}b".encode()} for sign in "\x7f\x85\x9f\u061c\u200f\u2028\u2029\u202e\u2066"),
+        {b"x-trunkline-subject": "\u202egnp.exe".encode()},
+        {b"x-trunkline-tags": "k=\u2067v".encode()},
+        {b"x-trunkline-tags": "k\x9b=v".encode()},
         {b"x-trunkline-purpose": b"fun"},
     ],
 )

@@ -217,6 +217,10 @@ MALFORMED = {
     "a Host with a path": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
     "a second Authorization": b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: b\r\nAuthorization: b\r\n\r\n",
     "a second x-api-key": b"GET / HTTP/1.1\r\nHost: a\r\nX-Api-Key: b\r\nX-API-Key: c\r\n\r\n",
+    **{
+        f"a second {name}": f"GET / HTTP/1.1\r\nHost: a\r\n{name}: b\r\n{name.lower()}: b\r\n\r\n".encode()
+        for name in ("X-Trunkline-User", "X-Trunkline-Subject", "X-Trunkline-Session", "X-Trunkline-Purpose")
+    },
     "a second api-key": b"GET / HTTP/1.1\r\nHost: a\r\nApi-Key: b\r\nApi-Key: c\r\n\r\n",
     "bare line feeds": b"GET / HTTP/1.1\nHost: a\n\n",
     "a bare line feed after a header": b"GET / HTTP/1.1\r\nHost: a\n\r\n",

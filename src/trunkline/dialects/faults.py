@@ -20,7 +20,9 @@ _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2})
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,9})?")
 
-_TRANSIENT = frozenset({408, 409, 425})  # a timeout, a lock, too early: the same request may work elsewhere or later
+# A timeout, a lock, too early: the same request may work elsewhere or later. The others are what something in between
+# says of itself: a proxy that wants a password, an expectation, a page that blocks, a connection that was closed.
+_TRANSIENT = frozenset({407, 408, 409, 417, 418, 425, 499})
 _ACCOUNT = frozenset({401, 402, 403})  # our account's trouble, not the client's
 
 

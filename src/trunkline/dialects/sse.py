@@ -7,6 +7,8 @@ from trunkline.dialects.provider import BrokenAnswer
 
 LARGEST_FRAME = 4_000_000  # bytes of one line and of one event's data; audio comes in pieces far below this
 
+LONGEST_END = 64  # bytes of an unfinished event that may be a stream's end mark
+
 _BOM = b"\xef\xbb\xbf"
 _LF = 10
 
@@ -63,8 +65,11 @@ class SseParser:
 
     @property
     def unfinished(self) -> bytes:
-        """The data of the event begun and not yet ended: what a stream that lacks its last line feeds leaves."""
-        if self.clean:
+        """The data of the event begun and not yet ended: what a stream that lacks its last line feeds leaves.
+
+        Empty for one of more than `LONGEST_END` bytes: to join those at each look would be quadratic.
+        """
+        if self.clean or self._rest_size + self._size > LONGEST_END:
             return b""
         data, event = list(self._data), self._event
         line = b"".join(self._rest)
@@ -76,10 +81,13 @@ class SseParser:
         """Read all whole lines; return where the first unfinished one begins."""
         position, end = 0, len(data)
         any_cr = b"\r" in data
+        line_feed = data.find(b"\n")
         while position < end:
-            line_end = data.find(b"\n", position)
+            if 0 <= line_feed < position:  # looked for again only once passed: lines may end without any
+                line_feed = data.find(b"\n", position)
+            line_end = line_feed
             if any_cr:
-                line_end, after = self._line_end(data, position, line_end)
+                line_end, after = self._line_end(data, position, line_feed)
             else:
                 after = line_end + 1
             if line_end < 0:
