@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 
 from trunkline.dialects.anthropic import ANTHROPIC
 from trunkline.dialects.anthropic_answer import LONGEST_EXPLANATION, MOST_BLOCKS, MOST_CALLS
-from trunkline.dialects.provider import BrokenAnswer
+from trunkline.dialects.provider import MOST_TOKENS, BrokenAnswer
 from trunkline.dialects.sse import LARGEST_FRAME
-from trunkline.model.delta import Usage
+from trunkline.model.delta import Delta, Usage
 
 REASONS = [
     ("end_turn", "stop"),
@@ -190,7 +190,6 @@ def test_a_stream_that_was_cut_has_not_ended():
         b'data: {"type": "\xff"}\n\n',
         b'data: {"type": "x", "error": %s}\n\n' % (b"[" * 100_000),
         event("message_start"),
-        start(usage={"input_tokens": -1}),
         event("content_block_start", index=0),
         begin(0, type="tool_use", id="t"),
         begin(0, type="tool_use", name="n"),
@@ -205,6 +204,45 @@ def test_a_stream_that_was_cut_has_not_ended():
 def test_a_stream_that_is_none_of_anthropic_s_is_broken(data):
     with pytest.raises(BrokenAnswer):
         feed(data)
+
+
+UNREADABLE = [{"input_tokens": count, "output_tokens": 3} for count in (-1, 1.5, "12", [], 10**30)] + [5, "none", [[1]]]
+
+
+@pytest.mark.parametrize("usage", UNREADABLE)
+def test_counts_that_make_no_sense_lose_no_answer(usage):
+    last = feed(start() + text(0, "Hi") + finish("end_turn", usage))[0][-1]
+    assert last == Delta(uncounted=True)
+    streamed, _ = feed(start(usage=usage) + text(0, "Hi") + finish("end_turn"))
+    assert [delta.text for delta in streamed if delta.text] == ["Hi"]
+    assert streamed[1] == Delta(uncounted=True)
+    assert streamed[-1] == Delta(usage=Usage(output=89), uncounted=True)
+    whole = ANTHROPIC.decode_answer(message({"type": "text", "text": "Hi"}, usage=usage))
+    assert whole[1:] == [Delta(text="Hi"), Delta(finish="stop", stop_reason="end_turn"), Delta(uncounted=True)]
+
+
+def test_a_stream_that_never_counts_its_input_says_that_it_is_not_counted():
+    streamed, _ = feed(start(usage={"output_tokens": 1}) + text(0, "Hi") + finish("end_turn"))
+    assert streamed[-1] == Delta(usage=Usage(output=89), uncounted=True)
+    late, _ = feed(start(usage={"output_tokens": 1}) + finish("end_turn", {"input_tokens": 5, "output_tokens": 89}))
+    assert late[-1] == Delta(usage=Usage(input=5, output=89))
+
+
+def test_a_huge_count_is_believed_up_to_a_limit():
+    names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+    last = ANTHROPIC.decode_answer(message({"type": "text", "text": "Hi"}, usage=dict.fromkeys(names, 2**53)))[-1]
+    most = MOST_TOKENS
+    assert last.usage == Usage(input=most, cached_input=most, cache_write=most, output=most)
+
+
+@pytest.mark.parametrize("details", [{"explanation": 5}, {"explanation": ["no"]}, "no", 5, [[]]])
+def test_a_refusal_stands_whatever_explains_it(details):
+    whole = ANTHROPIC.decode_answer(message(reason="refusal", stop_details=details))
+    streamed, _ = feed(start() + finish("refusal", stop_details=details))
+    for deltas in (whole, streamed):
+        assert deltas[-2] == Delta(finish="content_filter", stop_reason="refusal")
+        assert deltas[-1].usage is not None
+        assert not deltas[-1].uncounted
 
 
 def test_more_calls_than_any_answer_has_are_broken():

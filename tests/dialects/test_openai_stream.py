@@ -23,8 +23,8 @@ from openai_examples import (
 
 from trunkline.dialects.openai_provider import OPENAI
 from trunkline.dialects.openai_stream import MOST_CALLS
-from trunkline.dialects.provider import BrokenAnswer
-from trunkline.model.delta import Delta, ToolDelta
+from trunkline.dialects.provider import MOST_TOKENS, BrokenAnswer
+from trunkline.model.delta import Delta, ToolDelta, Usage
 
 
 def tools(deltas: list[Delta]) -> list[ToolDelta]:
@@ -290,7 +290,6 @@ BROKEN = [
     b'{"choices": [{"index": 128}]}',
     b'{"choices": [{"delta": {"content": 5}}]}',
     b'{"choices": [{"delta": {"content": "\xff"}}]}',
-    b'{"usage": {"prompt_tokens": -1}}',
     b'{"error": ' + b"[" * 5000 + b"]" * 5000 + b"}",
 ]
 
@@ -307,6 +306,32 @@ def test_what_is_no_chunk_is_broken(body: bytes) -> None:
 def test_what_is_no_completion_is_broken(body: bytes) -> None:
     with pytest.raises(BrokenAnswer):
         OPENAI.decode_answer(body)
+
+
+UNREADABLE = [
+    *(b'{"prompt_tokens": %b, "completion_tokens": 3}' % count for count in (b"-1", b"1.5", b'"12"', b"[]", b"1e999")),
+    b'{"prompt_tokens": 123456789012345678901234567890, "completion_tokens": 3}',
+    *(b"5", b'"none"', b"[[1]]"),
+]
+
+
+@pytest.mark.parametrize("usage", UNREADABLE)
+def test_counts_that_make_no_sense_lose_no_answer(usage: bytes) -> None:
+    said = b'{"choices": [{"%b": {"content": "Hi"}, "finish_reason": "stop"}], "usage": %b}'
+    whole = OPENAI.decode_answer(said % (b"message", usage))
+    streamed = decode([b"data: " + said % (b"delta", usage) + b"\n\ndata: [DONE]\n\n"])
+    assert whole == streamed == [Delta(text="Hi"), Delta(finish="stop", stop_reason="stop"), Delta(uncounted=True)]
+
+
+def test_half_a_count_says_that_it_is_one() -> None:
+    body = b'{"choices": [{"message": {"content": "Hi"}}], "usage": {"completion_tokens": 3}}'
+    assert OPENAI.decode_answer(body)[-1] == Delta(usage=Usage(output=3), uncounted=True)
+
+
+def test_a_huge_count_is_believed_up_to_a_limit() -> None:
+    usage = b'{"prompt_tokens": 9007199254740992, "completion_tokens": 9007199254740992}'
+    body = b'{"choices": [{"message": {"content": "Hi"}}], "usage": %b}' % usage
+    assert OPENAI.decode_answer(body)[-1] == Delta(usage=Usage(input=MOST_TOKENS, output=MOST_TOKENS))
 
 
 def test_a_broken_answer_quotes_no_secret() -> None:

@@ -115,6 +115,38 @@ def test_the_record_has_every_body_to_the_byte(tmp_path, stream):
 
 
 @ways
+def test_an_answer_whose_counts_make_no_sense_is_delivered_and_charged_by_estimate(tmp_path, stream):
+    said = "message" if not stream else "delta"
+    choice = {"index": 0, said: {"role": "assistant", "content": "All is well."}, "finish_reason": "stop"}
+    answer = json.dumps({"choices": [choice], "usage": {"prompt_tokens": -7, "completion_tokens": 3}}).encode()
+    if stream:
+        answer = b"data: %b\n\ndata: [DONE]\n\n" % answer
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n" % (
+        b"text/event-stream" if stream else b"application/json",
+        len(answer),
+    )
+
+    async def main():
+        async with (
+            asyncio.timeout(PATIENCE),
+            Tape(head, answer) as tape,
+            Simulator() as simulator,
+            running(simulator, tmp_path, openai=tape.url) as gateway,
+        ):
+            heard = await hear(gateway, {"model": "only-first", "stream": stream})
+            assert (heard.status, heard.text) == (200, "All is well.")
+            opened, closed = gateway.record("call.opened"), gateway.record("call.closed")
+            assert closed["outcome"] == "answered"
+            assert closed["usage_estimated"]
+            assert closed["cost"]["estimated"]
+            assert closed["usage"]["input"] == opened["estimate"]["prompt_tokens"]
+            assert closed["usage"]["output"] == 3
+            check(gateway)
+
+    uvloop.run(main())
+
+
+@ways
 def test_after_a_failover_the_record_has_the_bodies_of_both_attempts(tmp_path, stream):
     async def story(gateway, simulator):
         heard = await hear(gateway, {"stream": stream})

@@ -48,3 +48,8 @@ def test_what_the_provider_counted_before_the_cut_stands():
     reported = Usage(input=50, cached_input=7, output=1)
     assert usage_of_cut(reported, 100, 40) == Usage(input=50, cached_input=7, output=10)
     assert usage_of_cut(Usage(input=50, output=30), 100, 40).output == 30
+
+
+def test_a_prompt_of_which_nothing_was_counted_is_estimated():
+    assert usage_of_cut(Usage(output=30), 100, 40) == Usage(input=100, output=30)
+    assert usage_of_cut(Usage(cached_input=7, output=30), 100, 40) == Usage(cached_input=7, output=30)

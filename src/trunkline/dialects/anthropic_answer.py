@@ -4,13 +4,15 @@ Blocks and events that no type here knows are passed over: Anthropic adds such w
 Source: Anthropic API reference, "Streaming Messages" and "Handling stop reasons".
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
 
 from trunkline.dialects.anthropic_faults import fault_in_stream
 from trunkline.dialects.faults import scrub
-from trunkline.dialects.provider import BrokenAnswer, ProviderFault
+from trunkline.dialects.provider import MOST_TOKENS, BrokenAnswer, ProviderFault
 from trunkline.dialects.sse import SseParser
 from trunkline.model.delta import Delta, FinishReason, ToolDelta, Usage
 
@@ -51,6 +53,10 @@ class _WireUsage(msgspec.Struct, gc=False):
     output_tokens: Count | None = None
     output_tokens_details: _OutputDetails | None = None
     service_tier: str | None = None
+
+
+class _UnreadableUsage(_WireUsage, gc=False):
+    """Stands for a `usage` that is of another shape, or whose counts are no counts."""
 
 
 class _StopDetails(msgspec.Struct, gc=False):
@@ -102,8 +108,30 @@ class _Event(msgspec.Struct, gc=False):
     error: Any = None
 
 
+# What comes beside an answer may be anything: the answer has been paid for.
+
+
+class _LooseMessage(_Message, gc=False):
+    stop_details: msgspec.Raw = _NOTHING  # type: ignore[assignment]
+    usage: msgspec.Raw = _NOTHING  # type: ignore[assignment]
+
+
+class _LooseChange(_Change, gc=False):
+    stop_details: msgspec.Raw = _NOTHING  # type: ignore[assignment]
+
+
+class _LooseEvent(_Event, gc=False):
+    delta: _LooseChange | None = None
+    message: _LooseMessage | None = None
+    usage: msgspec.Raw = _NOTHING  # type: ignore[assignment]
+
+
 _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_message = msgspec.json.Decoder(_Message).decode
+_decode_loose_event = msgspec.json.Decoder(_LooseEvent).decode
+_decode_loose_message = msgspec.json.Decoder(_LooseMessage).decode
+_decode_usage = msgspec.json.Decoder(_WireUsage | None).decode
+_decode_details = msgspec.json.Decoder(_StopDetails | None).decode
 
 
 class _Open:
@@ -144,7 +172,7 @@ class AnthropicStream:
         for _name, frame in self._sse.feed(data):
             if self._ended or self._error is not None:
                 break
-            event = _parse(_decode_event, frame, "an event")
+            event = _parse(_decode_event, frame, "an event", _loose_event)
             change = event.delta
             if event.type == "content_block_delta" and change is not None:
                 if change.type == "text_delta":  # the usual event
@@ -212,16 +240,19 @@ class AnthropicStream:
     def _count(self, usage: _WireUsage | None, deltas: list[Delta]) -> None:
         if usage is None:
             return
+        if type(usage) is _UnreadableUsage:
+            deltas.append(Delta(uncounted=True))
+            return
         for name in _WireUsage.__struct_fields__:
             value = getattr(usage, name)
             if value is not None:
                 setattr(self._usage, name, value)
-        deltas.append(Delta(usage=_disjoint(self._usage)))
+        deltas.append(_usage_delta(self._usage))
 
 
 def decode_answer(body: bytes) -> list[Delta]:
     """Return the deltas of a whole message; raises BrokenAnswer."""
-    message = _parse(_decode_message, body, "the answer")
+    message: _Message = _parse(_decode_message, body, "the answer", _loose_message)
     if message.error is not None:
         raise BrokenAnswer(f"an error with a status of success: {fault_in_stream(message.error).message}")
     if message.content is None:
@@ -239,18 +270,60 @@ def decode_answer(body: bytes) -> list[Delta]:
             _say(block, deltas)
     _finish(message.stop_reason, message.stop_details, deltas)
     if usage is not None:
-        deltas.append(Delta(usage=_disjoint(usage)))
+        deltas.append(_usage_delta(usage))
     return deltas
 
 
-def _parse(decode: Any, data: bytes, what: str) -> Any:
+def _parse(decode: Any, data: bytes, what: str, loosely: Callable[[bytes], Any]) -> Any:
     try:
         return decode(data)
     except RecursionError:
         raise BrokenAnswer(f"{what} is nested too deep") from None
     except (msgspec.MsgspecError, ValueError) as error:
+        if isinstance(error, msgspec.ValidationError):
+            with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+                return loosely(data)
         problem = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise BrokenAnswer(f"{what} is no message of anthropic's: {scrub(problem)}") from None
+
+
+def _loose_event(data: bytes) -> _Event:
+    """Return an event without what in its counts and details makes no sense; raises MsgspecError for another fault."""
+    event = _decode_loose_event(data)
+    said: _Event = event
+    said.usage = _readable_usage(event.usage)
+    if event.message is not None:
+        said.message = _mend(event.message)
+    if event.delta is not None:
+        change: _Change = event.delta
+        change.stop_details = _readable_details(event.delta.stop_details)
+    return said
+
+
+def _loose_message(data: bytes) -> _Message:
+    """Return a message like `_loose_event`."""
+    return _mend(_decode_loose_message(data))
+
+
+def _mend(loose: _LooseMessage) -> _Message:
+    message: _Message = loose
+    message.usage = _readable_usage(loose.usage)
+    message.stop_details = _readable_details(loose.stop_details)
+    return message
+
+
+def _readable_usage(raw: msgspec.Raw) -> _WireUsage | None:
+    try:
+        return _decode_usage(raw) if bytes(raw) else None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _UnreadableUsage()
+
+
+def _readable_details(raw: msgspec.Raw) -> _StopDetails | None:
+    try:
+        return _decode_details(raw) if bytes(raw) else None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
 
 
 def _say(block: _Block, deltas: list[Delta]) -> None:
@@ -288,20 +361,25 @@ def _finish(reason: str | None, details: _StopDetails | None, deltas: list[Delta
     deltas.append(Delta(finish=_FINISH.get(reason, "stop"), stop_reason=reason[:64]))
 
 
+def _usage_delta(usage: _WireUsage) -> Delta:
+    if type(usage) is _UnreadableUsage:
+        return Delta(uncounted=True)
+    return Delta(usage=_disjoint(usage), uncounted=usage.input_tokens is None or usage.output_tokens is None)
+
+
 def _disjoint(usage: _WireUsage) -> Usage:
     """Return the counts in our classes; `input_tokens` has neither cache reads nor cache writes in it already."""
     created = usage.cache_creation or _CacheCreation()
     short, long = created.ephemeral_5m_input_tokens or 0, created.ephemeral_1h_input_tokens or 0
     written = usage.cache_creation_input_tokens
-    if written is None:
-        written = short + long
+    written = min(short + long if written is None else written, MOST_TOKENS)
     long = min(long, written)
-    output = usage.output_tokens or 0
+    output = min(usage.output_tokens or 0, MOST_TOKENS)
     details = usage.output_tokens_details
     thought = min((details.thinking_tokens or 0) if details is not None else 0, output)
     return Usage(
-        input=usage.input_tokens or 0,
-        cached_input=usage.cache_read_input_tokens or 0,
+        input=min(usage.input_tokens or 0, MOST_TOKENS),
+        cached_input=min(usage.cache_read_input_tokens or 0, MOST_TOKENS),
         cache_write=written - long,
         cache_write_1h=long,
         output=output - thought,

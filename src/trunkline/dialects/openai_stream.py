@@ -11,7 +11,7 @@ import msgspec
 
 from trunkline.dialects.faults import scrub
 from trunkline.dialects.openai_faults import fault_in_stream
-from trunkline.dialects.openai_usage import WireUsage, read_usage
+from trunkline.dialects.openai_usage import UnreadableUsage, WireUsage, usage_delta
 from trunkline.dialects.provider import BrokenAnswer, ProviderFault
 from trunkline.dialects.sse import SseParser
 from trunkline.model.delta import Delta, FinishReason, ToolDelta
@@ -77,7 +77,14 @@ class _Body(msgspec.Struct, gc=False):
     error: Any = None
 
 
+class _Uncounted(_Body, gc=False):
+    """A body whose `usage` may be anything: the answer beside it has been paid for."""
+
+    usage: msgspec.Raw = msgspec.Raw()  # type: ignore[assignment]
+
+
 _decode = msgspec.json.Decoder(_Body).decode
+_decode_uncounted = msgspec.json.Decoder(_Uncounted).decode
 
 
 _Names = tuple[str | None, str | None, str | None, str | None]  # model, id, service tier, system fingerprint
@@ -124,9 +131,10 @@ class _Reader:
                     self._read_said(choice, said, deltas)
             if choice.finish_reason:
                 deltas.append(_finish(choice))
-        usage = body.usage
-        if usage is not None and (usage.prompt_tokens is not None or usage.completion_tokens is not None):
-            deltas.append(Delta(usage=read_usage(usage)))
+        if body.usage is not None:
+            count = usage_delta(body.usage)
+            if count is not None:
+                deltas.append(count)
 
     def _name(self, names: _Names, deltas: list[Delta]) -> None:
         """Say the provider's names once each: a later chunk that leaves one out takes nothing back."""
@@ -249,8 +257,22 @@ def _parse(data: bytes, what: str) -> _Body:
     except RecursionError:
         raise BrokenAnswer(f"{what} is nested too deep") from None
     except (msgspec.MsgspecError, ValueError) as error:
+        body = _without_usage(data) if isinstance(error, msgspec.ValidationError) else None
+        if body is not None:
+            return body
         problem = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise BrokenAnswer(f"{what} is no chat completion: {scrub(problem)}") from None
+
+
+def _without_usage(data: bytes) -> _Body | None:
+    """Return a body whose counts make no sense as one that was not counted; None if that is not what is wrong."""
+    try:
+        body = _decode_uncounted(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    counted: _Body = body
+    counted.usage = UnreadableUsage()
+    return counted
 
 
 def _finish(choice: _Choice) -> Delta:

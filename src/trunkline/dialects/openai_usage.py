@@ -5,7 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from trunkline.model.delta import Usage
+from trunkline.dialects.provider import MOST_TOKENS
+from trunkline.model.delta import Delta, Usage
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
@@ -35,6 +36,10 @@ class WireUsage(msgspec.Struct, gc=False):
     completion_tokens_details: CompletionDetails | None = None
 
 
+class UnreadableUsage(WireUsage, gc=False):
+    """Stands for a `usage` that is of another shape, or whose counts are no counts."""
+
+
 class ClientUsage(msgspec.Struct, gc=False):
     """`usage` as it goes to a client."""
 
@@ -46,13 +51,23 @@ class ClientUsage(msgspec.Struct, gc=False):
     cost: Raw | UnsetType = UNSET
 
 
+def usage_delta(wire: WireUsage) -> Delta | None:
+    """Return what this `usage` says, and whether something is missing; None for one that counts nothing yet."""
+    if type(wire) is UnreadableUsage:
+        return Delta(uncounted=True)
+    prompt, completion = wire.prompt_tokens, wire.completion_tokens
+    if prompt is None and completion is None:
+        return None
+    return Delta(usage=read_usage(wire), uncounted=prompt is None or completion is None)
+
+
 def read_usage(wire: WireUsage) -> Usage:
     """Return disjoint counts whose sums are what the provider says that it read and wrote.
 
     Parts that contradict the whole are cut to it, except reasoning that a server (xAI's, for one) counts beside
     `completion_tokens`: known by a `total_tokens` that only adds up with it.
     """
-    prompt, completion = wire.prompt_tokens or 0, wire.completion_tokens or 0
+    prompt, completion = min(wire.prompt_tokens or 0, MOST_TOKENS), wire.completion_tokens or 0
     read, wrote = wire.prompt_tokens_details, wire.completion_tokens_details
     cached = audio_in = written = reasoning = audio_out = 0
     if read is not None:
@@ -65,6 +80,7 @@ def read_usage(wire: WireUsage) -> Usage:
         reasoning, audio_out = wrote.reasoning_tokens or 0, wrote.audio_tokens or 0
         if wire.total_tokens == prompt + completion + reasoning:
             completion += reasoning
+        completion = min(completion, MOST_TOKENS)
         if reasoning + audio_out > completion:
             audio_out = min(audio_out, completion)
             reasoning = min(reasoning, completion - audio_out)
@@ -73,7 +89,7 @@ def read_usage(wire: WireUsage) -> Usage:
         cached_input=cached,
         cache_write=written,
         audio_input=audio_in,
-        output=completion - reasoning - audio_out,
+        output=min(completion, MOST_TOKENS) - reasoning - audio_out,
         reasoning=reasoning,
         audio_output=audio_out,
     )

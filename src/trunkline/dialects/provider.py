@@ -8,6 +8,8 @@ from trunkline.model.chat import ChatRequest, PassThrough
 from trunkline.model.delta import Delta
 from trunkline.model.snapshot import Target
 
+MOST_TOKENS = 10**9  # of one class in one answer; a provider that says more is believed up to here
+
 FaultKind = Literal["rate_limited", "rejected", "unauthorized", "misconfigured", "server_error", "overloaded"]
 
 

@@ -20,7 +20,10 @@ NANOSECONDS_PER_MS = 1_000_000
 class Tally:
     """What has come of an answer so far, counted delta by delta."""
 
-    __slots__ = ("characters", "declined", "finish", "provider_id", "provider_model", "stop_reason", "tools", "usage")
+    __slots__ = (
+        "characters", "declined", "finish", "provider_id", "provider_model", "stop_reason", "tools", "uncounted",
+        "usage",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.characters = 0
@@ -31,6 +34,7 @@ class Tally:
         self.provider_model: str | None = None
         self.tools: list[str] = []
         self.usage: Usage | None = None
+        self.uncounted = False  # whether the provider's counts lack something
 
     def take(self, delta: Delta) -> None:
         """Count one delta."""
@@ -42,8 +46,8 @@ class Tally:
             self.finish = delta.finish
             self.stop_reason = delta.stop_reason
             self.declined = self.declined or delta.finish == "content_filter"
-        if delta.usage is not None:
-            self.usage = delta.usage
+        if delta.usage is not None or delta.uncounted:
+            self.usage, self.uncounted = delta.usage or self.usage, delta.uncounted
         if delta.refusal:
             self.characters += len(delta.refusal)
             self.declined = True

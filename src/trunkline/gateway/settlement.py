@@ -30,7 +30,7 @@ def charge(call: Call, now_ns: int, *, whole: bool) -> None:
         return
     if call.sent:
         usage = tally.usage
-        estimated = usage is None or not whole
+        estimated = usage is None or not whole or tally.uncounted
         if usage is None or estimated:
             usage = _probable_usage(call, whole=whole)
         cost = cost_of(usage, target.price, estimated=estimated)
@@ -44,10 +44,11 @@ def charge(call: Call, now_ns: int, *, whole: bool) -> None:
 
 def charge_failed(call: Call, attempt: Attempt, price: Price) -> None:
     """Charge the call for an attempt that gave no answer, though the provider has counted what it used."""
-    usage = call.tally.usage
+    tally = call.tally
+    usage = _probable_usage(call, whole=True) if tally.uncounted else tally.usage
     if usage is not None:
         attempt.usage = usage
-        attempt.cost = cost = cost_of(usage, price, estimated=False)
+        attempt.cost = cost = cost_of(usage, price, estimated=tally.uncounted)
         call.spent = cost if call.spent is None else sum_of(call.spent, cost)
 
 

@@ -62,8 +62,9 @@ class Delta(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One piece of an answer; empty fields say nothing.
 
     `stop_reason` is the provider's own word behind `finish`. `usage` holds the whole call's count so far: the last
-    one seen counts. `logprobs` and `annotations` are passed on as they came. `model` and `provider_id` are the
-    provider's own names for what answered, `service_tier` the tier it was answered in.
+    one seen counts. `uncounted` says that counts are missing from it, or came and made no sense. `logprobs` and
+    `annotations` are passed on as they came. `model` and `provider_id` are the provider's own names for what answered,
+    `service_tier` the tier it was answered in.
     """
 
     choice: int = 0
@@ -77,6 +78,7 @@ class Delta(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     finish: FinishReason | None = None
     stop_reason: str | None = None
     usage: Usage | None = None
+    uncounted: bool = False
     model: str | None = None
     provider_id: str | None = None
     service_tier: str | None = None

@@ -50,12 +50,15 @@ def answer_tokens(request: ChatRequest, target_limit: int | None) -> int:
 
 
 def usage_of_cut(reported: Usage | None, estimated_prompt: int, received_characters: int) -> Usage:
-    """Return the probable usage of an answer that broke off: what was reported so far, the rest by estimate."""
+    """Return the probable usage of an answer that broke off, or whose provider left counts out.
+
+    What was reported stands; a prompt or an answer of which nothing was, or less than what came, is estimated.
+    """
     written = -(-received_characters // CHARACTERS_PER_TOKEN)
     if reported is None:
         return Usage(input=estimated_prompt, output=written)
     return Usage(
-        input=reported.input,
+        input=reported.input if reported.prompt_tokens else estimated_prompt,
         cached_input=reported.cached_input,
         cache_write=reported.cache_write,
         cache_write_1h=reported.cache_write_1h,
