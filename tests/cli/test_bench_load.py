@@ -70,7 +70,9 @@ def test_the_provider_ends_when_whoever_started_it_is_gone():
 def test_a_provider_that_cuts_streams_loses_each_of_them():
     with Simulator.in_thread(openai=Script(text=text(DELTAS).decode(), fault=Cut(after_tokens=2))) as simulator:
         result = generate(plan(simulator.openai.port, calls=6, stream=True), CORE)
-    assert (result.answered, result.lost, result.failed) == (0, 6, {})
+    # A reset may overtake the answer's head: then the call has failed, for there was no stream to lose.
+    assert result.answered == 0
+    assert result.lost + result.failed.get("connection closed", 0) == 6
 
 
 def test_a_provider_that_refuses_is_counted_by_status_and_quoted():
