@@ -5,6 +5,7 @@ import time
 from trunkline.audit.format.bodies import BodyRef, Part
 from trunkline.audit.format.timing import encode_timing
 from trunkline.dialects.openai_client import ChunkEncoder
+from trunkline.errors import CallError
 from trunkline.gateway.in_force import InForce, Plan, PlannedTarget
 from trunkline.model.chat import ChatRequest
 from trunkline.model.delta import Delta, Usage
@@ -126,6 +127,7 @@ class Call:
         "spent",
         "tally",
         "target",
+        "unrecorded",
         "usage",
         "waited_ns",
     )
@@ -161,6 +163,7 @@ class Call:
         self.left_ns = 0
         self.encoder: ChunkEncoder | None = None  # of a stream that has been started
         self.settled = False
+        self.unrecorded: CallError | None = None  # what ended a call that the log did not take
 
     def since(self, at_ns: int) -> float:
         """Return the milliseconds from the call's beginning to this moment."""

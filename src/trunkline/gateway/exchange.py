@@ -32,7 +32,7 @@ from trunkline.gateway.refusals import Refusals
 from trunkline.gateway.release import Release, StreamCut
 from trunkline.gateway.watch import DeadlinePassed, Watch
 from trunkline.model.delta import Delta
-from trunkline.model.records import Attempt, CallRefused, Outcome, Timings
+from trunkline.model.records import Attempt, CallClosed, CallRefused, Outcome, Timings
 from trunkline.operations import OperationalLog
 from trunkline.policy.identity import assert_identity
 from trunkline.wire.http import Request
@@ -181,7 +181,7 @@ class Exchange:
                 reply.answer.abort()
             raise
         try:
-            await Release(call, encoder, responder, watch, self._journal.keep).run(reply, plan.route.timeouts.gap)
+            await Release(call, encoder, responder, watch, self._keep).run(reply, plan.route.timeouts.gap)
         except StreamCut as cut:
             reply.attempt.outcome, reply.attempt.reason = "failed", cut.reason
             hear(reply.target, "failed", plan, self._loop.time(), self._operations)
@@ -233,10 +233,33 @@ class Exchange:
     def _settle(self, call: Call, outcome: Outcome, status: int, timings: Timings, error: CallError | None) -> int:
         """Close the call in the log, once; there is nothing to await, so nothing can cut it short."""
         record = settlement.closed_record(call, outcome, status, timings, error)
-        position = self._journal.closed(call, record)
+        position = self._append_closed(call, record)
         call.settled = True  # only now: a log that did not take it may take it at the call's very end
         self._operations.call_line(record, call)
         return position
+
+    def _append_closed(self, call: Call, record: CallClosed) -> int:
+        """Append the closed record; where it is the bodies that cannot be written, without those."""
+        try:
+            return self._journal.closed(call, record)
+        except AuditUnavailable:
+            raise
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the call has to be closed
+            self._say_unrecorded(call, fault)
+            return self._journal.closed_bare(call, record)
+
+    def _keep(self, call: Call) -> None:
+        """Log what a running stream brought; raises nothing but AuditUnavailable, for a timer calls it."""
+        try:
+            self._journal.keep(call)
+        except AuditUnavailable:
+            raise
+        except Exception as fault:  # noqa: BLE001
+            self._say_unrecorded(call, fault)
+            raise AuditUnavailable("The call cannot be recorded any further.") from None
+
+    def _say_unrecorded(self, call: Call, fault: Exception) -> None:
+        self._operations.event("error", "bodies_unrecorded", call=call.id, kind=type(fault).__name__)
 
     async def _fail(self, call: Call, error: CallError, responder: Responder) -> None:
         """End a call with its error: as an answer, as a sentence in its place, or inside the stream."""
@@ -285,6 +308,7 @@ class Exchange:
 
     def _unrecorded(self, call: Call, error: CallError, responder: Responder) -> None:
         """Tell the caller that the call can't be recorded, or cut what had begun: there is no record to answer by."""
+        call.unrecorded = error
         if responder.started:
             responder.abort()
         else:
@@ -314,7 +338,7 @@ class Exchange:
     def _close_broken(self, call: Call) -> None:
         """Close a call that a fault of ours is about to end: whatever happens, an opened record gets its closed one."""
         if not call.settled:
-            error = InternalError("A fault of the gateway ended this call.")
+            error = call.unrecorded or InternalError("A fault of the gateway ended this call.")
             self._settle_partial(call, "failed", error.status, error)
 
     def _refuse(self, call: Call, error: CallError, responder: Responder) -> None:

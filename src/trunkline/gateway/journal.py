@@ -1,15 +1,17 @@
 """The call records on their way into the log; what cannot be recorded must not be answered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from trunkline.audit.files.writer import Bodies, BodyRef, LogFailed, LogWriter
+from trunkline.audit.format.bodies import Part
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.call import Call
 from trunkline.model.records import CallAbandoned, CallClosed, CallOpened, CallRefused
 
 RETRY_AFTER = 5.0  # seconds; a log that failed needs a restart, which the supervisor or an operator does
+LARGEST_FRAME = 8 << 20  # bytes of bodies in one frame, before they are compressed
 
 _encode = msgspec.json.Encoder().encode
 
@@ -37,14 +39,18 @@ class Journal:
 
     def closed(self, call: Call, record: CallClosed) -> int:
         """Append the closing of a call with the bodies that no frame holds yet; return the position to wait for."""
-        return self._append("call.closed", self._new_id(), record, call.take_bodies(), call.body_frames)
+        *frames, bodies = in_frames(call.take_bodies(), LARGEST_FRAME)
+        for frame in frames:
+            self._keep(call, frame)
+        return self._append("call.closed", self._new_id(), record, bodies, call.body_frames)
+
+    def closed_bare(self, call: Call, record: CallClosed) -> int:
+        """Append the closing of a call with no bodies but those that frames hold; return the position to wait for."""
+        return self._append("call.closed", self._new_id(), record, None, call.body_frames)
 
     def keep(self, call: Call) -> None:
         """Append what a running stream brought since the last time; nobody waits for it."""
-        try:
-            call.body_frames.append(self._log.append_body(call.id, call.take_bodies()))
-        except LogFailed:
-            raise _unavailable() from None
+        self._keep(call, call.take_bodies())
 
     def refused(self, record: CallRefused) -> None:
         """Append a second's refusals of one kind; a log that fails does so visibly elsewhere."""
@@ -62,6 +68,12 @@ class Journal:
         except LogFailed:
             raise _unavailable() from None
 
+    def _keep(self, call: Call, bodies: Bodies) -> None:
+        try:
+            call.body_frames.append(self._log.append_body(call.id, bodies))
+        except LogFailed:
+            raise _unavailable() from None
+
     def _append(
         self,
         kind: str,
@@ -74,3 +86,37 @@ class Journal:
             return self._log.append(kind, record_id, _encode(record), bodies, frames)
         except LogFailed:
             raise _unavailable() from None
+
+
+def in_frames(bodies: dict[str, Part], largest: int) -> list[dict[str, Part]]:
+    """Return the parts of bodies in as many frames as they need, at least one, each of at most `largest` bytes.
+
+    A part that is larger is cut. One that has a timing is not: it stays in one frame with it, for it came in pieces
+    and was kept before there were many.
+    """
+    if sum(map(_size, bodies.values())) <= largest:
+        return [bodies]
+    frames: list[dict[str, Part]] = [{}]
+    room = largest
+    for name, part in bodies.items():
+        timing = bodies.get(f"{name}_timing")
+        if name.endswith("_timing"):
+            continue
+        for piece in _cut(part, largest) if timing is None else (part,):
+            if _size(piece) > room and frames[-1]:
+                frames.append({})
+                room = largest
+            frames[-1][name] = piece
+            room -= _size(piece)
+        if timing is not None:
+            frames[-1][f"{name}_timing"] = timing
+    return frames
+
+
+def _cut(part: Part, largest: int) -> Iterator[bytes]:
+    data = part if isinstance(part, bytes) else b"".join(part)
+    return (data[start : start + largest] for start in range(0, len(data), largest))
+
+
+def _size(part: Part) -> int:
+    return len(part) if isinstance(part, bytes) else sum(map(len, part))

@@ -1,0 +1,90 @@
+"""Bodies go into the log in frames of a bounded size; a call is closed in it even where they cannot be written."""
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.raw_client import hear
+from gateway.running import SMALL_LOG, play, until
+from trunkline.gateway.journal import in_frames
+from trunkline.simulator import Script
+
+LARGEST = 20
+SMALL, ANY = st.binary(max_size=3), st.binary(max_size=70)
+GOOD = Script(text="All is well.")
+COMPRESSED = msgspec.structs.replace(SMALL_LOG, compress_from=1)
+
+
+def joined(part):
+    return part if isinstance(part, bytes) else b"".join(part)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from("abcd"), ANY | st.lists(SMALL, max_size=5)))
+def test_frames_hold_every_byte_in_order_and_no_more_than_their_size(bodies):
+    frames = in_frames(bodies, LARGEST)
+    assert all(sum(len(joined(part)) for part in frame.values()) <= LARGEST for frame in frames)
+    assert all(frames) or frames == [{}]
+    together = {}
+    for frame in frames:
+        for name, part in frame.items():
+            together[name] = together.get(name, b"") + joined(part)
+    assert {name: part for name, part in together.items() if part} == {
+        name: joined(part) for name, part in bodies.items() if joined(part)
+    }
+
+
+def test_a_part_s_timing_stays_in_its_frame():
+    bodies = {"a": b"x" * 45, "b": [b"y"] * 8, "b_timing": b"12345678", "c": b"z" * 15}
+    assert in_frames(bodies, LARGEST) == [
+        {"a": b"x" * 20},
+        {"a": b"x" * 20},
+        {"a": b"x" * 5, "b": [b"y"] * 8, "b_timing": b"12345678"},
+        {"c": b"z" * 15},
+    ]
+
+
+class FullMemory:
+    """A codec that has no memory left for whatever has these bytes in it."""
+
+    def __init__(self, codec, at):
+        self._codec, self._at = codec, at
+
+    def __getattr__(self, name):
+        return getattr(self._codec, name)
+
+    def seal(self, data):
+        if self._at in data:
+            raise MemoryError
+        return self._codec.seal(data)
+
+
+def break_bodies(gateway, at):
+    gateway.log._composer._codec = FullMemory(gateway.log._composer._codec, at)
+
+
+def test_a_call_whose_bodies_cannot_be_written_is_closed_without_them(tmp_path):
+    async def story(gateway, simulator):
+        break_bodies(gateway, b"chat.completion")
+        for stream in (False, True):
+            heard = await hear(gateway, {"model": "only-first", "stream": stream})
+            assert (heard.status, heard.text, heard.whole) == (200, GOOD.text, True)
+        closed = gateway.records("call.closed")
+        assert [record["outcome"] for record in closed] == ["answered", "answered"]
+        assert not any("bodies" in record for record in closed)
+        assert gateway.operations().count("bodies_unrecorded") == 2
+
+    play(tmp_path, story, GOOD, settings=COMPRESSED)
+
+
+def test_a_running_stream_that_cannot_be_logged_is_cut_and_closed(tmp_path):
+    async def story(gateway, simulator):
+        break_bodies(gateway, b"chat.completion")
+        heard = await hear(gateway, {"model": "only-first", "stream": True})
+        assert (heard.status, heard.whole) == (200, False)
+        await until(lambda: gateway.worker._server.in_flight == 0)
+        closed = gateway.record("call.closed")
+        assert (closed["outcome"], closed["error"]["code"]) == ("failed", "audit_unavailable")
+        assert "bodies_unrecorded" in gateway.operations()
+
+    play(tmp_path, story, Script(text="word " * 100, tokens_per_second=30), settings=COMPRESSED)
