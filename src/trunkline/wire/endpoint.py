@@ -22,7 +22,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     `connect_timeout` bounds the wait for a connection: its turn in the queue (at most `max_waiting` long), the proxy
     and TLS included. `idle_timeout` should be below the provider's own. A request that went out on a connection which
     had been idle is sent once more, on a new one, if that connection ends within `stale_within` and before a single
-    byte of an answer; 0 means never. `max_answer` bounds a body, whole or in pieces, `max_head` the heads of one answer.
+    byte of an answer; 0 means never. `max_answer` bounds a body, whole or in pieces, `max_head` an answer's heads.
     """
 
     base_url: str
