@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trunkline.errors import CallError, EndpointNotSupported, InvalidRequest, Overloaded, RequestTooLarge
-from trunkline.wire.limits import InFlightBytes, ServerLimits
+from trunkline.wire.in_flight import InFlightBytes
+from trunkline.wire.limits import ServerLimits
 from trunkline.wire.refusals import HeadersTooLarge
 from trunkline.wire.request import Request
 from trunkline.wire.request_reader import RequestReader

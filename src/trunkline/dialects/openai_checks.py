@@ -5,6 +5,7 @@ Source: OpenAI API reference, "Create chat completion", and its answers with sta
 
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from trunkline.errors import InvalidRequest
 from trunkline.model.chat import (
@@ -22,7 +23,7 @@ from trunkline.model.chat import (
 LARGEST_LIMIT = 2**31 - 1  # of tokens
 LARGEST_SEED = 2**63 - 1
 
-_RANGES: dict[str, tuple[float, float]] = {
+_RANGES: dict[str, tuple[Any, Any]] = {
     "temperature": (0, 2),
     "top_p": (0, 1),
     "presence_penalty": (-2, 2),
@@ -69,7 +70,8 @@ def _invalid(param: str, problem: str) -> InvalidRequest:
     return InvalidRequest(f"{param}: {problem}", param=param)
 
 
-def _check_range(field: str, value: float | None) -> None:
+def _check_range(field: str, value: Any) -> None:
+    # Any, because a compiled float would hold no seed of 64 bits exactly.
     low, high = _RANGES[field]
     if value is not None and not low <= value <= high:
         raise _invalid(field, f"must be between {low} and {high}")

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from trunkline.errors import CallError
 from trunkline.wire.http import AnswerHeads
-from trunkline.wire.limits import InFlightBytes, ServerLimits
+from trunkline.wire.in_flight import InFlightBytes
+from trunkline.wire.limits import ServerLimits
 from trunkline.wire.request import Request
 from trunkline.wire.responder import Responder
 

@@ -15,7 +15,8 @@ import httptools
 
 from trunkline.errors import EndpointNotSupported, InvalidRequest
 from trunkline.wire.chunked_body import ChunkedBody
-from trunkline.wire.limits import InFlightBytes, ServerLimits
+from trunkline.wire.in_flight import InFlightBytes
+from trunkline.wire.limits import ServerLimits
 from trunkline.wire.refusals import HeadersTooLarge, body_too_large, headers_too_large, too_many_bytes
 from trunkline.wire.request import Request
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from trunkline.errors import CallError
 from trunkline.wire.http import AnswerHeads
-from trunkline.wire.limits import InFlightBytes, ServerLimits
+from trunkline.wire.in_flight import InFlightBytes
+from trunkline.wire.limits import ServerLimits
 from trunkline.wire.owner import Handler, Member
 from trunkline.wire.request import Request
 from trunkline.wire.responder import Responder
