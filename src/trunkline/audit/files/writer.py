@@ -27,7 +27,7 @@ from trunkline.audit.format.composer import Composer, Draft, record_frame
 from trunkline.audit.format.open_calls import OpenCalls
 from trunkline.audit.format.records import HEARTBEAT, MAX_RECORD, NANOSECONDS, SEALED, STARTED
 from trunkline.audit.format.segment import BATCH_BYTES, HEADER_BYTES
-from trunkline.model.ids import uuid7
+from trunkline.model.ids import prefix_of, uuid7
 
 __all__ = ["Bodies", "BodyRef", "CorruptLog", "LogFailed", "LogSettings", "LogWriter", "Recovery"]
 
@@ -281,7 +281,7 @@ class LogWriter:
         return self.append(kind, self._new_id(), payload)
 
     def _new_id(self) -> str:
-        return uuid7(self._clock() // NANOSECONDS_PER_MS, os.urandom(10))
+        return uuid7(prefix_of(self._clock() // NANOSECONDS_PER_MS), os.urandom(10).hex())
 
     def _roll(self, *, ends: bool = False) -> None:
         """Seal the segment, with the calls that are open now, and go on in the next one."""
