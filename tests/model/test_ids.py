@@ -3,7 +3,6 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.gateway.ids import IdSource
 from trunkline.model.ids import RANDOM_DIGITS, prefix_of, uuid7
 
 MILLISECONDS = st.integers(0, 2**48 - 1)
@@ -24,10 +23,3 @@ def test_two_ids_of_a_millisecond_differ_where_their_random_bits_do(millisecond,
     prefix = prefix_of(millisecond)
     assert (uuid7(prefix, one) == uuid7(prefix, other)) == (kept[0] == kept[1])
 
-
-def test_a_source_gives_ids_that_never_repeat_and_sort_by_their_millisecond():
-    source = IdSource()
-    ids = [source() for _ in range(5000)]
-    assert len(set(ids)) == len(ids)
-    times = [uuid.UUID(made).int >> 80 for made in ids]
-    assert times == sorted(times)

@@ -76,18 +76,16 @@ class Exchange:
             self._refuse(call, error, responder)
             return
         try:
-            await self._answered_or_failed(call, responder)
+            try:
+                await self._serve(call, responder)
+            except CallError as error:
+                await self._fail(call, error, responder)
         except (asyncio.CancelledError, ConnectionResetError):
             self._cut_short(call)
             raise
         finally:
-            self._close_broken(call)
-
-    async def _answered_or_failed(self, call: Call, responder: Responder) -> None:
-        try:
-            await self._serve(call, responder)
-        except CallError as error:
-            await self._fail(call, error, responder)
+            if not call.settled:
+                self._close_broken(call)
 
     def _admit(self) -> None:
         if self.draining:
@@ -129,7 +127,7 @@ class Exchange:
 
     async def _serve(self, call: Call, responder: Responder) -> None:
         """Reach a target and release its answer. Raises the CallError that ends the call, if one does."""
-        plan, chat, task = call.plan, call.chat, asyncio.current_task()
+        plan, chat, task = call.plan, call.chat, asyncio.current_task(self._loop)
         if plan is None or chat is None or task is None:
             raise ValueError("a call is opened before it is served")
         watch = Watch(self._loop, task, plan.route.timeouts.total)
@@ -337,9 +335,8 @@ class Exchange:
 
     def _close_broken(self, call: Call) -> None:
         """Close a call that a fault of ours is about to end: whatever happens, an opened record gets its closed one."""
-        if not call.settled:
-            error = call.unrecorded or InternalError("A fault of the gateway ended this call.")
-            self._settle_partial(call, "failed", error.status, error)
+        error = call.unrecorded or InternalError("A fault of the gateway ended this call.")
+        self._settle_partial(call, "failed", error.status, error)
 
     def _refuse(self, call: Call, error: CallError, responder: Responder) -> None:
         """Answer a call that is not let in, and count it."""

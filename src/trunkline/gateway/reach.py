@@ -52,7 +52,9 @@ class Reach:
             if request is None:
                 continue
             for _ in range(self._plan.route.attempts_per_target):
-                reply = await self._try_keys(planned, request)
+                reply = await self._try(planned, request)
+                while isinstance(reply, AttemptFailed) and reply.kind == "another_key":
+                    reply = await self._try(planned, request)  # with the account's next key that was not refused
                 if isinstance(reply, Reply):
                     return reply
                 if reply.kind != "failed" or planned.health.refuses(self._now(), self._plan.route.breaker):
@@ -93,13 +95,6 @@ class Reach:
 
     def _skip(self, planned: PlannedTarget, reason: str) -> None:
         self._call.attempts.append(_attempt(planned, "skipped", reason))
-
-    async def _try_keys(self, planned: PlannedTarget, request: Encoded) -> Reply | AttemptFailed:
-        """Ask the target; where it refuses one of the account's keys, ask with the next that it has not refused."""
-        reply = await self._try(planned, request)
-        while isinstance(reply, AttemptFailed) and reply.kind == "another_key":
-            reply = await self._try(planned, request)
-        return reply
 
     async def _try(self, planned: PlannedTarget, request: Encoded) -> Reply | AttemptFailed:
         call, breaker = self._call, self._plan.route.breaker
