@@ -108,7 +108,7 @@ def caller(server, loop, calls):
 
 
 def worker(directory, operations):
-    """Return the endpoints of a worker, its providers and its log."""
+    """Return the endpoints of a worker, and its providers."""
     text = CONFIG.format(directory=directory, port=1, console=2, provider=9, route=ROUTE, model=MODEL)
     sources = Sources({"BENCH_KEY": KEY, "BENCH_ADMIN_TOKEN": TOKEN}, lambda path: Path(path).read_text(), "h", 0.0)
     compiled = load(text, "trunkline.yaml", sources)
@@ -129,7 +129,7 @@ def worker(directory, operations):
     endpoints.in_force = InForce(
         compiled.snapshot, compiled.digest, prepared, lambda target: health.setdefault(target, TargetHealth())
     )
-    return endpoints, prepared, log
+    return endpoints, prepared
 
 
 async def measure(directory, options):
@@ -137,7 +137,7 @@ async def measure(directory, options):
     loop = asyncio.get_running_loop()
     with (directory / "operations.log").open("wb") as lines:
         operations = OperationalLog(lines.fileno(), "text", "info", "worker-0")
-        endpoints, prepared, log = worker(directory, operations)
+        endpoints, prepared = worker(directory, operations)
         server = Server(endpoints.handle, ServerLimits(), on_fault=lambda error: print(repr(error)))
         for _ in range(options.callers):
             provider(loop, prepared["openai"].pool)

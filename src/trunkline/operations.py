@@ -38,7 +38,8 @@ _encode = msgspec.json.Encoder().encode
 NANOSECONDS_PER_MS = 1_000_000
 PLAIN = re.compile(r"[A-Za-z0-9_./:@%+*-]+")
 # C0 and C1 controls, line and paragraph separators, and what reverses the direction of writing.
-UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_SURROGATES = f"{chr(0xD800)}-{chr(0xDFFF)}"  # no literal: a compiled one would have to be UTF-8
+UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069{_SURROGATES}]")
 
 
 class PlanFacts(Protocol):
@@ -64,29 +65,6 @@ class CallFacts(Protocol):
 def neutral(text: str) -> str:
     """Return the text with everything that could steer a terminal or forge a line written as an escape."""
     return UNSAFE.sub(lambda match: match.group().encode("unicode_escape", "surrogatepass").decode("ascii"), text)
-
-
-class _CallLine(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
-    at: str
-    level: str
-    process: str
-    event: str
-    call: str
-    outcome: str
-    status: int
-    error: str | None = None
-    tenant: str | None
-    key: str | None
-    route: str | None
-    provider: str | None
-    model: str | None
-    attempts: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost: str
-    first_token_ms: float | None = None
-    total_ms: float
-    overhead_ms: float
 
 
 class OperationalLog:
@@ -191,28 +169,32 @@ class OperationalLog:
 
     def _json_call(self, record: CallClosed, call: CallFacts) -> bytes:
         usage, timings, key, plan = record.usage, record.timings, call.key, call.plan
-        line = _CallLine(
-            at=self._stamp(),
-            level="info",
-            process=self._process,
-            event="call",
-            call=record.call,
-            outcome=record.outcome,
-            status=record.status,
-            error=record.error.code if record.error is not None else None,
-            tenant=key.tenant if key is not None else None,
-            key=key.id if key is not None else None,
-            route=plan.route.name if plan is not None else None,
-            provider=record.provider,
-            model=record.model,
-            attempts=_asked(record),
-            prompt_tokens=usage.prompt_tokens if usage else 0,
-            completion_tokens=usage.completion_tokens if usage else 0,
-            cost=record.cost.amount if record.cost is not None else NOTHING,
-            first_token_ms=timings.first_token_ms,
-            total_ms=timings.total_ms,
-            overhead_ms=timings.overhead_ms,
-        )
+        line: dict[str, object] = {
+            "at": self._stamp(),
+            "level": "info",
+            "process": self._process,
+            "event": "call",
+            "call": record.call,
+            "outcome": record.outcome,
+            "status": record.status,
+        }
+        if record.error is not None and record.error.code is not None:
+            line["error"] = record.error.code
+        line |= {
+            "tenant": key.tenant if key is not None else None,
+            "key": key.id if key is not None else None,
+            "route": plan.route.name if plan is not None else None,
+            "provider": record.provider,
+            "model": record.model,
+            "attempts": _asked(record),
+            "prompt_tokens": usage.prompt_tokens if usage else 0,
+            "completion_tokens": usage.completion_tokens if usage else 0,
+            "cost": record.cost.amount if record.cost is not None else NOTHING,
+        }
+        if timings.first_token_ms is not None:
+            line["first_token_ms"] = timings.first_token_ms
+        line["total_ms"] = timings.total_ms
+        line["overhead_ms"] = timings.overhead_ms
         return _json_line(line)
 
     def _names(self, record: CallClosed, call: CallFacts) -> str:

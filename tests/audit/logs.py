@@ -6,7 +6,7 @@ from pathlib import Path
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.reader import StoredRecord, read_body, read_records, read_whole
 from trunkline.audit.files.writer import LogSettings, LogWriter, Recovery
-from trunkline.audit.format.records import decode_head
+from trunkline.audit.format.heads import decode_head
 from trunkline.audit.format.segment import HEADER_BYTES, BatchHead, decode_header, encode_batch_head, encode_header
 
 ORIGIN = "deployment/node/worker-0"

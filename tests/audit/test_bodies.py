@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trunkline.audit.format import bodies
-from trunkline.audit.format.bodies import decode_body, encode_body, encode_reference, parts_of, reference_of
+from trunkline.audit.format.bodies import decode_body, encode_body, parts_of, reference_of
 from trunkline.audit.format.codecs import PLAIN, ZSTD, ZSTD_LEAST, BadBody, Codec, unseal, zstd_codec
 from trunkline.audit.format.frames import BODY, Frame, decode_frame, encode_frame
+from trunkline.audit.format.references import decode_reference, encode_reference
 
 CODEC = zstd_codec()
 CALL = "0192f0c1-1111-7abc-8def-001122334455"
@@ -60,7 +60,7 @@ def test_a_reference_made_from_the_frame_is_the_one_in_the_record():
     frame, reference = encode_body(CALL, {"request": b"q" * 700, "response": b"abc"}, CODEC)
     rebuilt = json.loads(encode_reference(reference_of(read(frame), 40)))
     assert rebuilt == json.loads(reference) | {"segment": 40}
-    assert bodies.decode_reference(reference, 40).key == read(frame).digest
+    assert decode_reference(reference, 40).key == read(frame).digest
 
 
 @given(st.binary(max_size=400))

@@ -142,7 +142,7 @@ def test_room_that_others_take_is_noticed_before_the_segment_is_full(tmp_path, m
     monkeypatch.setattr("trunkline.audit.files.flusher.LOOK_EVERY", 0.0)
     disk = FullDisk(1 << 30)
     log, _ = open_log(tmp_path / "log", LogSettings(segment_bytes=65536, min_free_bytes=1 << 20), disk)
-    log._flusher._following._thread.join(PATIENCE)
+    log._flusher._following._making.join(PATIENCE)
     disk.free = (1 << 20) - 1
     opened(log, "c1")
     with pytest.raises(LogFailed, match="nearly full: 1048575 bytes are free"):

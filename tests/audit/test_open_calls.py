@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trunkline.audit.format.bodies import BodyRef
 from trunkline.audit.format.open_calls import OpenCalls
+from trunkline.audit.format.references import BodyRef
 
 steps = st.lists(
     st.tuples(st.sampled_from(["call.opened", "call.closed", "call.abandoned", "body", "score"]), st.integers(0, 5))

@@ -12,10 +12,11 @@ from trunkline.audit.files.reader import LogReader, Place, read_body, read_recor
 from trunkline.audit.files.segment_file import SegmentFile
 from trunkline.audit.files.segments import segments_of
 from trunkline.audit.files.writer import CorruptLog
-from trunkline.audit.format.bodies import BodyRef, decode_reference, encode_body
+from trunkline.audit.format.bodies import encode_body
 from trunkline.audit.format.codecs import zstd_codec
 from trunkline.audit.format.frames import BODY, RECORD, decode_frame, encode_frame
-from trunkline.audit.format.records import decode_head
+from trunkline.audit.format.heads import decode_head
+from trunkline.audit.format.references import BodyRef, decode_reference
 from trunkline.audit.format.segment import SEAL_BYTES
 
 PATIENCE = 20

@@ -5,20 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trunkline.audit.format.bodies import BodyRef, decode_body, parts_of
+from trunkline.audit.format.bodies import decode_body, parts_of
 from trunkline.audit.format.codecs import zstd_codec
 from trunkline.audit.format.composer import Composer
 from trunkline.audit.format.frames import decode_frames
-from trunkline.audit.format.records import (
-    MAX_RECORD,
-    SPILLED_PART,
-    BadRecord,
-    Envelope,
-    Timestamps,
-    call_of,
-    decode_head,
-    restore,
-)
+from trunkline.audit.format.heads import BadRecord, decode_head
+from trunkline.audit.format.records import MAX_RECORD, SPILLED_PART, Envelope, Timestamps, call_of, restore
+from trunkline.audit.format.references import BodyRef
 
 AT = 1_795_464_000_123_456_789
 CALL = "0192f0c1-1111-7abc-8def-001122334455"

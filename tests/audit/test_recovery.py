@@ -10,7 +10,7 @@ from audit.logs import SETTINGS, Events, closed, open_log, opened, records, rewr
 from trunkline.audit.files.segments import segments_of
 from trunkline.audit.files.writer import CorruptLog, LogSettings, LogWriter
 from trunkline.audit.format.frames import BODY, RECORD, encode_frame
-from trunkline.audit.format.records import decode_head
+from trunkline.audit.format.heads import decode_head
 from trunkline.audit.format.segment import BATCH_BYTES, HEADER_BYTES, SEAL_BYTES
 
 

@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trunkline.dialects.anthropic import ANTHROPIC
-from trunkline.dialects.anthropic_answer import LONGEST_EXPLANATION, MOST_BLOCKS, MOST_CALLS
+from trunkline.dialects.anthropic_answer import LONGEST_EXPLANATION, MOST_CALLS
+from trunkline.dialects.anthropic_wire import MOST_BLOCKS
 from trunkline.dialects.provider import MOST_TOKENS, BrokenAnswer
 from trunkline.dialects.sse import LARGEST_FRAME
 from trunkline.model.delta import Delta, Usage

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types import CompletionUsage
 
-from trunkline.dialects.openai_usage import CompletionDetails, PromptDetails, WireUsage, read_usage, write_usage
+from trunkline.dialects.openai_usage import read_usage, write_usage
+from trunkline.dialects.openai_wire import CompletionDetails, PromptDetails, WireUsage
 from trunkline.model.delta import Usage
 from trunkline.model.money import plain
 

@@ -24,7 +24,7 @@ from trunkline.audit.files.data_dir import open_data_dir
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.reader import read_body, read_records, read_whole
 from trunkline.audit.files.writer import LogSettings, LogWriter
-from trunkline.audit.format.bodies import BodyRef
+from trunkline.audit.format.references import BodyRef
 from trunkline.audit.format.timing import decode_timing
 from trunkline.channel.link import Link
 from trunkline.channel.messages import Drain, FromWorker, Load, Loaded, LoadFailed, ToWorker

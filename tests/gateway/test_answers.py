@@ -23,7 +23,7 @@ from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import InForce
 from trunkline.model.records import Attempt
 from trunkline.model.snapshot import Audit, Log, Server, Snapshot
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 
 SNAPSHOT = Snapshot(
     version=1, node="n", listen="127.0.0.1:0", workers=1, providers={}, routes={}, tenants={}, keys={}, prices={},

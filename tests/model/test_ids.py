@@ -22,4 +22,3 @@ def test_two_ids_of_a_millisecond_differ_where_their_random_bits_do(millisecond,
     kept = [digits[:3] + str(int(digits[3], 16) % 4) + digits[4:] for digits in (one, other)]
     prefix = prefix_of(millisecond)
     assert (uuid7(prefix, one) == uuid7(prefix, other)) == (kept[0] == kept[1])
-

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from trunkline.simulator.calls import HIDDEN, KEPT, CallLog
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 
 
 def request(headers=None):

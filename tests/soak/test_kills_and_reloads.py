@@ -14,7 +14,7 @@ import pytest
 from running_gateway import PATIENCE, SECRET, Gateway, gateway, write_configuration
 
 from trunkline.audit.files.reader import read_body, read_records
-from trunkline.audit.format.records import decode_head
+from trunkline.audit.format.heads import decode_head
 from trunkline.simulator import Script, Simulator
 
 pytestmark = pytest.mark.soak

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trunkline.errors import CallError, EndpointNotSupported, InvalidRequest, Overloaded, RequestTooLarge
-from trunkline.wire.http import Request
 from trunkline.wire.limits import InFlightBytes, ServerLimits
 from trunkline.wire.refusals import HeadersTooLarge
+from trunkline.wire.request import Request
 from trunkline.wire.request_reader import RequestReader
 
 LIMITS = ServerLimits(max_body=10_000, max_headers=2_000)

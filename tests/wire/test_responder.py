@@ -1,6 +1,7 @@
 """What each use of a responder puts on the wire, write by write."""
 
-from trunkline.wire.http import AnswerHeads, Request
+from trunkline.wire.http import AnswerHeads
+from trunkline.wire.request import Request
 from trunkline.wire.responder import Responder
 
 DATE = b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"

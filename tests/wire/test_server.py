@@ -6,7 +6,7 @@ import json
 import pytest
 from serving import connected, run, serving, until
 
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 from trunkline.wire.server import Responder
 
 JSON = b"content-type: application/json\r\n"

@@ -6,7 +6,7 @@ import socket
 import pytest
 from serving import connected, run, serving, until
 
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 from trunkline.wire.server import Responder
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"

@@ -12,7 +12,7 @@ import pytest
 from serving import connected, run, serving, until
 
 from trunkline.wire import server_connection
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 from trunkline.wire.server import REFUSALS, Responder, ServerLimits
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -9,7 +9,7 @@ import trustme
 from serving import connected, run, serving, until
 
 from trunkline.wire import tls
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 from trunkline.wire.server import Responder
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"

@@ -6,18 +6,34 @@ Source: Anthropic API reference, "Streaming Messages" and "Handling stop reasons
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from trunkline.dialects.anthropic_faults import fault_in_stream
+from trunkline.dialects.anthropic_wire import (
+    Block,
+    CacheCreation,
+    Change,
+    Event,
+    LooseMessage,
+    StopDetails,
+    UnreadableUsage,
+    WireMessage,
+    WireUsage,
+    decode_details,
+    decode_event,
+    decode_loose_event,
+    decode_loose_message,
+    decode_message,
+    decode_usage,
+)
 from trunkline.dialects.faults import scrub
 from trunkline.dialects.provider import MOST_TOKENS, BrokenAnswer, ProviderFault
 from trunkline.dialects.sse import SseParser
 from trunkline.model.delta import Delta, FinishReason, ToolDelta, Usage
 
 MOST_CALLS = 1024  # tool calls of one answer
-MOST_BLOCKS = 10_000
 LONGEST_EXPLANATION = 2000  # characters of why the model declined
 
 _FINISH: dict[str, FinishReason] = {
@@ -29,109 +45,6 @@ _FINISH: dict[str, FinishReason] = {
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
-_NOTHING = msgspec.Raw(b"")
-
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-
-
-class _CacheCreation(msgspec.Struct, gc=False):
-    ephemeral_5m_input_tokens: Count | None = None
-    ephemeral_1h_input_tokens: Count | None = None
-
-
-class _OutputDetails(msgspec.Struct, gc=False):
-    thinking_tokens: Count | None = None
-
-
-class _WireUsage(msgspec.Struct, gc=False):
-    """Counts so far; those that an event leaves out stay as they were."""
-
-    input_tokens: Count | None = None
-    cache_read_input_tokens: Count | None = None
-    cache_creation_input_tokens: Count | None = None
-    cache_creation: _CacheCreation | None = None
-    output_tokens: Count | None = None
-    output_tokens_details: _OutputDetails | None = None
-    service_tier: str | None = None
-
-
-class _UnreadableUsage(_WireUsage, gc=False):
-    """Stands for a `usage` that is of another shape, or whose counts are no counts."""
-
-
-class _StopDetails(msgspec.Struct, gc=False):
-    explanation: str | None = None
-
-
-class _Block(msgspec.Struct, gc=False):
-    """A content block, of a message or as it begins."""
-
-    type: str
-    text: str | None = None
-    thinking: str | None = None
-    id: str | None = None
-    name: str | None = None
-    input: msgspec.Raw = _NOTHING
-
-
-class _Message(msgspec.Struct, gc=False):
-    """A whole answer, or what `message_start` says of one."""
-
-    type: str | None = None
-    id: str | None = None
-    model: str | None = None
-    content: list[_Block] | None = None
-    stop_reason: str | None = None
-    stop_details: _StopDetails | None = None
-    usage: _WireUsage | None = None
-    error: Any = None
-
-
-class _Change(msgspec.Struct, gc=False):
-    """The `delta` of `content_block_delta` and of `message_delta`."""
-
-    type: str | None = None
-    text: str | None = None
-    partial_json: str | None = None
-    thinking: str | None = None
-    stop_reason: str | None = None
-    stop_details: _StopDetails | None = None
-
-
-class _Event(msgspec.Struct, gc=False):
-    type: str
-    index: Annotated[int, msgspec.Meta(ge=0, lt=MOST_BLOCKS)] = 0
-    delta: _Change | None = None
-    content_block: _Block | None = None
-    message: _Message | None = None
-    usage: _WireUsage | None = None
-    error: Any = None
-
-
-# What comes beside an answer may be anything: the answer has been paid for.
-
-
-class _LooseMessage(_Message, gc=False):
-    stop_details: msgspec.Raw = _NOTHING  # type: ignore[assignment]
-    usage: msgspec.Raw = _NOTHING  # type: ignore[assignment]
-
-
-class _LooseChange(_Change, gc=False):
-    stop_details: msgspec.Raw = _NOTHING  # type: ignore[assignment]
-
-
-class _LooseEvent(_Event, gc=False):
-    delta: _LooseChange | None = None
-    message: _LooseMessage | None = None
-    usage: msgspec.Raw = _NOTHING  # type: ignore[assignment]
-
-
-_decode_event = msgspec.json.Decoder(_Event).decode
-_decode_message = msgspec.json.Decoder(_Message).decode
-_decode_loose_event = msgspec.json.Decoder(_LooseEvent).decode
-_decode_loose_message = msgspec.json.Decoder(_LooseMessage).decode
-_decode_usage = msgspec.json.Decoder(_WireUsage | None).decode
-_decode_details = msgspec.json.Decoder(_StopDetails | None).decode
 
 
 class _Open:
@@ -152,7 +65,7 @@ class AnthropicStream:
         self._sse = SseParser()
         self._calls: dict[int, _Open] = {}  # by the index of the block
         self._begun = 0
-        self._usage = _WireUsage()
+        self._usage = WireUsage()
         self._ended = False
         self._error: ProviderFault | None = None
 
@@ -172,7 +85,7 @@ class AnthropicStream:
         for _name, frame in self._sse.feed(data):
             if self._ended or self._error is not None:
                 break
-            event = _parse(_decode_event, frame, "an event", _loose_event)
+            event = _parse(decode_event, frame, "an event", _loose_event)
             change = event.delta
             if event.type == "content_block_delta" and change is not None:
                 if change.type == "text_delta":  # the usual event
@@ -184,7 +97,7 @@ class AnthropicStream:
                 self._take(event, deltas)
         return deltas
 
-    def _take(self, event: _Event, deltas: list[Delta]) -> None:
+    def _take(self, event: Event, deltas: list[Delta]) -> None:
         match event.type:
             case "content_block_start":
                 self._begin_block(event, deltas)
@@ -201,14 +114,14 @@ class AnthropicStream:
             case "error":
                 self._error = fault_in_stream(event.error)
 
-    def _begin(self, message: _Message | None, deltas: list[Delta]) -> None:
+    def _begin(self, message: WireMessage | None, deltas: list[Delta]) -> None:
         if message is None:
             raise BrokenAnswer("the stream begins without a message")
         tier = message.usage.service_tier if message.usage is not None else None
         deltas.append(Delta(model=message.model, provider_id=message.id, service_tier=tier))
         self._count(message.usage, deltas)
 
-    def _begin_block(self, event: _Event, deltas: list[Delta]) -> None:
+    def _begin_block(self, event: Event, deltas: list[Delta]) -> None:
         block = event.content_block
         if block is None:
             raise BrokenAnswer("a content block begins without saying what it is")
@@ -221,7 +134,7 @@ class AnthropicStream:
         self._calls[event.index] = _Open(self._begun, _arguments(block))
         self._begun += 1
 
-    def _take_change(self, index: int, change: _Change, deltas: list[Delta]) -> None:
+    def _take_change(self, index: int, change: Change, deltas: list[Delta]) -> None:
         if change.type == "thinking_delta":
             if change.thinking:
                 deltas.append(Delta(reasoning=change.thinking))
@@ -237,13 +150,13 @@ class AnthropicStream:
         if call is not None and not call.wrote:
             deltas.append(Delta(tool=ToolDelta(call.index, arguments=call.input)))
 
-    def _count(self, usage: _WireUsage | None, deltas: list[Delta]) -> None:
+    def _count(self, usage: WireUsage | None, deltas: list[Delta]) -> None:
         if usage is None:
             return
-        if type(usage) is _UnreadableUsage:
+        if type(usage) is UnreadableUsage:
             deltas.append(Delta(uncounted=True))
             return
-        for name in _WireUsage.__struct_fields__:
+        for name in WireUsage.__struct_fields__:
             value = getattr(usage, name)
             if value is not None:
                 setattr(self._usage, name, value)
@@ -252,7 +165,7 @@ class AnthropicStream:
 
 def decode_answer(body: bytes) -> list[Delta]:
     """Return the deltas of a whole message; raises BrokenAnswer."""
-    message: _Message = _parse(_decode_message, body, "the answer", _loose_message)
+    message: WireMessage = _parse(decode_message, body, "the answer", _loose_message)
     if message.error is not None:
         raise BrokenAnswer(f"an error with a status of success: {fault_in_stream(message.error).message}")
     if message.content is None:
@@ -287,53 +200,53 @@ def _parse(decode: Any, data: bytes, what: str, loosely: Callable[[bytes], Any])
         raise BrokenAnswer(f"{what} is no message of anthropic's: {scrub(problem)}") from None
 
 
-def _loose_event(data: bytes) -> _Event:
+def _loose_event(data: bytes) -> Event:
     """Return an event without what in its counts and details makes no sense; raises MsgspecError for another fault."""
-    event = _decode_loose_event(data)
-    said: _Event = event
+    event = decode_loose_event(data)
+    said: Event = event
     said.usage = _readable_usage(event.usage)
     if event.message is not None:
         said.message = _mend(event.message)
     if event.delta is not None:
-        change: _Change = event.delta
+        change: Change = event.delta
         change.stop_details = _readable_details(event.delta.stop_details)
     return said
 
 
-def _loose_message(data: bytes) -> _Message:
+def _loose_message(data: bytes) -> WireMessage:
     """Return a message like `_loose_event`."""
-    return _mend(_decode_loose_message(data))
+    return _mend(decode_loose_message(data))
 
 
-def _mend(loose: _LooseMessage) -> _Message:
-    message: _Message = loose
+def _mend(loose: LooseMessage) -> WireMessage:
+    message: WireMessage = loose
     message.usage = _readable_usage(loose.usage)
     message.stop_details = _readable_details(loose.stop_details)
     return message
 
 
-def _readable_usage(raw: msgspec.Raw) -> _WireUsage | None:
+def _readable_usage(raw: msgspec.Raw) -> WireUsage | None:
     try:
-        return _decode_usage(raw) if bytes(raw) else None
+        return decode_usage(raw) if bytes(raw) else None
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return _UnreadableUsage()
+        return UnreadableUsage()
 
 
-def _readable_details(raw: msgspec.Raw) -> _StopDetails | None:
+def _readable_details(raw: msgspec.Raw) -> StopDetails | None:
     try:
-        return _decode_details(raw) if bytes(raw) else None
+        return decode_details(raw) if bytes(raw) else None
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 
-def _say(block: _Block, deltas: list[Delta]) -> None:
+def _say(block: Block, deltas: list[Delta]) -> None:
     if block.type == "text" and block.text:
         deltas.append(Delta(text=block.text))
     elif block.type == "thinking" and block.thinking:
         deltas.append(Delta(reasoning=block.thinking))
 
 
-def _call(block: _Block, index: int) -> ToolDelta:
+def _call(block: Block, index: int) -> ToolDelta:
     if not block.id or not block.name:
         raise BrokenAnswer("a tool call has no id or no name")
     if index >= MOST_CALLS:
@@ -341,7 +254,7 @@ def _call(block: _Block, index: int) -> ToolDelta:
     return ToolDelta(index, block.id, block.name)
 
 
-def _arguments(block: _Block) -> str:
+def _arguments(block: Block) -> str:
     """Return the input as the text that it came in, so that no number in it changes."""
     try:
         text = bytes(block.input).decode()
@@ -352,7 +265,7 @@ def _arguments(block: _Block) -> str:
     return text or "{}"
 
 
-def _finish(reason: str | None, details: _StopDetails | None, deltas: list[Delta]) -> None:
+def _finish(reason: str | None, details: StopDetails | None, deltas: list[Delta]) -> None:
     if reason is None:
         return
     if reason == "refusal" and details is not None and details.explanation:
@@ -361,15 +274,15 @@ def _finish(reason: str | None, details: _StopDetails | None, deltas: list[Delta
     deltas.append(Delta(finish=_FINISH.get(reason, "stop"), stop_reason=reason[:64]))
 
 
-def _usage_delta(usage: _WireUsage) -> Delta:
-    if type(usage) is _UnreadableUsage:
+def _usage_delta(usage: WireUsage) -> Delta:
+    if type(usage) is UnreadableUsage:
         return Delta(uncounted=True)
     return Delta(usage=_disjoint(usage), uncounted=usage.input_tokens is None or usage.output_tokens is None)
 
 
-def _disjoint(usage: _WireUsage) -> Usage:
+def _disjoint(usage: WireUsage) -> Usage:
     """Return the counts in our classes; `input_tokens` has neither cache reads nor cache writes in it already."""
-    created = usage.cache_creation or _CacheCreation()
+    created = usage.cache_creation or CacheCreation()
     short, long = created.ephemeral_5m_input_tokens or 0, created.ephemeral_1h_input_tokens or 0
     written = usage.cache_creation_input_tokens
     written = min(short + long if written is None else written, MOST_TOKENS)

@@ -4,7 +4,7 @@ Source: Anthropic API reference, "Create a Message", and "Handle tool calls" for
 """
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -57,7 +57,7 @@ class Notes:
             self.repairs.append(name)
 
 
-class Conversation(msgspec.Struct, frozen=True):
+class Conversation(NamedTuple):
     """`system` is empty where there is none; `called` has the names of all tools that were called in it."""
 
     system: str

@@ -27,14 +27,15 @@ class Inexpressible(Exception):
     """A schema that the subset cannot express; the message says what and where."""
 
 
-class Closed(msgspec.Struct):
+class Closed:
     """A schema within the subset, and what it holds: for the limits of a request with several."""
 
-    schema: dict[str, Any]
-    described: list[str]
-    properties: int = 0
-    optional: int = 0
-    unions: int = 0
+    __slots__ = ("described", "optional", "properties", "schema", "unions")
+
+    def __init__(self) -> None:
+        self.schema: dict[str, Any] = {}
+        self.described: list[str] = []
+        self.properties = self.optional = self.unions = 0
 
 
 def close(schema: dict[str, Any]) -> Closed:
@@ -42,7 +43,7 @@ def close(schema: dict[str, Any]) -> Closed:
 
     Raises Inexpressible where what the subset allows is not what the schema means.
     """
-    found = Closed({}, [])
+    found = Closed()
     _refuse_recursion(schema)
     found.schema = _node(schema, "$", found, 0)
     return found

@@ -7,6 +7,7 @@ answer 400 to such histories. A repair keeps all that was said and adds only wha
 
 import re
 from collections import deque
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,7 +21,7 @@ _NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_RENAMED = 32  # leaves room for a number below every provider's limit
 
 
-class Rules(msgspec.Struct, frozen=True):
+class Rules(NamedTuple):
     """What a provider wants of a history.
 
     `call_id` must match each tool call's id whole, None allows any; `unique_ids` whether an id may occur only once in

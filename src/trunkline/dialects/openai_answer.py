@@ -1,89 +1,16 @@
 """A whole answer in the client's face: `chat.completion`, with what it cost and what became of the call."""
 
-from typing import Any
+from typing import Any, final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from trunkline.dialects.openai_usage import ClientUsage, write_usage
-from trunkline.model.delta import Delta, ToolDelta, Usage
+from trunkline.dialects.openai_envelope import AnswerHead, Closing
+from trunkline.dialects.openai_wire import ClientChoice, ClientMessage, Completion
+from trunkline.model.delta import Delta, ToolDelta
 
 _TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 _encode = msgspec.json.Encoder().encode
-
-
-class AnswerHead(msgspec.Struct, frozen=True):
-    """What every chunk of an answer repeats: `id` is ``chatcmpl-<call id>``, `created` a Unix second."""
-
-    id: str
-    created: int
-    model: str
-
-
-class Closing(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known only at the end of a call. Times are milliseconds, `cost` is USD in plain decimal digits.
-
-    `estimated`: usage and cost are, because the provider did not say what it used.
-    """
-
-    outcome: str
-    guardrail: str | None = None
-    attempts: int
-    hold_ms: float = 0.0
-    overhead_ms: float
-    usage: Usage | None = None
-    cost: str | None = None
-    estimated: bool = False
-
-    def trunkline(self) -> "Trunkline":
-        """Return the object that goes out under `trunkline`."""
-        return Trunkline(self.outcome, self.guardrail, self.attempts, self.hold_ms, self.overhead_ms, self.estimated)
-
-    def wire_usage(self) -> ClientUsage | None:
-        """Return `usage` for the client; None where nothing is known."""
-        if self.usage is None and self.cost is None:
-            return None
-        return write_usage(self.usage or Usage(), self.cost)
-
-
-class Trunkline(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What became of the call, beside OpenAI's fields; `estimated` is there only where it is true."""
-
-    outcome: str
-    guardrail: str | None
-    attempts: int
-    hold_ms: float
-    overhead_ms: float
-    estimated: bool = False
-
-
-class _Message(msgspec.Struct, gc=False):
-    content: str | None
-    refusal: str | None
-    annotations: list[Any]
-    reasoning_content: str | UnsetType = UNSET
-    tool_calls: list[dict[str, Any]] | UnsetType = UNSET
-    audio: dict[str, Any] | UnsetType = UNSET
-    role: str = "assistant"
-
-
-class _WireChoice(msgspec.Struct, gc=False):
-    index: int
-    message: _Message
-    logprobs: dict[str, Any] | None
-    finish_reason: str
-
-
-class _Completion(msgspec.Struct, gc=False):
-    id: str
-    created: int
-    model: str
-    choices: list[_WireChoice]
-    usage: ClientUsage | None
-    trunkline: Trunkline
-    service_tier: str | UnsetType = UNSET
-    system_fingerprint: str | UnsetType = UNSET
-    object: str = "chat.completion"
 
 
 def client_tier(delta: Delta) -> str | None:
@@ -114,23 +41,27 @@ def encode_answer(head: AnswerHead, deltas: list[Delta], closing: Closing) -> by
     wires = [choice.wire(index) for index, choice in choices.items()]
     if len(wires) > 1:
         wires.sort(key=lambda wire: wire.index)
-    completion = _Completion(
+    completion = Completion(
         head.id, head.created, head.model, wires, closing.wire_usage(), closing.trunkline(), tier, fingerprint
     )
     return _encode(completion)
 
 
-class _Choice(msgspec.Struct, gc=False):
+@final
+class _Choice:
     """One choice, put together from its deltas."""
 
-    text: str = ""
-    refusal: str | None = None
-    reasoning: str | UnsetType = UNSET
-    finish: str | None = None
-    tools: dict[int, dict[str, Any]] | None = None
-    logprobs: dict[str, Any] | None = None
-    annotations: list[Any] = []
-    audio: dict[str, Any] | UnsetType = UNSET
+    __slots__ = ("annotations", "audio", "finish", "logprobs", "reasoning", "refusal", "text", "tools")
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.refusal: str | None = None
+        self.reasoning: str | UnsetType = UNSET
+        self.finish: str | None = None
+        self.tools: dict[int, dict[str, Any]] | None = None
+        self.logprobs: dict[str, Any] | None = None
+        self.annotations: list[Any] = []
+        self.audio: dict[str, Any] | UnsetType = UNSET
 
     def add(self, delta: Delta) -> None:
         if delta.text:
@@ -158,16 +89,16 @@ class _Choice(msgspec.Struct, gc=False):
         )
         tool["function"]["arguments"] += piece.arguments
 
-    def wire(self, index: int) -> _WireChoice:
+    def wire(self, index: int) -> ClientChoice:
         tools: list[dict[str, Any]] | UnsetType = UNSET
         if self.tools is not None:
             tools = [self.tools[place] for place in sorted(self.tools)]
         silent = not self.text and (tools or self.refusal or self.audio is not UNSET)
-        message = _Message(
+        message = ClientMessage(
             None if silent else self.text, self.refusal, self.annotations, self.reasoning, tools, self.audio
         )
         finish = self.finish or ("tool_calls" if tools else "stop")
-        return _WireChoice(index, message, self.logprobs, finish)
+        return ClientChoice(index, message, self.logprobs, finish)
 
 
 def _merge_lists(before: dict[str, Any] | None, more: dict[str, Any]) -> dict[str, Any]:

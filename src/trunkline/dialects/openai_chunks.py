@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from trunkline.dialects.openai_answer import AnswerHead, Closing, client_tier
+from trunkline.dialects.openai_answer import client_tier
+from trunkline.dialects.openai_envelope import AnswerHead, Closing
 from trunkline.model.delta import Delta, ToolDelta
 
 DONE = b"data: [DONE]\n\n"

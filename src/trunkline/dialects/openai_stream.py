@@ -5,13 +5,22 @@ Compatible servers leave out indices, repeat ids, number tool calls with gaps, c
 """
 
 from hashlib import sha256
-from typing import Annotated, Any
 
 import msgspec
 
 from trunkline.dialects.faults import scrub
 from trunkline.dialects.openai_faults import fault_in_stream
-from trunkline.dialects.openai_usage import UnreadableUsage, WireUsage, usage_delta
+from trunkline.dialects.openai_usage import usage_delta
+from trunkline.dialects.openai_wire import (
+    Body,
+    Choice,
+    FunctionPiece,
+    Said,
+    ToolPiece,
+    UnreadableUsage,
+    decode_body,
+    decode_uncounted,
+)
 from trunkline.dialects.provider import BrokenAnswer, ProviderFault
 from trunkline.dialects.sse import SseParser
 from trunkline.model.delta import Delta, FinishReason, ToolDelta
@@ -30,62 +39,6 @@ _FINISH: dict[str, FinishReason] = {
 }
 
 _STOPPED = Delta(finish="stop", stop_reason="stop")  # how nearly every answer ends
-
-_Index = Annotated[int, msgspec.Meta(ge=0, le=127)]
-
-
-class _Function(msgspec.Struct, gc=False):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _ToolPiece(msgspec.Struct, gc=False):
-    index: int | None = None
-    id: str | None = None
-    function: _Function | None = None
-
-
-class _Said(msgspec.Struct, gc=False):
-    """A chunk's `delta` or a completion's `message`."""
-
-    content: str | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    tool_calls: list[_ToolPiece] | None = None
-    audio: dict[str, Any] | None = None
-    annotations: list[Any] | None = None
-
-
-class _Choice(msgspec.Struct, gc=False):
-    index: _Index = 0
-    delta: _Said | None = None
-    message: _Said | None = None
-    finish_reason: str | None = None
-    logprobs: dict[str, list[Any] | None] | None = None
-
-
-class _Body(msgspec.Struct, gc=False):
-    """A chunk or a completion."""
-
-    choices: list[_Choice] | None = None
-    usage: WireUsage | None = None
-    id: str | None = None
-    model: str | None = None
-    service_tier: str | None = None
-    system_fingerprint: str | None = None
-    error: Any = None
-
-
-class _Uncounted(_Body, gc=False):
-    """A body whose `usage` may be anything: the answer beside it has been paid for."""
-
-    usage: msgspec.Raw = msgspec.Raw()  # type: ignore[assignment]
-
-
-_decode = msgspec.json.Decoder(_Body).decode
-_decode_uncounted = msgspec.json.Decoder(_Uncounted).decode
-
 
 _Names = tuple[str | None, str | None, str | None, str | None]  # model, id, service tier, system fingerprint
 _NAMELESS: _Names = (None, None, None, None)
@@ -108,7 +61,7 @@ class _Reader:
         self._calls: dict[int, list[_Call]] = {}  # choice -> its calls in order
         self._names = self._named = _NAMELESS
 
-    def read(self, body: _Body, deltas: list[Delta]) -> None:
+    def read(self, body: Body, deltas: list[Delta]) -> None:
         """Append what this body says; raises BrokenAnswer."""
         names = (body.model, body.id, body.service_tier, body.system_fingerprint)
         if names != self._names:
@@ -142,7 +95,7 @@ class _Reader:
             self._named = named
             deltas.append(Delta(model=model, provider_id=body_id, service_tier=tier, system_fingerprint=fingerprint))
 
-    def _read_said(self, choice: _Choice, said: _Said, deltas: list[Delta]) -> None:
+    def _read_said(self, choice: Choice, said: Said, deltas: list[Delta]) -> None:
         reasoning = said.reasoning_content or said.reasoning or ""
         if said.content or said.refusal or reasoning or choice.logprobs or said.annotations or said.audio:
             deltas.append(
@@ -161,9 +114,9 @@ class _Reader:
             if delta is not None:
                 deltas.append(delta)
 
-    def _read_tool(self, choice: _Choice, piece: _ToolPiece) -> Delta | None:
+    def _read_tool(self, choice: Choice, piece: ToolPiece) -> Delta | None:
         calls = self._calls.setdefault(choice.index, [])
-        function = piece.function or _Function()
+        function = piece.function or FunctionPiece()
         arguments = function.arguments or ""
         # A whole message has whole calls, whatever their ids are; only a stream's pieces continue one another.
         call = self._find(choice.index, calls, piece) if choice.message is None else None
@@ -178,7 +131,7 @@ class _Reader:
         self._begun[choice.index, call.index if piece.index is None else piece.index] = call
         return Delta(choice=choice.index, tool=ToolDelta(call.index, call.id, function.name, arguments))
 
-    def _find(self, choice: int, calls: list[_Call], piece: _ToolPiece) -> _Call | None:
+    def _find(self, choice: int, calls: list[_Call], piece: ToolPiece) -> _Call | None:
         """Return the call that this piece continues; None if it begins one."""
         if piece.index is not None:
             call = self._begun.get((choice, piece.index))
@@ -246,7 +199,7 @@ def decode_answer(body: bytes) -> list[Delta]:
     return deltas
 
 
-def _plain(answer: _Body) -> Delta | None:
+def _plain(answer: Body) -> Delta | None:
     """Return an answer of one choice that says a text and stops, as most do, as one delta; None for any other."""
     choices, usage = answer.choices, answer.usage
     if choices is None or len(choices) > 1 or usage is None:
@@ -271,7 +224,7 @@ def _plain(answer: _Body) -> Delta | None:
     )
 
 
-def _is_more(choice: _Choice, said: _Said) -> bool:
+def _is_more(choice: Choice, said: Said) -> bool:
     """Whether a choice has anything beside its text."""
     return bool(
         said.tool_calls
@@ -284,9 +237,9 @@ def _is_more(choice: _Choice, said: _Said) -> bool:
     )
 
 
-def _parse(data: bytes, what: str) -> _Body:
+def _parse(data: bytes, what: str) -> Body:
     try:
-        return _decode(data)
+        return decode_body(data)
     except RecursionError:
         raise BrokenAnswer(f"{what} is nested too deep") from None
     except (msgspec.MsgspecError, ValueError) as error:
@@ -297,18 +250,18 @@ def _parse(data: bytes, what: str) -> _Body:
         raise BrokenAnswer(f"{what} is no chat completion: {scrub(problem)}") from None
 
 
-def _without_usage(data: bytes) -> _Body | None:
+def _without_usage(data: bytes) -> Body | None:
     """Return a body whose counts make no sense as one that was not counted; None if that is not what is wrong."""
     try:
-        body = _decode_uncounted(data)
+        body = decode_uncounted(data)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    counted: _Body = body
+    counted: Body = body
     counted.usage = UnreadableUsage()
     return counted
 
 
-def _finish(choice: _Choice) -> Delta:
+def _finish(choice: Choice) -> Delta:
     reason = choice.finish_reason or ""
     if reason == "stop" and choice.index == 0:
         return _STOPPED

@@ -5,7 +5,7 @@ replaced message cannot come back through the raw one.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,7 +32,7 @@ LONGEST_NAME = 100  # characters; names go into headers and records
 OURS = frozenset({"raw", "unknown"})  # fields of ChatRequest that are not OpenAI's
 
 
-class Shape(msgspec.Struct, frozen=True):
+class Shape(NamedTuple):
     """The fields of an object, and the shapes of those whose value is an object or a list of them.
 
     `ignored` are fields that no type has and that are no news either; `by_type` has the shapes of objects that differ

@@ -1,54 +1,10 @@
 """OpenAI's token counts, where classes overlap, to our disjoint ones and back."""
 
-from typing import Annotated
+from msgspec import UNSET, Raw
 
-import msgspec
-from msgspec import UNSET, Raw, UnsetType
-
+from trunkline.dialects.openai_wire import ClientUsage, CompletionDetails, PromptDetails, UnreadableUsage, WireUsage
 from trunkline.dialects.provider import MOST_TOKENS
 from trunkline.model.delta import Delta, Usage
-
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-
-
-class PromptDetails(msgspec.Struct, gc=False):
-    """Parts of `prompt_tokens`."""
-
-    cached_tokens: Count | None = None
-    audio_tokens: Count | None = None
-    cache_write_tokens: Count | None = None
-
-
-class CompletionDetails(msgspec.Struct, gc=False):
-    """Parts of `completion_tokens`."""
-
-    reasoning_tokens: Count | None = None
-    audio_tokens: Count | None = None
-
-
-class WireUsage(msgspec.Struct, gc=False):
-    """`usage` as OpenAI and the servers compatible with it send it."""
-
-    prompt_tokens: Count | None = None
-    completion_tokens: Count | None = None
-    total_tokens: Count | None = None
-    prompt_tokens_details: PromptDetails | None = None
-    completion_tokens_details: CompletionDetails | None = None
-
-
-class UnreadableUsage(WireUsage, gc=False):
-    """Stands for a `usage` that is of another shape, or whose counts are no counts."""
-
-
-class ClientUsage(msgspec.Struct, gc=False):
-    """`usage` as it goes to a client."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    prompt_tokens_details: PromptDetails
-    completion_tokens_details: CompletionDetails
-    cost: Raw | UnsetType = UNSET
 
 
 def usage_delta(wire: WireUsage) -> Delta | None:

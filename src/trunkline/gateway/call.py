@@ -2,7 +2,8 @@
 
 import time
 
-from trunkline.audit.format.bodies import BodyRef, Part
+from trunkline.audit.format.bodies import Part
+from trunkline.audit.format.references import BodyRef
 from trunkline.audit.format.timing import encode_timing
 from trunkline.dialects.openai_client import ChunkEncoder
 from trunkline.errors import CallError
@@ -12,7 +13,7 @@ from trunkline.model.delta import Delta, Usage
 from trunkline.model.identity import Identity
 from trunkline.model.records import Attempt, Cost, Estimate
 from trunkline.model.snapshot import Key
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 
 NANOSECONDS_PER_US = 1000
 NANOSECONDS_PER_MS = 1_000_000

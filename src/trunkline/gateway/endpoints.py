@@ -12,7 +12,7 @@ from trunkline.gateway.exchange import Exchange
 from trunkline.gateway.in_force import InForce
 from trunkline.gateway.journal import Journal
 from trunkline.gateway.refusals import Refusals, refused_record
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 from trunkline.wire.server import Responder
 
 MODELS = "/v1/models"

@@ -35,7 +35,7 @@ from trunkline.model.delta import Delta
 from trunkline.model.records import Attempt, CallClosed, CallRefused, Outcome, Timings
 from trunkline.operations import OperationalLog
 from trunkline.policy.identity import assert_identity
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 from trunkline.wire.server import Responder
 
 # Which of a route's sentences stands in for an error, by whose fault it is and what it says.

@@ -4,8 +4,7 @@ One object is in force at a time; a reload swaps the reference, and a call keeps
 """
 
 from collections.abc import Callable
-
-import msgspec
+from typing import final
 
 from trunkline.gateway.upstreams import Upstream
 from trunkline.model.snapshot import Key, Price, Route, Snapshot, Target, Tenant
@@ -14,23 +13,34 @@ from trunkline.policy.health import TargetHealth
 from trunkline.policy.routing import choices
 
 
-class PlannedTarget(msgspec.Struct, frozen=True):
-    """A target with everything that asking it needs; `skip` says why this tenant may not."""
+@final
+class PlannedTarget:
+    """A target with everything that asking it needs; `skip` says why this tenant may not. Never changed."""
 
-    target: Target
-    skip: str | None
-    upstream: Upstream
-    price: Price
-    health: TargetHealth
-    first_token: float
+    __slots__ = ("first_token", "health", "price", "skip", "target", "upstream")
+
+    def __init__(
+        self,
+        target: Target,
+        skip: str | None,
+        upstream: Upstream,
+        price: Price,
+        health: TargetHealth,
+        first_token: float,
+    ) -> None:
+        self.target, self.skip = target, skip
+        self.upstream, self.price, self.health = upstream, price, health
+        self.first_token = first_token
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """A route as one tenant may use it."""
+@final
+class Plan:
+    """A route as one tenant may use it. Never changed."""
 
-    route: Route
-    tenant: Tenant
-    targets: tuple[PlannedTarget, ...]
+    __slots__ = ("route", "targets", "tenant")
+
+    def __init__(self, route: Route, tenant: Tenant, targets: tuple[PlannedTarget, ...]) -> None:
+        self.route, self.tenant, self.targets = route, tenant, targets
 
 
 class InForce:

@@ -11,5 +11,5 @@ def prefix_of(unix_ms: int) -> str:
 
 
 def uuid7(prefix: str, random: str) -> str:
-    """Return the UUIDv7 (RFC 9562) of `prefix_of` a millisecond and at least RANDOM_DIGITS random hexadecimal digits."""
+    """Return the UUIDv7 (RFC 9562) with this prefix and at least RANDOM_DIGITS random hexadecimal digits."""
     return f"{prefix}{random[:3]}-{_VARIANT[random[3]]}{random[4:7]}-{random[7:19]}"

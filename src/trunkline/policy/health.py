@@ -5,9 +5,7 @@ token in time, a broken or empty answer. A 429 is not a failure but a rest; a cl
 """
 
 from collections.abc import Callable
-from typing import Literal
-
-import msgspec
+from typing import Literal, NamedTuple
 
 from trunkline.model.snapshot import Breaker
 
@@ -19,7 +17,7 @@ DEFAULT_REST = 5.0  # seconds, where a 429 does not say how long
 LONGEST_REST = 3600.0  # a provider's clock or our parsing may be wrong
 
 
-class BreakerState(msgspec.Struct, frozen=True):
+class BreakerState(NamedTuple):
     """`failures` are the seconds of the recent ones; `until` is when an open breaker lets a probe through."""
 
     phase: Phase = "closed"
@@ -32,10 +30,11 @@ CLOSED = BreakerState()
 
 
 def _count(state: BreakerState, now: float, settings: Breaker) -> BreakerState:
-    recent = (*(at for at in state.failures if at > now - settings.within), now)
+    recent = [at for at in state.failures if at > now - settings.within]
+    recent.append(now)
     if len(recent) >= settings.failures:
         return BreakerState("open", until=now + settings.open_for)
-    return BreakerState("closed", recent)
+    return BreakerState("closed", tuple(recent))
 
 
 def _stay(state: BreakerState, _now: float, _settings: Breaker) -> BreakerState:

@@ -1,13 +1,12 @@
 """Where a call goes: the targets of a route in the order to try them, and who may not be asked and why."""
 
 from collections.abc import Mapping, Sequence
-
-import msgspec
+from typing import NamedTuple
 
 from trunkline.model.snapshot import Provider, Route, Target, Tenant
 
 
-class Choice(msgspec.Struct, frozen=True, gc=False):
+class Choice(NamedTuple):
     """A target of a route; `skip` says why it must not be asked for this tenant at all."""
 
     target: Target

@@ -9,7 +9,7 @@ from trunkline.simulator import anthropic_frames, anthropic_reading, anthropic_r
 from trunkline.simulator.answer import Answer, Asked, Frames, Rejection, Stamp
 from trunkline.simulator.faults import ErrorAnswer, InBandError
 from trunkline.simulator.ids import Ids
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 
 _MODELS = (
     ("claude-haiku-4-5", "Claude Haiku 4.5"),

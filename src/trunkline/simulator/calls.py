@@ -5,7 +5,7 @@ import time
 from collections import deque
 from typing import Any
 
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 
 KEPT = 10_000
 _SECRET = frozenset({b"authorization", b"x-api-key", b"api-key", b"cookie", b"proxy-authorization"})

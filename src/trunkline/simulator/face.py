@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from trunkline.simulator.answer import Answer, Asked, Frames, Rejection, Stamp
 from trunkline.simulator.faults import ErrorAnswer, InBandError
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 
 
 class Face(Protocol):

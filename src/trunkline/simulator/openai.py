@@ -8,7 +8,7 @@ from trunkline.simulator import openai_errors, openai_frames, openai_reading, op
 from trunkline.simulator.answer import Answer, Asked, Frames, Rejection, Stamp
 from trunkline.simulator.faults import ErrorAnswer, InBandError
 from trunkline.simulator.ids import Ids
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 
 _MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "gpt-5-mini")
 _MODELS_CREATED = 1_721_172_741

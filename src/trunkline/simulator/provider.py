@@ -16,7 +16,7 @@ from trunkline.simulator.port import Port
 from trunkline.simulator.rate import RateWindow
 from trunkline.simulator.recall import Entry, Recall
 from trunkline.simulator.script import Behaviour, Prompter, Script
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 from trunkline.wire.responder import Responder
 from trunkline.wire.server import Server, ServerLimits
 

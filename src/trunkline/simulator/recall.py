@@ -6,7 +6,7 @@ import msgspec
 
 from trunkline.simulator.answer import Answer, Asked
 from trunkline.simulator.script import Script
-from trunkline.wire.http import Request
+from trunkline.wire.request import Request
 
 _REMEMBERED = 256
 _LARGEST = 64 * 1024

@@ -6,8 +6,8 @@ itself are those of the wire (malformed, too large, too slow, overloaded).
 
 The server half: `server.Server` takes a listening socket and a handler. For each connection a `server_connection`
 reads requests through the pure `request_reader` (heads by llhttp, bodies by length or `chunked_body`), hands each
-whole `http.Request` to the handler together with a `responder.Responder`, one at a time and in order, and cancels the
-handler when the client leaves. The client half: `client` and what it names.
+whole `request.Request` to the handler together with a `responder.Responder`, one at a time and in order, and cancels
+the handler when the client leaves. The client half: `client` and what it names.
 
 Called by `gateway` (the data plane), and by `simulator`.
 """

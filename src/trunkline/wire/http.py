@@ -1,9 +1,7 @@
-"""What both directions share: the request as the handler sees it, heads of answers, chunk framing."""
+"""What both directions share: heads of answers, chunk framing."""
 
 from email.utils import formatdate
 from http import HTTPStatus
-
-import msgspec
 
 CRLF = b"\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -12,29 +10,6 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 # RFC 9110, 6.4.1: these answers never have a body, whatever the handler gives.
 _BODYLESS = frozenset({204, 304})
-
-
-class Request(msgspec.Struct, gc=False):
-    """One whole request; the body has been read in full.
-
-    `target` is as on the request line, `path` its decoded path without the query. Names in `headers` are lower-case,
-    repeated ones are joined with `, `; trailers are not among them. `received` is `time.monotonic_ns()` when the head
-    was complete. `peer` is `address:port`.
-    """
-
-    method: bytes
-    target: bytes
-    path: str
-    headers: dict[bytes, bytes]
-    body: bytes
-    received: int
-    peer: str
-    http10: bool = False
-    keep_alive: bool = True
-
-    def __repr__(self) -> str:
-        # Headers and body hold keys and what people said.
-        return f"Request({self.method.decode()} {self.path!r}, {len(self.body)} bytes, from {self.peer})"
 
 
 def has_body(method: bytes, status: int) -> bool:

@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from trunkline.errors import CallError
-from trunkline.wire.http import AnswerHeads, Request
+from trunkline.wire.http import AnswerHeads
 from trunkline.wire.limits import InFlightBytes, ServerLimits
+from trunkline.wire.request import Request
 from trunkline.wire.responder import Responder
 
 Handler = Callable[[Request, Responder], Awaitable[None]]

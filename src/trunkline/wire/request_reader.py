@@ -15,9 +15,9 @@ import httptools
 
 from trunkline.errors import EndpointNotSupported, InvalidRequest
 from trunkline.wire.chunked_body import ChunkedBody
-from trunkline.wire.http import Request
 from trunkline.wire.limits import InFlightBytes, ServerLimits
 from trunkline.wire.refusals import HeadersTooLarge, body_too_large, headers_too_large, too_many_bytes
+from trunkline.wire.request import Request
 
 _END_OF_HEAD = b"\r\n\r\n"
 _REQUEST_LINE = re.compile(rb"([A-Z-]{1,24}) ([!-\"$-~]+) HTTP/1\.([01])\r\n")

@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from trunkline.wire.http import LAST_CHUNK, AnswerHeads, Request, chunk, has_body
+from trunkline.wire.http import LAST_CHUNK, AnswerHeads, chunk, has_body
+from trunkline.wire.request import Request
 
 
 class Outlet(Protocol):

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 
 from trunkline.errors import CallError
-from trunkline.wire.http import AnswerHeads, Request
+from trunkline.wire.http import AnswerHeads
 from trunkline.wire.limits import InFlightBytes, ServerLimits
 from trunkline.wire.owner import Handler, Member
+from trunkline.wire.request import Request
 from trunkline.wire.responder import Responder
 from trunkline.wire.server_connection import Connection
 

@@ -8,10 +8,11 @@ import struct
 from typing import cast
 
 from trunkline.errors import CallError, InternalError
-from trunkline.wire.http import CONTINUE, AnswerHeads, Request
+from trunkline.wire.http import CONTINUE, AnswerHeads
 from trunkline.wire.limits import PIPELINED_REQUEST
 from trunkline.wire.owner import Owner
 from trunkline.wire.refusals import error_answer, too_many_connections, too_slow
+from trunkline.wire.request import Request
 from trunkline.wire.request_reader import RequestReader
 from trunkline.wire.responder import Responder
 

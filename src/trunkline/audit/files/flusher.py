@@ -8,9 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
-
-import msgspec
+from typing import NamedTuple, final
 
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.flush_times import FlushTimes
@@ -21,11 +19,14 @@ MOST_ITEMS = 4096  # in one batch
 LOOK_EVERY = 1.0  # seconds between looks at the room on the disk
 
 
-class Item(msgspec.Struct, frozen=True, gc=False):
-    """Frames that belong together: they are in one batch, and become durable at once."""
+@final
+class Item:
+    """Frames that belong together: they are in one batch, and become durable at once. Never changed."""
 
-    frames: bytes
-    records: int
+    __slots__ = ("frames", "records")
+
+    def __init__(self, frames: bytes, records: int) -> None:
+        self.frames, self.records = frames, records
 
 
 class Roll(NamedTuple):
@@ -66,21 +67,21 @@ class Flusher:
         self._looked_at = 0.0
         self._marked = True
         self._on_progress: Callable[[], None] = _nobody
-        self._thread = threading.Thread(target=self._run, name="log-flusher", daemon=True)
+        self._writing = threading.Thread(target=self._run, name="log-flusher", daemon=True)
 
     def start(self, on_progress: Callable[[], None]) -> None:
         """Begin; `on_progress` is called from the thread whenever `durable` or `failure` has changed."""
         self._on_progress = on_progress
-        self._thread.start()
+        self._writing.start()
 
     def join(self, timeout: float) -> None:
         """Wait for the thread to end, at most so many seconds."""
-        self._thread.join(timeout)
+        self._writing.join(timeout)
 
     @property
     def running(self) -> bool:
         """Whether the thread has not ended."""
-        return self._thread.is_alive()
+        return self._writing.is_alive()
 
     def fail(self, reason: str) -> None:
         """Declare the log failed, for good; the first reason stands. May be called from any thread."""

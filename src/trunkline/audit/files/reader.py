@@ -13,11 +13,13 @@ import msgspec
 from trunkline.audit.files.segment_file import SegmentFile
 from trunkline.audit.files.segments import first_index_of, segment_path, segments_of
 from trunkline.audit.files.settings import CorruptLog
-from trunkline.audit.format.bodies import BodyRef, parts_of
+from trunkline.audit.format.bodies import parts_of
 from trunkline.audit.format.codecs import BadBody
 from trunkline.audit.format.frames import RECORD, Frame
+from trunkline.audit.format.heads import BadRecord, decode_head
 from trunkline.audit.format.lookup import find_body
-from trunkline.audit.format.records import SPILLED_PART, BadRecord, decode_head, restore
+from trunkline.audit.format.records import SPILLED_PART, restore
+from trunkline.audit.format.references import BodyRef
 from trunkline.audit.format.scan import Batch, DurableBytesLost, Scan
 from trunkline.audit.format.segment import HEADER_BYTES
 

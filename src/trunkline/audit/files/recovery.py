@@ -13,17 +13,11 @@ from trunkline.audit.files.settings import CorruptLog
 from trunkline.audit.format.bodies import decode_body, parts_of, reference_of
 from trunkline.audit.format.codecs import BadBody
 from trunkline.audit.format.frames import BODY, BadFrame, Frame
+from trunkline.audit.format.heads import BadRecord, RecordHead, decode_head
 from trunkline.audit.format.lookup import find_body, read_frame
-from trunkline.audit.format.open_calls import OpenCall, OpenCalls
-from trunkline.audit.format.records import (
-    OPENED,
-    SEALED,
-    SPILLED_PART,
-    BadRecord,
-    RecordHead,
-    decode_head,
-    restore,
-)
+from trunkline.audit.format.open_call import OpenCall
+from trunkline.audit.format.open_calls import OpenCalls
+from trunkline.audit.format.records import OPENED, SEALED, SPILLED_PART, restore
 from trunkline.audit.format.scan import Batch, DurableBytesLost, Scan
 from trunkline.audit.format.segment import Seal
 

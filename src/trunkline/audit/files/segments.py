@@ -101,7 +101,7 @@ class NextSegment:
     ) -> None:
         self._directory, self._origin, self._settings = directory, origin, settings
         self._clock, self._disk = clock, disk
-        self._thread: threading.Thread | None = None
+        self._making: threading.Thread | None = None
         self._hurry = threading.Event()  # somebody waits for it, as at the start, or wants to end
         self._hurry.set()
         self._ended = False
@@ -109,8 +109,8 @@ class NextSegment:
     def prepare(self, on_failed: Callable[[str], None]) -> None:
         """Begin to make a segment ready; `on_failed` is called from the thread."""
         self._hurry.clear()
-        self._thread = threading.Thread(target=self._prepare, args=(on_failed,), name="next-segment", daemon=True)
-        self._thread.start()
+        self._making = threading.Thread(target=self._prepare, args=(on_failed,), name="next-segment", daemon=True)
+        self._making.start()
 
     def take(self, first_index: int) -> Segment:
         """Return the next segment under its name, made now if it wasn't; raises LogFailed or OSError."""
@@ -130,9 +130,9 @@ class NextSegment:
 
     def _settle(self) -> None:
         self._hurry.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        if self._making is not None:
+            self._making.join()
+            self._making = None
 
     def _prepare(self, on_failed: Callable[[str], None]) -> None:
         try:

@@ -21,11 +21,12 @@ from trunkline.audit.files.recovery import Recovery, recover
 from trunkline.audit.files.segments import NextSegment
 from trunkline.audit.files.settings import CorruptLog, LogFailed, LogSettings
 from trunkline.audit.files.waiters import Waiters
-from trunkline.audit.format.bodies import Bodies, BodyRef
+from trunkline.audit.format.bodies import Bodies
 from trunkline.audit.format.codecs import zstd_codec
 from trunkline.audit.format.composer import Composer, Draft, record_frame
 from trunkline.audit.format.open_calls import OpenCalls
 from trunkline.audit.format.records import HEARTBEAT, MAX_RECORD, NANOSECONDS, SEALED, STARTED
+from trunkline.audit.format.references import BodyRef
 from trunkline.audit.format.segment import BATCH_BYTES, HEADER_BYTES
 from trunkline.model.ids import prefix_of, uuid7
 

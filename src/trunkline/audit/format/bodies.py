@@ -16,40 +16,19 @@ import msgspec
 from trunkline.audit.format import codecs
 from trunkline.audit.format.codecs import BadBody, Codec
 from trunkline.audit.format.frames import BODY, Frame, encode_frame
+from trunkline.audit.format.references import DIGEST_PREFIX, BodyRef, Table
 
 Part = bytes | Sequence[bytes]
 Bodies = Mapping[str, Part]
-Table = dict[str, tuple[int, int]]
 
 _FIXED = Struct("<32sHI")
 _pack_fixed = _FIXED.pack
-_encode = msgspec.json.Encoder().encode
 _decode_table = msgspec.json.Decoder(Table).decode
 _sha256 = hashlib.sha256
 
 CODEC_NAMES = {codecs.PLAIN: "none", codecs.ZSTD: "zstd"}
 HASHED_WITH_LOCK = 2047
 QUICKLY_HASHED = 32 * 1024
-DIGEST_PREFIX = "sha256:"
-
-
-class BodyRef(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a record names a body frame.
-
-    `size` counts the stored bytes. `segment` is the first index of the segment that the frame is in; where it is
-    missing the frame is in the record's own.
-    """
-
-    digest: str
-    codec: str
-    size: int
-    parts: Table
-    segment: int | None = None
-
-    @property
-    def key(self) -> bytes:
-        """The digest's 32 bytes, as they stand in the frame."""
-        return bytes.fromhex(self.digest.removeprefix(DIGEST_PREFIX))
 
 
 class StoredBody(NamedTuple):
@@ -68,7 +47,7 @@ def encode_body(call: str, bodies: Bodies, codec: Codec) -> tuple[bytes, bytes]:
     entries = ""
     size = 0
     for name, part in bodies.items():
-        if type(part) is bytes:
+        if isinstance(part, bytes):
             length = len(part)
             pieces.append(part)
         else:
@@ -86,9 +65,7 @@ def encode_body(call: str, bodies: Bodies, codec: Codec) -> tuple[bytes, bytes]:
     labels = f"{call}{table}".encode()
     fixed = _pack_fixed(digest, len(labels) - len(table), len(table))
     frame = encode_frame(BODY, how.number, b"".join((fixed, labels, stored)))
-    reference = (
-        f'{{"digest":"sha256:{digest.hex()}","codec":"{how.label}","size":{len(stored)},"parts":{table}}}'
-    )
+    reference = f'{{"digest":"sha256:{digest.hex()}","codec":"{how.label}","size":{len(stored)},"parts":{table}}}'
     return frame, reference.encode()
 
 
@@ -140,16 +117,3 @@ def parts_of(body: StoredBody) -> dict[str, bytes]:
         end += length
     data = codecs.unseal(body.codec, body.stored, end)
     return {name: data[offset : offset + length] for name, (offset, length) in body.parts.items()}
-
-
-def encode_reference(reference: BodyRef) -> bytes:
-    """Return the JSON object for a body that was stored earlier."""
-    return _encode(reference)
-
-
-def decode_reference(reference: bytes, segment: int) -> BodyRef:
-    """Return the reference that this JSON object is, as records in any segment can use it."""
-    return msgspec.structs.replace(_decode_reference(reference), segment=segment)
-
-
-_decode_reference = msgspec.json.Decoder(BodyRef).decode

@@ -1,10 +1,9 @@
 """Putting a record and its bodies together, in the order in which they are written: bodies first, then the record."""
 
 from collections.abc import Sequence
+from typing import final
 
-import msgspec
-
-from trunkline.audit.format.bodies import Bodies, BodyRef, decode_reference, encode_body, encode_reference
+from trunkline.audit.format.bodies import Bodies, encode_body
 from trunkline.audit.format.codecs import Codec
 from trunkline.audit.format.frames import RECORD, encode_frame
 from trunkline.audit.format.records import (
@@ -15,22 +14,25 @@ from trunkline.audit.format.records import (
     call_of,
     spilled_members,
 )
+from trunkline.audit.format.references import BodyRef, decode_reference, encode_reference
 
 
-class Draft(msgspec.Struct, frozen=True, gc=False):
-    """A record that lacks only its time and index, and the frames that go before it.
+@final
+class Draft:
+    """A record that lacks only its time and index, and the frames that go before it. Never changed.
 
     `members` is what its JSON object holds beside the envelope, `whole` the same before anything was spilled, `size`
     the most bytes that frames and record can take.
     """
 
-    kind: str
-    record_id: str
-    call: str | None
-    frames: bytes
-    members: bytes
-    whole: bytes
-    size: int
+    __slots__ = ("call", "frames", "kind", "members", "record_id", "size", "whole")
+
+    def __init__(
+        self, kind: str, record_id: str, call: str | None, frames: bytes, members: bytes, whole: bytes
+    ) -> None:
+        self.kind, self.record_id, self.call = kind, record_id, call
+        self.frames, self.members, self.whole = frames, members, whole
+        self.size = len(frames) + len(members) + ENVELOPE_ROOM
 
 
 class Composer:
@@ -59,7 +61,7 @@ class Composer:
             frame, spilled = encode_body(call or record_id, {SPILLED_PART: members}, self._codec)
             frames += frame
             members = spilled_members(call, spilled)
-        return Draft(kind, record_id, call, frames, members, whole, len(frames) + len(members) + ENVELOPE_ROOM)
+        return Draft(kind, record_id, call, frames, members, whole)
 
     def body(self, call: str, bodies: Bodies, segment: int) -> tuple[bytes, BodyRef]:
         """Return a body frame for a call, and how a record may name it once it is in this segment."""

@@ -2,51 +2,9 @@
 
 from collections.abc import Iterable
 
-import msgspec
-
-from trunkline.audit.format.bodies import BodyRef
+from trunkline.audit.format.open_call import OpenCall, decode_sealed, encode_sealed
 from trunkline.audit.format.records import ENDED, OPENED
-
-_encode = msgspec.json.Encoder().encode
-
-
-class OpenCall(msgspec.Struct):
-    """A call without an end: its opened record, whole, and the body frames that were kept for it since.
-
-    `segment` is the first index of the segment that the record is in.
-    """
-
-    call: str
-    record: bytes
-    segment: int
-    bodies: list[BodyRef] = []
-
-    def bytes_of(self, part: str) -> int:
-        """Return how many bytes of this part are in the frames; the attempt's number in front (`2.`) is ignored."""
-        return sum(
-            length
-            for body in self.bodies
-            for name, (_, length) in body.parts.items()
-            if name == part or name.partition(".")[2] == part
-        )
-
-
-class _Carried(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An open call as `log.sealed` carries it."""
-
-    call: str
-    segment: int
-    record: msgspec.Raw
-    bodies: list[BodyRef] = []
-
-
-class _Sealed(msgspec.Struct, frozen=True):
-    """The payload of `log.sealed`."""
-
-    open: list[_Carried]
-
-
-_decode_sealed = msgspec.json.Decoder(_Sealed).decode
+from trunkline.audit.format.references import BodyRef
 
 
 class OpenCalls:
@@ -79,16 +37,9 @@ class OpenCalls:
 
     def payload(self) -> bytes:
         """Return the payload of `log.sealed` at this point."""
-        carried = [
-            _Carried(call.call, call.segment, msgspec.Raw(call.record), call.bodies) for call in self._calls.values()
-        ]
-        return _encode(_Sealed(carried))
+        return encode_sealed(self._calls.values())
 
     @classmethod
     def from_payload(cls, payload: bytes) -> "OpenCalls":
         """Return what a `log.sealed` record carries; raises ValueError if it cannot be read."""
-        try:
-            sealed = _decode_sealed(payload)
-        except msgspec.MsgspecError as error:
-            raise ValueError(f"a log.sealed record cannot be read: {error}") from None
-        return cls(OpenCall(call.call, bytes(call.record), call.segment, list(call.bodies)) for call in sealed.open)
+        return cls(decode_sealed(payload))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from trunkline.audit.format.bodies import BodyRef
+from trunkline.audit.format.heads import decode_call, decode_head
 
 VERSION = 1
 MAX_RECORD = 60 * 1024  # bytes
@@ -27,41 +27,6 @@ NANOSECONDS = 1_000_000_000
 _CALL_MEMBER = b'{"call":"'
 
 _encode = msgspec.json.Encoder().encode
-
-
-class RecordHead(msgspec.Struct, frozen=True):
-    """What every reader needs of a record, whatever its type."""
-
-    type: str
-    id: str
-    at: str
-    log: str
-    index: int
-    call: str | None = None
-    bodies: tuple[BodyRef, ...] = ()
-    spilled: BodyRef | None = None
-
-
-class BadRecord(ValueError):
-    """Bytes that are not a record of ours, though their checksum is right."""
-
-
-class _Ended(msgspec.Struct, frozen=True):
-    """The member that every record which ends a call has."""
-
-    call: str
-
-
-_decode_call = msgspec.json.Decoder(_Ended).decode
-_decode_head = msgspec.json.Decoder(RecordHead).decode
-
-
-def decode_head(record: bytes) -> RecordHead:
-    """Return a record's envelope, its call and the bodies it names; raises BadRecord."""
-    try:
-        return _decode_head(record)
-    except msgspec.MsgspecError as error:
-        raise BadRecord(f"a record cannot be read: {error}") from None
 
 
 class Timestamps:
@@ -112,10 +77,7 @@ def call_of(kind: str, record_id: str, payload: bytes) -> str | None:
     if payload.startswith(_CALL_MEMBER):  # as every encoder of ours writes it: no need to read the rest
         start = len(_CALL_MEMBER)
         return payload[start : payload.index(b'"', start)].decode()
-    try:
-        return _decode_call(payload).call
-    except msgspec.MsgspecError as error:
-        raise ValueError(f"a {kind} payload has to name its call: {error}") from None
+    return decode_call(kind, payload)
 
 
 def spilled_members(call: str | None, reference: bytes) -> bytes:
