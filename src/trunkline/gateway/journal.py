@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from trunkline.audit.files.writer import Bodies, BodyRef, LogFailed, LogWriter
+from trunkline.audit.files.writer import Bodies, BodyRef, LogFailed
 from trunkline.audit.format.bodies import Part
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.call import Call
+from trunkline.gateway.record_log import RecordLog
 from trunkline.model.records import CallAbandoned, CallClosed, CallOpened, CallRefused
 
 RETRY_AFTER = 5.0  # seconds; a log that failed needs a restart, which the supervisor or an operator does
@@ -25,8 +26,12 @@ def _unavailable() -> AuditUnavailable:
 class Journal:
     """Appends the records of calls to the worker's log."""
 
-    def __init__(self, log: LogWriter, new_id: Callable[[], str]) -> None:
+    def __init__(self, log: RecordLog, new_id: Callable[[], str]) -> None:
         self._log, self._new_id = log, new_id
+
+    def adopt(self, log: RecordLog) -> None:
+        """Append to this log from here on: the one before took nothing."""
+        self._log = log
 
     @property
     def healthy(self) -> bool:
