@@ -98,29 +98,27 @@ class LogWriter:
         except OSError as error:
             raise LogFailed(str(error)) from None
         try:
-            return cls._open_locked(around, lock)
+            found, following, flusher = _take_up(around)
         except OSError as error:
             os.close(lock)
             raise LogFailed(str(error)) from None
         except (CorruptLog, LogFailed):
             os.close(lock)
             raise
-
-    @classmethod
-    def _open_locked(cls, around: _Surroundings, lock: int) -> tuple["LogWriter", Recovery]:
-        directory, origin, settings, clock, on_event, disk = around
-        found = recover(directory, origin, disk)
-        if found.segment is not None and found.cut_bytes:
-            on_event("log_tail_cut", file=str(found.segment.path), offset=found.cut_at, bytes=found.cut_bytes)
-        following = NextSegment(directory, origin, settings, clock, disk)
-        segment = found.segment or following.take(found.next_index)
-        flusher = Flusher(segment, found.next_index, following, settings, disk)
         writer = cls(around, found, flusher, lock)
-        flusher.start(writer._waiters.progressed)
-        following.prepare(flusher.fail)
-        writer._append_own(STARTED, msgspec.json.encode(_started(found)))
-        writer.flush()
+        writer._begin(found, following)
         return writer, found
+
+    def _begin(self, found: Recovery, following: NextSegment) -> None:
+        """Append `log.started`; where that fails a thread may be writing all the same, and the lock goes with it."""
+        self._flusher.start(self._waiters.progressed)
+        following.prepare(self._flusher.fail)
+        try:
+            self._append_own(STARTED, msgspec.json.encode(_started(found)))
+            self.flush()
+        except LogFailed:
+            self.close_sync()
+            raise
 
     # What callers append
 
@@ -315,6 +313,17 @@ class LogWriter:
 
     def _say_failed(self, reason: str) -> None:
         self._on_event("log_failed", reason=reason)
+
+
+def _take_up(around: _Surroundings) -> tuple[Recovery, NextSegment, Flusher]:
+    """Find where the log ended and what it goes on in; raises CorruptLog, LogFailed and OSError."""
+    directory, origin, settings, clock, on_event, disk = around
+    found = recover(directory, origin, disk)
+    if found.segment is not None and found.cut_bytes:
+        on_event("log_tail_cut", file=str(found.segment.path), offset=found.cut_at, bytes=found.cut_bytes)
+    following = NextSegment(directory, origin, settings, clock, disk)
+    segment = found.segment or following.take(found.next_index)
+    return found, following, Flusher(segment, found.next_index, following, settings, disk)
 
 
 def _started(found: Recovery) -> dict[str, object]:
