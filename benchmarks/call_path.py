@@ -1,4 +1,4 @@
-"""What a JSON call costs the worker by itself: `taskset -c 0 python benchmarks/call_path.py [CALLS] [CALLERS]`.
+"""What a call costs the worker by itself: `taskset -c 0 python benchmarks/call_path.py [--stream]`.
 
 All of a worker runs, from the bytes of a request to the bytes of its answer: both ends of the wire, the exchange, two
 records a call, the operational log, the thread that writes. Only the kernel's part is left out, which no change of
@@ -40,18 +40,24 @@ from trunkline.wire.server_connection import Connection as ServerConnection
 
 KEY = "tl-7kQ2vX9mZr4TbN8sWfY3hLcJ6pDgE1uA0xRiOeKtBvM"
 TOKEN = "adm-9xWq3LmTz7RkPv2NcYb5HsJf8GdQe4AuVt6KoXiZrB1M"
+DELTAS = 64
 BODY = (
     b'{"messages": [{"role": "system", "content": "You are a helpful voice assistant for financial advisors. '
     b'Keep answers short."}, {"role": "user", "content": "What is the current allocation for the Henderson household '
     b'account, and how has it changed since last quarter?"}], "temperature": 0.2, "user": "advisor-117", '
     b'"model": "%b"}' % ROUTE.encode()
 )
-REQUEST = (
-    b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:8080\r\ncontent-type: application/json\r\n"
-    b"authorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b" % (KEY.encode(), len(BODY), BODY)
-)
-ANSWER = transcript(58).answer
+SAID = transcript(DELTAS)
+STREAM = (SAID.opening, *SAID.later, SAID.closing_with_usage)
 STALLED = 10.0  # seconds without a call that ends
+
+
+def request(body):
+    """Return a call with this body as a client sends it."""
+    return (
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:8080\r\ncontent-type: application/json\r\n"
+        b"authorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b" % (KEY.encode(), len(body), body)
+    )
 
 
 class Memory:
@@ -86,26 +92,33 @@ class InMemory(Disk):
         self.write(fd, data, offset)
 
 
-def provider(loop, pool):
-    """Give the pool another connection, whose provider answers at once."""
+def provider(loop, pool, pieces):
+    """Give the pool another connection, whose provider answers at once, a piece a turn of the loop."""
     connection = ClientConnection(pool, loop)
-    connection.connection_made(Memory(loop, lambda _: connection.data_received(ANSWER)))
+
+    def say(at):
+        connection.data_received(pieces[at])
+        if at + 1 < len(pieces):
+            loop.call_soon(say, at + 1)
+
+    connection.connection_made(Memory(loop, lambda _: say(0)))
     pool._open.add(connection)
     pool._idle.append(connection)
 
 
-def caller(server, loop, calls):
-    """Connect a caller that asks again as soon as it is answered; return what begins it."""
+def caller(server, loop, calls, asked, last):
+    """Connect a caller that asks again as soon as it has an answer that ends with `last`; return what begins it."""
     connection = ServerConnection(server)
 
     def answered(data):
-        if not data.startswith(b"HTTP/1.1 200"):
+        if data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(data.decode())
-        calls.append(None)
-        connection.data_received(REQUEST)
+        if data.endswith(last):
+            calls.append(None)
+            connection.data_received(asked)
 
     connection.connection_made(Memory(loop, answered))
-    return lambda: connection.data_received(REQUEST)
+    return lambda: connection.data_received(asked)
 
 
 def worker(directory, operations):
@@ -141,12 +154,14 @@ async def measure(directory, options):
         endpoints, prepared = worker(directory, operations)
         server = Server(endpoints.handle, ServerLimits(), on_fault=lambda error: print(repr(error)))
         for _ in range(options.callers):
-            provider(loop, prepared["openai"].pool)
+            provider(loop, prepared["openai"].pool, STREAM if options.stream else (SAID.answer,))
         calls = []
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000)
-        for begin in [caller(server, loop, calls) for _ in range(options.callers)]:
+        asked = request(BODY[:-1] + b', "stream": true}' if options.stream else BODY)
+        last = b"0\r\n\r\n" if options.stream else b"}"
+        for begin in [caller(server, loop, calls, asked, last) for _ in range(options.callers)]:
             begin()
         profile = cProfile.Profile() if options.profile else None
         best = float("inf")
@@ -180,6 +195,7 @@ def main():
     parser.add_argument("--calls", type=int, default=10_000)
     parser.add_argument("--callers", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--stream", action="store_true", help=f"streams of {DELTAS} deltas")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="trunkline-", dir="/dev/shm"))
