@@ -48,7 +48,7 @@ def test_a_long_body_is_compressed_and_a_short_one_is_not():
 
 
 def test_a_codec_of_another_kind_fits_in():
-    turned = Codec(77, b"turned", 0, lambda data: data[::-1])
+    turned = Codec(77, "turned", 0, lambda data: data[::-1])
     frame, reference = encode_body(CALL, {"request": b"abc"}, turned)
     assert read(frame).stored == b"cba"
     assert json.loads(reference)["codec"] == "turned"

@@ -254,3 +254,15 @@ def test_a_tail_that_grows_between_two_looks_is_no_damage(tmp_path, monkeypatch)
     assert [json.loads(record)["id"] for record in poll(reader)] == ["c1", "c2"]
     reader.close()
     log.close_sync()
+
+
+def test_bodies_with_the_same_bytes_have_the_parts_that_their_own_record_names(tmp_path):
+    log, _ = open_log(tmp_path)
+    opened(log, "c1")
+    same = b"said twice, under two names"
+    closed(
+        log, "c1", frames=[log.append_body("c1", {"sent": same}), log.append_body("c1", {"a": same[:4], "b": same[4:]})]
+    )
+    log.close_sync()
+    (record,) = records(tmp_path, "call.closed")
+    assert bodies(tmp_path, record) == [{"sent": same}, {"a": same[:4], "b": same[4:]}]

@@ -134,6 +134,22 @@ def test_the_two_names_of_the_limit_never_meet(target: Target, client: Any, limi
     assert {name: body[name] for name in ("max_tokens", "max_completion_tokens") if name in body} == limits
 
 
+VALUES = st.one_of(st.none(), st.floats(0, 1), st.text("ab", max_size=3), st.just({"type": "text"}))
+SOME = st.dictionaries(
+    st.sampled_from(["temperature", "top_p", "seed", "max_tokens", "reasoning_effort", "min_p", "stream"]), VALUES
+)
+
+
+@given(SOME, SOME, st.sampled_from(["temperature", "top_p"]), st.booleans())
+def test_parameters_change_the_same_whether_anything_is_dropped_or_not(default, given_, name, streamed) -> None:
+    """What nobody asked for can be dropped, which takes the other way of encoding."""
+    fields: dict[str, Any] = {name: 0.5, **({"stream": True} if streamed else {})}
+    one, _ = encode(params(default=default, set=given_), **fields)
+    other, encoded = encode(params(default=default, set=given_, drop=("nobody_asked_for_this",)), **fields)
+    assert one == other
+    assert encoded.dropped == ()
+
+
 def test_parameters_cannot_replace_the_conversation() -> None:
     own = {"model": "x", "messages": [], "stream": True, "stream_options": {}}
     body, _ = encode(params(default=own, set=own, drop=tuple(own)))

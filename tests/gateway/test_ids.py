@@ -3,12 +3,13 @@
 import time
 import uuid
 
-from trunkline.gateway.ids import POOL, RANDOM_BYTES, IdSource
+from trunkline.gateway.ids import DIGITS, IdSource
+from trunkline.model.ids import RANDOM_DIGITS
 
 
 def test_ids_are_different_uuids_of_version_7_across_many_pools() -> None:
     new_id = IdSource()
-    made = [new_id() for _ in range(3 * POOL // RANDOM_BYTES)]
+    made = [new_id() for _ in range(3 * DIGITS // RANDOM_DIGITS)]
     assert len(set(made)) == len(made)
     for text in made:
         parsed = uuid.UUID(text)

@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import os
+import resource
+import socket
 import ssl
 
 import pytest
 import trustme
 from serving import connected, run, serving, until
 
-from trunkline.wire import tls
+from trunkline.wire import tls, tls_listener
 from trunkline.wire.request import Request
-from trunkline.wire.server import Responder
+from trunkline.wire.server import REFUSALS, Responder
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -171,5 +174,80 @@ def test_a_client_that_speaks_plain_http_to_tls_is_cut_and_others_are_served(aut
             async with connected(running.port, authority.client) as client:
                 client.say(GET)
                 assert (await client.hear()).status == 200
+
+    run(main())
+
+
+def test_who_only_begins_a_handshake_takes_a_place_and_is_cut_where_there_is_none(authority):
+    async def main():
+        context = tls.server_context(*authority.issue("one"))
+        async with (
+            serving(large, context, max_connections=1) as running,
+            connected(running.port, authority.client) as first,
+        ):
+            first.say(GET)
+            assert (await first.hear()).status == 200
+            silent = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(REFUSALS)]
+            await until(lambda: running.server.connections == 1 + REFUSALS)
+            async with connected(running.port) as too_many:
+                with contextlib.suppress(ConnectionResetError):
+                    await too_many.hung_up()
+            assert running.server.connections == 1 + REFUSALS
+            for _, writer in silent:
+                writer.transport.abort()
+            await until(lambda: running.server.connections == 1)
+            async with connected(running.port, authority.client) as second:
+                assert (await second.hear()).status == 503  # one too many, and told so
+            first.say(GET)
+            assert (await first.hear()).status == 200
+            assert running.faults == []
+
+    run(main())
+
+
+def test_a_handshake_that_is_not_over_in_time_gives_its_place_back(authority):
+    async def main():
+        context = tls.server_context(*authority.issue("one"))
+        async with serving(large, context, header_timeout=0.05) as running, connected(running.port) as silent:
+            await until(lambda: running.server.connections == 1)
+            await silent.hung_up()
+            await until(lambda: running.server.connections == 0)
+
+    run(main())
+
+
+def test_a_server_that_closes_cuts_the_handshakes(authority):
+    async def main():
+        context = tls.server_context(*authority.issue("one"))
+        async with serving(large, context) as running, connected(running.port) as silent:
+            await until(lambda: running.server.connections == 1)
+            await running.server.closed(0)
+            with contextlib.suppress(ConnectionResetError):
+                await silent.hung_up()
+
+    run(main())
+
+
+def test_a_process_without_descriptors_accepts_again_when_it_has_some(authority, monkeypatch):
+    monkeypatch.setattr(tls_listener, "ACCEPT_AGAIN", 0.01)
+
+    async def main():
+        context = tls.server_context(*authority.issue("one"))
+        async with serving(large, context) as running:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            client = socket.socket()
+            client.setblocking(False)
+            spare = os.open("/dev/null", os.O_RDONLY)
+            os.close(spare)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (spare, hard))
+            try:
+                listener = running.server._listeners[0]
+                with contextlib.suppress(BlockingIOError):
+                    client.connect(("127.0.0.1", running.port))
+                await until(lambda: listener._again is not None)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            await until(lambda: running.server.connections == 1)
+            client.close()
 
     run(main())

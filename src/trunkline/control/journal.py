@@ -13,7 +13,7 @@ from trunkline.audit.files.data_dir import LOGS, open_data_dir
 from trunkline.audit.files.reader import read_records
 from trunkline.audit.files.writer import LogFailed, LogSettings, LogWriter
 from trunkline.control.state import TYPES, Change, State, fold
-from trunkline.model.ids import uuid7
+from trunkline.model.ids import prefix_of, uuid7
 
 # A few records a day, and snapshots: nothing that needs a worker's large segments.
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -85,4 +85,4 @@ def _changes(directory: Path) -> Iterator[tuple[str, Change]]:
 
 
 def _new_id() -> str:
-    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+    return uuid7(prefix_of(time.time_ns() // 1_000_000), os.urandom(10).hex())

@@ -29,6 +29,7 @@ _SENT = tuple(sorted(REQUEST.keys - _KEPT_BACK - {"stream"}))
 _USAGE_WANTED = StreamOptions(include_usage=True)
 _NO_PARAMS = Params()
 _LIMITS = ("max_completion_tokens", "max_tokens")
+_PLAIN_FIELDS = frozenset(_SENT) - _OWN - frozenset(_LIMITS)  # that params may change by name alone
 
 # Any history with an assistant's empty text is accepted, ids have at most 40 characters (both as answered with 400).
 _RULES = Rules(call_id=re.compile(r"(?s:.{1,40})"), keeps_empty=True)
@@ -62,6 +63,8 @@ class _OpenAI:
         if not messages:
             raise CannotTake("no message says anything", param="messages")
         dropped: tuple[str, ...] = ("store",) if request.store is not None else ()
+        params = target.params
+        changes = {} if params == _NO_PARAMS else _as_fields(params, request)
         # A request is sent as its own type, which leaves out fields that are not given.
         wire = replace(
             request,
@@ -69,8 +72,9 @@ class _OpenAI:
             messages=messages,
             stream_options=_USAGE_WANTED if request.stream else None,
             **_NOT_SENT,
+            **(changes or {}),
         )
-        if not unknown and target.params == _NO_PARAMS and target.max_output_tokens is None:
+        if not unknown and changes is not None and target.max_output_tokens is None:
             return Encoded(_encode(wire), dropped, repairs)
         body: dict[str, Any] = {name: value for name in _SENT if (value := getattr(wire, name)) is not None}
         if request.stream:
@@ -80,7 +84,7 @@ class _OpenAI:
             dropped += lost
         elif unknown:
             dropped += unknown
-        dropped += apply_params(target.params, body)
+        dropped += apply_params(params, body)
         if target.max_output_tokens is not None and not any(name in body for name in _LIMITS):
             body["max_completion_tokens"] = target.max_output_tokens
             repairs += (f"max_completion_tokens:{target.max_output_tokens}",)
@@ -97,6 +101,19 @@ class _OpenAI:
     def decode_fault(self, status: int, headers: dict[bytes, bytes], body: bytes, now: float) -> ProviderFault:
         """Return what an error says."""
         return decode_fault(status, headers, body, now)
+
+
+def _as_fields(params: Params, request: ChatRequest) -> dict[str, Any] | None:
+    """Return the fields of the request that a target's params change; None where it takes more than fields.
+
+    That is so for a parameter that no type has or that has two names, for a null, and where something is dropped.
+    """
+    default, given = params.default, params.set
+    if params.drop or not (_PLAIN_FIELDS.issuperset(default) and _PLAIN_FIELDS.issuperset(given)):
+        return None
+    changes = {name: value for name, value in default.items() if getattr(request, name) is None}
+    changes.update(given)
+    return None if None in changes.values() else changes
 
 
 def apply_params(params: Params, body: dict[str, Any]) -> tuple[str, ...]:

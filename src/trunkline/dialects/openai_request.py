@@ -13,6 +13,7 @@ from trunkline.model.chat import AudioPart, ChatRequest, FilePart
 DEEPEST = 100  # levels of nesting; real JSON schemas stay below 30, and encoders recurse
 LONGEST_PROBLEM = 300  # characters of what is said about a bad value, which may quote it
 
+_LONG = 1 << 20  # bytes; to count the brackets of more takes longer than to look at the few values concerned
 _LEVELS_TYPED = 4  # that a value of any shape can lie deeper in its body than in the list that is checked
 
 _TOOL_PATH = re.compile(r"(tools\[\d+\]|messages\[\d+\]\.tool_calls\[\d+\])(\.type)?")
@@ -87,7 +88,9 @@ def _has_many_brackets(body: bytes) -> bool:
 
 def _may_be_deep(body: bytes, request: ChatRequest) -> bool:
     """Whether a body that the types have taken may nest too deep: where they take any shape."""
-    return _has_many_brackets(body) and _depth_exceeds(_shapeless(request), DEEPEST - _LEVELS_TYPED)
+    if len(body) <= _LONG and not _has_many_brackets(body):
+        return False
+    return _depth_exceeds(_shapeless(request), DEEPEST - _LEVELS_TYPED)
 
 
 def _shapeless(request: ChatRequest) -> list[Any]:

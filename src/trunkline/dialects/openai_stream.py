@@ -70,15 +70,7 @@ class _Reader:
         for choice in body.choices or ():
             said = choice.delta or choice.message
             if said is not None:
-                if said.content and not (
-                    said.tool_calls
-                    or said.refusal
-                    or said.reasoning_content
-                    or said.reasoning
-                    or said.annotations
-                    or said.audio
-                    or choice.logprobs
-                ):  # nothing but text, as usual
+                if said.content and not _is_more(choice, said):  # nothing but text, as usual
                     deltas.append(Delta(choice=choice.index, text=said.content))
                 else:
                     self._read_said(choice, said, deltas)
@@ -199,9 +191,50 @@ def decode_answer(body: bytes) -> list[Delta]:
         raise BrokenAnswer(f"an error with a status of success: {fault_in_stream(answer.error).message}")
     if not answer.choices:
         raise BrokenAnswer("the answer has no choices")
+    plain = _plain(answer)
+    if plain is not None:
+        return [plain]
     deltas: list[Delta] = []
     _Reader().read(answer, deltas)
     return deltas
+
+
+def _plain(answer: Body) -> Delta | None:
+    """Return an answer of one choice that says a text and stops, as most do, as one delta; None for any other."""
+    choices, usage = answer.choices, answer.usage
+    if choices is None or len(choices) > 1 or usage is None:
+        return None
+    choice = choices[0]
+    said = choice.message
+    if said is None or choice.delta is not None or choice.finish_reason != "stop" or choice.index:
+        return None
+    count = usage_delta(usage)
+    if count is None or not said.content or _is_more(choice, said):
+        return None
+    return Delta(
+        text=said.content,
+        finish="stop",
+        stop_reason="stop",
+        usage=count.usage,
+        uncounted=count.uncounted,
+        model=answer.model,
+        provider_id=answer.id,
+        service_tier=answer.service_tier,
+        system_fingerprint=answer.system_fingerprint,
+    )
+
+
+def _is_more(choice: Choice, said: Said) -> bool:
+    """Whether a choice has anything beside its text."""
+    return bool(
+        said.tool_calls
+        or said.refusal
+        or said.reasoning_content
+        or said.reasoning
+        or said.annotations
+        or said.audio
+        or choice.logprobs
+    )
 
 
 def _parse(data: bytes, what: str) -> Body:

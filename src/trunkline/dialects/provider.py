@@ -97,7 +97,7 @@ class ProviderDialect(Protocol):
     def decode_answer(self, body: bytes) -> list[Delta]:
         """Return a JSON answer as deltas: each choice's content, its tool calls, its finish, then the usage.
 
-        Raises BrokenAnswer.
+        One may say several of these. Raises BrokenAnswer.
         """
 
     def stream_decoder(self) -> StreamDecoder:

@@ -8,6 +8,7 @@ from typing import Literal
 from trunkline.dialects.provider import BrokenAnswer, ProviderFault, StreamDecoder
 from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import PlannedTarget
+from trunkline.gateway.journal import SLICE
 from trunkline.gateway.watch import Watch
 from trunkline.model.delta import Delta
 from trunkline.model.records import Attempt
@@ -133,6 +134,8 @@ async def _whole(call: Call, target: PlannedTarget, attempt: Attempt, answer: An
         raise AttemptFailed("wrong_content_type")
     body = await answer.read()
     call.received.add(body, int(call.since(time.monotonic_ns())))
+    if len(body) > SLICE:
+        await asyncio.sleep(0)  # to put it together and to decode it takes milliseconds each: others first
     deltas = target.upstream.dialect.decode_answer(body)
     for delta in deltas:
         call.tally.take(delta)

@@ -188,6 +188,11 @@ class Call:
         self.answering = self.target = None
         self.tally = Tally()
 
+    def take_frames(self) -> list[BodyRef]:
+        """Hand out the frames that are in the log already, for the record that is to name them."""
+        frames, self.body_frames = self.body_frames, []
+        return frames
+
     def take_bodies(self) -> dict[str, Part]:
         """Hand out the parts of the next body frame: what came and went since the last one."""
         bodies, self.bodies = self.bodies, {}

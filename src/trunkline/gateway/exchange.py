@@ -26,7 +26,7 @@ from trunkline.gateway.answers import JSON_LINE, STREAM_LINES, answer_headers, e
 from trunkline.gateway.attempt import Reply
 from trunkline.gateway.call import NANOSECONDS_PER_MS, Call
 from trunkline.gateway.in_force import InForce
-from trunkline.gateway.journal import Journal
+from trunkline.gateway.journal import SLICE, Journal
 from trunkline.gateway.reach import Reach, hear
 from trunkline.gateway.refusals import Refusals
 from trunkline.gateway.release import Release, StreamCut
@@ -71,23 +71,24 @@ class Exchange:
             self._admit()
             self._identify(call)
             self._understand(call)
+            if len(request.body) > SLICE:
+                call.bodies["request"] = request.body
+                await self._journal.keep_large(call)
             self._open(call)
         except CallError as error:
             self._refuse(call, error, responder)
             return
         try:
-            await self._answered_or_failed(call, responder)
+            try:
+                await self._serve(call, responder)
+            except CallError as error:
+                await self._fail(call, error, responder)
         except (asyncio.CancelledError, ConnectionResetError):
             self._cut_short(call)
             raise
         finally:
-            self._close_broken(call)
-
-    async def _answered_or_failed(self, call: Call, responder: Responder) -> None:
-        try:
-            await self._serve(call, responder)
-        except CallError as error:
-            await self._fail(call, error, responder)
+            if not call.settled:
+                self._close_broken(call)
 
     def _admit(self) -> None:
         if self.draining:
@@ -125,17 +126,19 @@ class Exchange:
         if call.chat is None:
             raise ValueError("a call is understood before it is opened")
         call.estimate = opening.estimate(call, call.chat)
-        call.opened = self._journal.opened(opening.opened_record(call, call.chat, call.estimate), call.request.body)
+        record = opening.opened_record(call, call.chat, call.estimate)
+        call.opened = self._journal.opened(record, call.request.body, call.take_frames())
 
     async def _serve(self, call: Call, responder: Responder) -> None:
         """Reach a target and release its answer. Raises the CallError that ends the call, if one does."""
-        plan, chat, task = call.plan, call.chat, asyncio.current_task()
+        plan, chat, task = call.plan, call.chat, asyncio.current_task(self._loop)
         if plan is None or chat is None or task is None:
             raise ValueError("a call is opened before it is served")
         watch = Watch(self._loop, task, plan.route.timeouts.total)
         try:
             begin = partial(self._begin, call, responder)
-            reply = await Reach(call, plan, watch, self._operations, self._loop.time, begin).first_answer()
+            reach = Reach(call, plan, watch, self._operations, self._loop.time, begin, self._keep_large)
+            reply = await reach.first_answer()
             if chat.stream:
                 await self._release(call, reply, responder, watch)
         except DeadlinePassed:
@@ -210,11 +213,16 @@ class Exchange:
         self, call: Call, deltas: list[Delta], outcome: Outcome, error: CallError | None, responder: Responder
     ) -> None:
         """Send a whole JSON answer, once the closed record is durable."""
+        large = call.tally.characters > SLICE
+        if large:
+            await self._keep_large(call)
         timings = settlement.timings_of(call, time.monotonic_ns())
         closing = settlement.closing_of(call, outcome, timings)
         attempt = call.answering if error is None else None
         body = encode_answer(self._head(call, attempt), deltas, closing)
         call.released.add(body, int(timings.total_ms))
+        if large:
+            await self._keep_large(call)
         call.released_characters = sum(len(delta.text) for delta in deltas) if error else call.tally.characters
         await self._journal.durable(self._settle(call, outcome, 200, timings, error))
         overhead = (time.monotonic_ns() - call.began_ns - call.waited_ns) / NANOSECONDS_PER_MS
@@ -257,6 +265,15 @@ class Exchange:
         except Exception as fault:  # noqa: BLE001
             self._say_unrecorded(call, fault)
             raise AuditUnavailable("The call cannot be recorded any further.") from None
+
+    async def _keep_large(self, call: Call) -> None:
+        """Log large bodies without holding up others; where it is the bodies that cannot be written, go on without."""
+        try:
+            await self._journal.keep_large(call)
+        except AuditUnavailable:
+            raise
+        except Exception as fault:  # noqa: BLE001
+            self._say_unrecorded(call, fault)
 
     def _say_unrecorded(self, call: Call, fault: Exception) -> None:
         self._operations.event("error", "bodies_unrecorded", call=call.id, kind=type(fault).__name__)
@@ -337,9 +354,8 @@ class Exchange:
 
     def _close_broken(self, call: Call) -> None:
         """Close a call that a fault of ours is about to end: whatever happens, an opened record gets its closed one."""
-        if not call.settled:
-            error = call.unrecorded or InternalError("A fault of the gateway ended this call.")
-            self._settle_partial(call, "failed", error.status, error)
+        error = call.unrecorded or InternalError("A fault of the gateway ended this call.")
+        self._settle_partial(call, "failed", error.status, error)
 
     def _refuse(self, call: Call, error: CallError, responder: Responder) -> None:
         """Answer a call that is not let in, and count it."""

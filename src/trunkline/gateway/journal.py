@@ -1,17 +1,21 @@
 """The call records on their way into the log; what cannot be recorded must not be answered."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from trunkline.audit.files.writer import Bodies, BodyRef, LogFailed, LogWriter
+from trunkline.audit.files.writer import Bodies, BodyRef, LogFailed
 from trunkline.audit.format.bodies import Part
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.call import Call
+from trunkline.gateway.record_log import RecordLog
 from trunkline.model.records import CallAbandoned, CallClosed, CallOpened, CallRefused
 
 RETRY_AFTER = 5.0  # seconds; a log that failed needs a restart, which the supervisor or an operator does
 LARGEST_FRAME = 8 << 20  # bytes of bodies in one frame, before they are compressed
+# More than this is logged slice by slice: to compress and digest one takes half a millisecond, then others have a turn.
+SLICE = 128 << 10
 
 _encode = msgspec.json.Encoder().encode
 
@@ -25,17 +29,24 @@ def _unavailable() -> AuditUnavailable:
 class Journal:
     """Appends the records of calls to the worker's log."""
 
-    def __init__(self, log: LogWriter, new_id: Callable[[], str]) -> None:
+    def __init__(self, log: RecordLog, new_id: Callable[[], str]) -> None:
         self._log, self._new_id = log, new_id
+
+    def adopt(self, log: RecordLog) -> None:
+        """Append to this log from here on: the one before took nothing."""
+        self._log = log
 
     @property
     def healthy(self) -> bool:
         """Whether the log takes records."""
         return self._log.healthy
 
-    def opened(self, record: CallOpened, request: bytes) -> int:
-        """Append the opening of a call with the client's request; return the position to wait for."""
-        return self._append("call.opened", record.call, record, {"request": request})
+    def opened(self, record: CallOpened, request: bytes, kept: Sequence[BodyRef] = ()) -> int:
+        """Append the opening of a call with the client's request, or the frames that hold it already.
+
+        Returns the position to wait for.
+        """
+        return self._append("call.opened", record.call, record, None if kept else {"request": request}, kept)
 
     def closed(self, call: Call, record: CallClosed) -> int:
         """Append the closing of a call with the bodies that no frame holds yet; return the position to wait for."""
@@ -51,6 +62,21 @@ class Journal:
     def keep(self, call: Call) -> None:
         """Append what a running stream brought since the last time; nobody waits for it."""
         self._keep(call, call.take_bodies())
+
+    async def keep_large(self, call: Call) -> None:
+        """Append what a call has gathered slice by slice, with others having their turns in between.
+
+        A call that is cancelled meanwhile is so when all slices are in the log: nobody could stop for the rest.
+        """
+        cancelled: asyncio.CancelledError | None = None
+        for frame in in_frames(call.take_bodies(), SLICE):
+            self._keep(call, frame)
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
 
     def refused(self, record: CallRefused) -> None:
         """Append a second's refusals of one kind; a log that fails does so visibly elsewhere."""
@@ -80,7 +106,7 @@ class Journal:
         record_id: str,
         record: msgspec.Struct,
         bodies: Bodies | None = None,
-        frames: list[BodyRef] | None = None,
+        frames: Sequence[BodyRef] | None = None,
     ) -> int:
         try:
             return self._log.append(kind, record_id, _encode(record), bodies, frames)

@@ -1,7 +1,7 @@
 """Reaching a target: the route's targets in order, the next one where one fails, and the error when none is left."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from trunkline.dialects.provider import CannotTake, Encoded
 from trunkline.errors import (
@@ -16,6 +16,7 @@ from trunkline.gateway import settlement
 from trunkline.gateway.attempt import AttemptFailed, Begin, Reply, ask
 from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import Plan, PlannedTarget
+from trunkline.gateway.journal import SLICE
 from trunkline.gateway.watch import DeadlinePassed, Watch
 from trunkline.model.records import Attempt, AttemptOutcome
 from trunkline.operations import OperationalLog
@@ -34,9 +35,10 @@ class Reach:
         operations: OperationalLog,
         now: Callable[[], float],
         begin: Begin,
+        keep_large: Callable[[Call], Awaitable[None]],
     ) -> None:
         self._call, self._plan, self._watch, self._operations, self._now = call, plan, watch, operations, now
-        self._begin = begin
+        self._begin, self._keep_large = begin, keep_large
         self._waits: list[float] = []  # seconds until a target that rests may be asked
         self._out = False  # whether a target is out for its key: no wait of the caller's would help
         self._cannot: list[CannotTake] = []
@@ -52,7 +54,9 @@ class Reach:
             if request is None:
                 continue
             for _ in range(self._plan.route.attempts_per_target):
-                reply = await self._try_keys(planned, request)
+                reply = await self._try(planned, request)
+                while isinstance(reply, AttemptFailed) and reply.kind == "another_key":
+                    reply = await self._try(planned, request)  # with the account's next key that was not refused
                 if isinstance(reply, Reply):
                     return reply
                 if reply.kind != "failed" or planned.health.refuses(self._now(), self._plan.route.breaker):
@@ -94,18 +98,13 @@ class Reach:
     def _skip(self, planned: PlannedTarget, reason: str) -> None:
         self._call.attempts.append(_attempt(planned, "skipped", reason))
 
-    async def _try_keys(self, planned: PlannedTarget, request: Encoded) -> Reply | AttemptFailed:
-        """Ask the target; where it refuses one of the account's keys, ask with the next that it has not refused."""
-        reply = await self._try(planned, request)
-        while isinstance(reply, AttemptFailed) and reply.kind == "another_key":
-            reply = await self._try(planned, request)
-        return reply
-
     async def _try(self, planned: PlannedTarget, request: Encoded) -> Reply | AttemptFailed:
         call, breaker = self._call, self._plan.route.breaker
         attempt = _attempt(planned, "cancelled", None)  # what it is, unless something else is heard of it
         attempt.repairs, attempt.dropped = request.repairs, request.dropped
         call.begin_attempt(attempt, planned, request.body)
+        if len(request.body) > SLICE:
+            await self._keep_large(call)
         asked_at = self._now()
         planned.health.asked(asked_at, breaker)
         try:

@@ -3,7 +3,8 @@
     python -m trunkline.gateway.worker --index 0 --data-dir DIR --node NODE --listen-fd FD --channel FD
 
 The channel (`trunkline.channel`) brings snapshots to put in force and the order to drain. One that closes means that
-the supervisor has gone: the worker drains and ends.
+the supervisor has gone: the worker drains and ends. With `--without-log refuse` a worker that cannot open its log
+answers all the same: every call with 503, until the log is open.
 """
 
 import argparse
@@ -15,12 +16,13 @@ import sys
 import time
 import traceback
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 
 import uvloop
 
-from trunkline.audit.files.data_dir import DataDirError, open_data_dir
-from trunkline.audit.files.writer import CorruptLog, LogFailed, LogSettings, LogWriter, Recovery
+from trunkline.audit.files.data_dir import open_data_dir
+from trunkline.audit.files.writer import LogSettings, LogWriter, OnEvent, Recovery
 from trunkline.channel.link import Link, LinkBroken
 from trunkline.channel.messages import Drain, Drained, Load, Loaded, LoadFailed, NotReady, Ready, ToWorker
 from trunkline.config.canonical import decode_snapshot, digest_of
@@ -30,6 +32,8 @@ from trunkline.gateway.exchange import Exchange
 from trunkline.gateway.ids import IdSource
 from trunkline.gateway.in_force import InForce
 from trunkline.gateway.journal import Journal
+from trunkline.gateway.log_opening import LogOpening, Opened
+from trunkline.gateway.record_log import RecordLog, UnopenedLog
 from trunkline.gateway.recovery import abandoned_record
 from trunkline.gateway.refusals import Refusals, refused_record
 from trunkline.gateway.upstreams import Upstream, Upstreams
@@ -51,7 +55,7 @@ class Worker:
     """Builds the data plane of one process and runs it until it is told to drain."""
 
     def __init__(
-        self, log: LogWriter, operations: OperationalLog, listener: socket.socket, link: Link[ToWorker]
+        self, log: RecordLog, operations: OperationalLog, listener: socket.socket, link: Link[ToWorker]
     ) -> None:
         new_id = IdSource()
         self._log, self._operations, self._listener, self._link = log, operations, listener, link
@@ -68,13 +72,31 @@ class Worker:
 
     async def run(self, recovery: Recovery) -> None:
         """Take orders until the drain is over."""
+        self._close_abandoned(recovery)
+        ticking = asyncio.create_task(self._tick())
+        await self._drain(await self._follow_orders())
+        ticking.cancel()
+
+    async def run_without_log(self, opening: LogOpening) -> None:
+        """Take orders as `run` does, and refuse every call until the log, which is not open, has been opened."""
+        waiting = asyncio.create_task(self._adopt_log(opening))
+        await self.run(Recovery([], 0))
+        waiting.cancel()
+
+    async def _adopt_log(self, opening: LogOpening) -> None:
+        opened = await opening.in_time()
+        if opened is None or self._exchange.draining:
+            return
+        self._log, recovery = opened
+        self._journal.adopt(self._log)
+        self._close_abandoned(recovery)
+        self._say_ready()
+
+    def _close_abandoned(self, recovery: Recovery) -> None:
         for call in recovery.open_calls:
             self._journal.abandoned(abandoned_record(call), call.bodies)
         if recovery.open_calls:
             self._operations.event("warning", "recovered", calls=len(recovery.open_calls))
-        ticking = asyncio.create_task(self._tick())
-        await self._drain(await self._follow_orders())
-        ticking.cancel()
 
     async def _follow_orders(self) -> float:
         """Do what the supervisor says until it says to drain, or goes; return the seconds that a drain may take."""
@@ -235,29 +257,29 @@ def main() -> int:
     operations = OperationalLog(sys.stderr.fileno(), "text", "info", f"worker-{options.index}")
     try:
         return uvloop.run(_run(options, operations))
-    except CorruptLog as error:
-        operations.event("error", "log_corrupt", reason=str(error))
-    except (DataDirError, LogFailed, OSError) as error:
-        operations.event("error", "log_failed", reason=str(error))
     finally:
         operations.close()
-    return 1
 
 
 async def _run(options: argparse.Namespace, operations: OperationalLog) -> int:
     link: Link[ToWorker] = await Link.open(socket.socket(fileno=options.channel), ToWorker)
-    data_dir, name = open_data_dir(Path(options.data_dir)), f"worker-{options.index}"
-    log, recovery = LogWriter.open(
-        data_dir.log_directory(options.node, name),
-        data_dir.origin(options.node, name),
-        LogSettings(),
-        on_event=lambda name, /, **facts: operations.event(
-            "error" if name == "log_failed" else "warning", name, **facts
-        ),
-    )
+    opening = LogOpening(partial(_open_log, options), operations)
+    opened = opening.now()
+    if opened is None and options.without_log == "end":
+        return 1
     listener = socket.socket(fileno=options.listen_fd)
+    if opened is None:
+        await Worker(UnopenedLog(), operations, listener, link).run_without_log(opening)
+        return 0
+    log, recovery = opened
     await Worker(log, operations, listener, link).run(recovery)
     return 0
+
+
+def _open_log(options: argparse.Namespace, on_event: OnEvent) -> Opened:
+    data_dir, name = open_data_dir(Path(options.data_dir)), f"worker-{options.index}"
+    directory, origin = data_dir.log_directory(options.node, name), data_dir.origin(options.node, name)
+    return LogWriter.open(directory, origin, LogSettings(), on_event=on_event)
 
 
 def _options() -> argparse.Namespace:
@@ -267,6 +289,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--node", required=True)
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--channel", type=int, required=True)
+    parser.add_argument("--without-log", choices=("end", "refuse"), default="end")
     return parser.parse_args()
 
 

@@ -1,6 +1,7 @@
 """What a provider answers, cut into deltas: a stream's pieces as they come, a JSON answer as a few large ones.
 
-A JSON answer is one delta per choice and one with the usage, so that everything behind the dialects has one path.
+A JSON answer is a few deltas, or one that says all where it is a plain text, so that everything behind the dialects
+has one path.
 """
 
 from typing import Any, Literal

@@ -1,11 +1,15 @@
 """Identifiers that sort by the time they were made."""
 
-_FIXED_BITS = 0xF << 76 | 0b11 << 62
-_VERSION_AND_VARIANT = 0x7 << 76 | 0b10 << 62
+RANDOM_DIGITS = 19  # hexadecimal: 74 of their 76 bits are in an id, as many as RFC 9562 has room for
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # two random bits behind the variant's 10
 
 
-def uuid7(unix_ms: int, random: bytes) -> str:
-    """Return the UUIDv7 (RFC 9562) of this millisecond with these 10 random bytes."""
-    bits = (unix_ms << 80 | int.from_bytes(random, "big")) & ~_FIXED_BITS | _VERSION_AND_VARIANT
-    digits = f"{bits:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+def prefix_of(unix_ms: int) -> str:
+    """Return what all ids of this millisecond begin with: the time and the version, as in `01234567-89ab-7`."""
+    digits = f"{unix_ms & 0xFFFF_FFFF_FFFF:012x}"
+    return f"{digits[:8]}-{digits[8:]}-7"
+
+
+def uuid7(prefix: str, random: str) -> str:
+    """Return the UUIDv7 (RFC 9562) with this prefix and at least RANDOM_DIGITS random hexadecimal digits."""
+    return f"{prefix}{random[:3]}-{_VARIANT[random[3]]}{random[4:7]}-{random[7:19]}"

@@ -114,6 +114,9 @@ class Supervisor:
         if begun is None:
             raise ValueError("a worker is started after control has said how")
         options = {"index": index, "data-dir": begun.data_dir, "node": begun.node, "listen-fd": listener}
+        if self._in_force is not None:
+            # A start without a log fails. Later there are callers, who had better hear a refusal than wait.
+            options["without-log"] = "refuse"
         return [*self._commands.worker, *_options(options | {"channel": channel})]
 
     def _control_command(self, channel: int) -> Sequence[str]:

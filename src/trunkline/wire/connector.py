@@ -8,6 +8,7 @@ import ssl
 
 from trunkline.wire.client_connection import Connection
 from trunkline.wire.client_errors import ConnectFailed
+from trunkline.wire.dialling import dial
 from trunkline.wire.endpoint import Proxy, Route
 
 _TUNNEL_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[ \r]")
@@ -17,18 +18,18 @@ MAX_TUNNEL_HEAD = 16 * 1024
 async def connect(route: Route, context: ssl.SSLContext | None, connection: Connection) -> None:
     """Open `connection` to where `route` leads; `context` is needed for TLS. Raises ConnectFailed.
 
-    It takes as long as it takes: the caller bounds it, and cancelling leaves nothing open. Addresses of a name are
-    tried one after the other.
+    It takes as long as it takes: the caller bounds it, and cancelling leaves nothing open.
     """
     loop = asyncio.get_running_loop()
     try:
         if route.proxy is None:
+            sock = await dial(route.host, route.port)
             name = route.host if route.tls else None
             await loop.create_connection(
-                lambda: connection, route.host, route.port, ssl=context if route.tls else None, server_hostname=name
+                lambda: connection, sock=sock, ssl=context if route.tls else None, server_hostname=name
             )
         elif context is None or not route.tls:
-            await loop.create_connection(lambda: connection, route.proxy.host, route.proxy.port)
+            await loop.create_connection(lambda: connection, sock=await dial(route.proxy.host, route.proxy.port))
         else:
             await _connect_through(route, route.proxy, context, connection)
     except OSError as error:
@@ -39,7 +40,7 @@ async def _connect_through(route: Route, proxy: Proxy, context: ssl.SSLContext, 
     """Ask the proxy for a tunnel (RFC 9110, 9.3.6), then speak TLS with the provider inside it."""
     loop = asyncio.get_running_loop()
     tunnel = _Tunnel(loop)
-    raw, _ = await loop.create_connection(lambda: tunnel, proxy.host, proxy.port)
+    raw, _ = await loop.create_connection(lambda: tunnel, sock=await dial(proxy.host, proxy.port))
     try:
         name = f"[{route.host}]" if ":" in route.host else route.host
         authority = f"{name}:{route.port}".encode()

@@ -14,10 +14,12 @@ from trunkline.wire.owner import Handler, Member
 from trunkline.wire.request import Request
 from trunkline.wire.responder import Responder
 from trunkline.wire.server_connection import Connection
+from trunkline.wire.tls_listener import TlsListener
 
 __all__ = ["Handler", "Request", "Responder", "Server", "ServerLimits"]
 
 # Connections above `max_connections` that may wait at the same time to be told so; the ones above these are cut.
+# Over TLS nobody can be told before the handshake: until then a connection counts, and above these it is cut at once.
 REFUSALS = 256
 BACKLOG = 4096
 # Deadlines of connections are looked at this often; they are met this much late at most.
@@ -56,7 +58,7 @@ class Server:
         self._on_refused = on_refused
         self._on_fault = on_fault
         self._open: set[Member] = set()
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[asyncio.Server | TlsListener] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._sweep_seconds = _sweep_seconds(limits)
         self._changed: asyncio.Future[None] | None = None
@@ -74,8 +76,9 @@ class Server:
 
     @property
     def connections(self) -> int:
-        """Connections that are open."""
-        return len(self._open)
+        """Connections that are open, those that are still shaking hands included."""
+        shaking = sum(listener.handshakes for listener in self._listeners if isinstance(listener, TlsListener))
+        return len(self._open) + shaking
 
     @property
     def in_flight_bytes(self) -> int:
@@ -86,11 +89,14 @@ class Server:
         """Begin to accept on `sock`, which is listening; returns at once. May be called for several sockets."""
         if sock.family in {socket.AF_INET, socket.AF_INET6}:
             _probe_silent_peers(sock)
-        handshake = self.limits.header_timeout if ssl is not None else None
-        listener = await self.loop.create_server(
-            lambda: Connection(self), sock=sock, ssl=ssl, backlog=BACKLOG, ssl_handshake_timeout=handshake
-        )
-        self._listeners.append(listener)
+        if ssl is None:
+            self._listeners.append(await self.loop.create_server(lambda: Connection(self), sock=sock, backlog=BACKLOG))
+        else:
+            self._listeners.append(
+                TlsListener(
+                    sock, ssl, lambda: Connection(self), lambda: self.limits.header_timeout, self._has_room_at_the_door
+                )
+            )
         if self._sweeper is None:
             self._sweep()
 
@@ -126,6 +132,9 @@ class Server:
             self._sweeper = None
 
     # What the connections call
+
+    def _has_room_at_the_door(self) -> bool:
+        return self.connections < self.limits.max_connections + REFUSALS
 
     def connection_opened(self, connection: Member) -> bool:
         """Count a connection; False where there are too many."""

@@ -139,8 +139,12 @@ def _recover_open(file: SegmentFile, carried: list[OpenCall], disk: Disk) -> Rec
     segment = Segment(file.path, disk.open(file.path), file.header, scan.end, disk)
     index = first_index_of(file.path) + fold.records
     found = Recovery(fold.calls.calls(), index, segment, fold.records, torn, scan.end)
-    segment.cut(torn)
-    if fold.last is None or fold.last_type != SEALED:
-        return found
-    segment.seal(fold.last.offset, index)
+    try:
+        segment.cut(torn)
+        if fold.last is None or fold.last_type != SEALED:
+            return found
+        segment.seal(fold.last.offset, index)
+    except OSError:
+        segment.close()  # whoever tries again and again must not run out of descriptors
+        raise
     return found._replace(segment=None)

@@ -35,6 +35,7 @@ class Waiters:
         future = loop.create_future()
         # First in the list, then look again: the flusher first counts, then looks into the list.
         self._waiting.append((position, future))
+        self._handover.hurry()
         if flusher.durable >= position or flusher.failure is not None:
             self.settle()
         elif self._timer is None:

@@ -28,7 +28,7 @@ from trunkline.audit.format.open_calls import OpenCalls
 from trunkline.audit.format.records import HEARTBEAT, MAX_RECORD, NANOSECONDS, SEALED, STARTED
 from trunkline.audit.format.references import BodyRef
 from trunkline.audit.format.segment import BATCH_BYTES, HEADER_BYTES
-from trunkline.model.ids import uuid7
+from trunkline.model.ids import prefix_of, uuid7
 
 __all__ = ["Bodies", "BodyRef", "CorruptLog", "LogFailed", "LogSettings", "LogWriter", "Recovery"]
 
@@ -98,29 +98,27 @@ class LogWriter:
         except OSError as error:
             raise LogFailed(str(error)) from None
         try:
-            return cls._open_locked(around, lock)
+            found, following, flusher = _take_up(around)
         except OSError as error:
             os.close(lock)
             raise LogFailed(str(error)) from None
         except (CorruptLog, LogFailed):
             os.close(lock)
             raise
-
-    @classmethod
-    def _open_locked(cls, around: _Surroundings, lock: int) -> tuple["LogWriter", Recovery]:
-        directory, origin, settings, clock, on_event, disk = around
-        found = recover(directory, origin, disk)
-        if found.segment is not None and found.cut_bytes:
-            on_event("log_tail_cut", file=str(found.segment.path), offset=found.cut_at, bytes=found.cut_bytes)
-        following = NextSegment(directory, origin, settings, clock, disk)
-        segment = found.segment or following.take(found.next_index)
-        flusher = Flusher(segment, found.next_index, following, settings, disk)
         writer = cls(around, found, flusher, lock)
-        flusher.start(writer._waiters.progressed)
-        following.prepare(flusher.fail)
-        writer._append_own(STARTED, msgspec.json.encode(_started(found)))
-        writer.flush()
+        writer._begin(found, following)
         return writer, found
+
+    def _begin(self, found: Recovery, following: NextSegment) -> None:
+        """Append `log.started`; where that fails a thread may be writing all the same, and the lock goes with it."""
+        self._flusher.start(self._waiters.progressed)
+        following.prepare(self._flusher.fail)
+        try:
+            self._append_own(STARTED, msgspec.json.encode(_started(found)))
+            self.flush()
+        except LogFailed:
+            self.close_sync()
+            raise
 
     # What callers append
 
@@ -282,7 +280,7 @@ class LogWriter:
         return self.append(kind, self._new_id(), payload)
 
     def _new_id(self) -> str:
-        return uuid7(self._clock() // NANOSECONDS_PER_MS, os.urandom(10))
+        return uuid7(prefix_of(self._clock() // NANOSECONDS_PER_MS), os.urandom(10).hex())
 
     def _roll(self, *, ends: bool = False) -> None:
         """Seal the segment, with the calls that are open now, and go on in the next one."""
@@ -315,6 +313,17 @@ class LogWriter:
 
     def _say_failed(self, reason: str) -> None:
         self._on_event("log_failed", reason=reason)
+
+
+def _take_up(around: _Surroundings) -> tuple[Recovery, NextSegment, Flusher]:
+    """Find where the log ended and what it goes on in; raises CorruptLog, LogFailed and OSError."""
+    directory, origin, settings, clock, on_event, disk = around
+    found = recover(directory, origin, disk)
+    if found.segment is not None and found.cut_bytes:
+        on_event("log_tail_cut", file=str(found.segment.path), offset=found.cut_at, bytes=found.cut_bytes)
+    following = NextSegment(directory, origin, settings, clock, disk)
+    segment = found.segment or following.take(found.next_index)
+    return found, following, Flusher(segment, found.next_index, following, settings, disk)
 
 
 def _started(found: Recovery) -> dict[str, object]:

@@ -7,7 +7,6 @@ table is the JSON object that stands in the record too: `{"request":[0,353]}`, o
 """
 
 import hashlib
-from binascii import hexlify
 from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import NamedTuple
@@ -45,7 +44,7 @@ class StoredBody(NamedTuple):
 def encode_body(call: str, bodies: Bodies, codec: Codec) -> tuple[bytes, bytes]:
     """Return the frame that holds these parts of a call, and the JSON object by which a record names it."""
     pieces: list[bytes] = []
-    entries = []
+    entries = ""
     size = 0
     for name, part in bodies.items():
         if isinstance(part, bytes):
@@ -54,23 +53,20 @@ def encode_body(call: str, bodies: Bodies, codec: Codec) -> tuple[bytes, bytes]:
         else:
             length = sum(map(len, part))
             pieces.extend(part)
-        entries.append(f'"{name}":[{size},{length}]')
+        entries += f',"{name}":[{size},{length}]'
         size += length
-    data = b"".join(pieces)
-    how = codec if size >= codec.least else codecs.PLAIN_CODEC
-    stored = how.seal(data)
+    stored = b"".join(pieces)
+    how = codecs.PLAIN_CODEC
+    if size >= codec.least:
+        how = codec
+        stored = codec.seal(stored)
     digest = _digest(stored)
-    call_id = call.encode()
-    table = b"{%b}" % ",".join(entries).encode()
-    fixed = _pack_fixed(digest, len(call_id), len(table))
-    frame = encode_frame(BODY, how.number, b"".join((fixed, call_id, table, stored)))
-    reference = b'{"digest":"sha256:%b","codec":"%b","size":%d,"parts":%b}' % (
-        hexlify(digest),
-        how.label,
-        len(stored),
-        table,
-    )
-    return frame, reference
+    table = f"{{{entries[1:]}}}"
+    labels = f"{call}{table}".encode()
+    fixed = _pack_fixed(digest, len(labels) - len(table), len(table))
+    frame = encode_frame(BODY, how.number, b"".join((fixed, labels, stored)))
+    reference = f'{{"digest":"sha256:{digest.hex()}","codec":"{how.label}","size":{len(stored)},"parts":{table}}}'
+    return frame, reference.encode()
 
 
 def _digest(stored: bytes) -> bytes:

@@ -27,7 +27,7 @@ class Codec(NamedTuple):
     """One way to store a body; `label` is its name. Bodies of fewer than `least` bytes are stored plain."""
 
     number: int
-    label: bytes
+    label: str
     least: int
     seal: Callable[[bytes], bytes]
 
@@ -37,10 +37,10 @@ def zstd_codec(least: int = ZSTD_LEAST) -> Codec:
     params = zstandard.ZstdCompressionParameters.from_level(
         _LEVEL, hash_log=_HASH_LOG, min_match=_MIN_MATCH, write_content_size=True
     )
-    return Codec(ZSTD, b"zstd", least, zstandard.ZstdCompressor(compression_params=params).compress)
+    return Codec(ZSTD, "zstd", least, zstandard.ZstdCompressor(compression_params=params).compress)
 
 
-PLAIN_CODEC = Codec(PLAIN, b"none", 0, bytes)
+PLAIN_CODEC = Codec(PLAIN, "none", 0, bytes)
 
 
 def unseal(codec: int, stored: bytes, size: int) -> bytes:

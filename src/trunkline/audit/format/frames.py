@@ -22,6 +22,7 @@ SEAL = 4
 KINDS = frozenset({BATCH, RECORD, BODY, SEAL})
 
 _pack_head = HEAD.pack
+_pack_checksum = Struct("<I").pack
 crc32c: Callable[[bytes], int] = google_crc32c.value
 
 
@@ -53,7 +54,7 @@ def encode_frame(kind: int, codec: int, payload: bytes) -> bytes:
     if length > MAX_PAYLOAD:
         raise ValueError(f"a frame of {length} bytes is above the limit of {MAX_PAYLOAD}")
     data = _pack_head(length, kind, codec, 0) + payload
-    return data + crc32c(data).to_bytes(CHECKSUM_BYTES, "little")
+    return data + _pack_checksum(crc32c(data))
 
 
 def decode_frame(data: bytes, start: int, base: int) -> Frame:
