@@ -6,19 +6,21 @@ installed interpreted where it cannot be compiled, and says so.
 """
 
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
 import sys
 import sysconfig
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CCompilerError, ExecError, PlatformError
 
 SOURCE = Path("src")
 PACKAGE = SOURCE / "trunkline"
@@ -41,6 +43,8 @@ def obstacle() -> str | None:
     compiler = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
     if shutil.which(compiler.split()[0]) is None:
         return f"there is no C compiler ({compiler.split()[0]})"
+    if importlib.util.find_spec("mypyc") is None:
+        return "mypy is missing"
     if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
         return "Python's headers are missing (Debian: python3-dev)"
     return None
@@ -69,6 +73,19 @@ def digests() -> dict[str, str]:
     }
 
 
+def remove_machine_code(root: Path = SOURCE, but: Collection[str] = ()) -> None:
+    """Remove what was compiled in place but these: a module of the list of yesterday would hide its source."""
+    (root / "trunkline" / RECORD).unlink(missing_ok=True)
+    for path in root.rglob("*.so"):
+        if str(path.absolute()) not in but:
+            path.unlink()
+
+
+def stays_interpreted(reason: str) -> None:
+    """Say that the package works, and why it could be faster."""
+    sys.stderr.write(f"trunkline: the path of a call stays interpreted, which costs speed: {reason}\n")
+
+
 class Compile(build_ext):
     """Turns the listed sources into C, and that into one library with a small module for each source."""
 
@@ -81,12 +98,22 @@ class Compile(build_ext):
 
     def run(self) -> None:
         """Compile what mypyc has written, and record what it was made of."""
-        super().run()
+        root = SOURCE if self.inplace else Path(self.build_lib)
+        if self.inplace:
+            remove_machine_code(but={self.get_ext_fullpath(ext.name) for ext in self.extensions or ()})
+        try:
+            super().run()
+        except (CCompilerError, ExecError, PlatformError) as error:
+            if WANTED == "1":
+                raise
+            stays_interpreted(f"the compiler failed ({error})")
+            remove_machine_code(root)
+            self.extensions = []
         if self.extensions:
-            root = SOURCE if self.inplace else Path(self.build_lib)
-            (root / "trunkline" / RECORD).write_text(json.dumps(digests(), indent=1))
+            (root / "trunkline" / RECORD).write_text(json.dumps(digests(), indent=1) + "\n")
 
     def build_extension(self, ext: Extension) -> None:
+        """Compile one extension: the library, of all the C, with every processor."""
         if len(ext.sources) > 1:
             self._compile_sources_in_parallel()
         super().build_extension(ext)
@@ -104,11 +131,9 @@ class Compile(build_ext):
             return one_by_one([source], output_dir=output_dir, **options)
 
         def compile_all(sources: list[str], output_dir: str, **options: Any) -> list[str]:
-            def work() -> Iterator[list[str]]:
-                with ThreadPoolExecutor(os.cpu_count()) as pool:
-                    yield from pool.map(lambda source: compile_one(source, output_dir, **options), sources)
-
-            return [path for objects in work() for path in objects]
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                compiled = pool.map(lambda source: compile_one(source, output_dir, **options), sources)
+                return [path for objects in compiled for path in objects]
 
         self.compiler.compile = compile_all
 
@@ -121,7 +146,7 @@ def extensions() -> list[Extension]:
     if WANTED == "0":
         return []
     if missing is not None:
-        print(f"trunkline: the path of a call stays interpreted, which costs speed: {missing}", file=sys.stderr)
+        stays_interpreted(missing)
         return []
     return [Extension("trunkline", sources=[])]
 

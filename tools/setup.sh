@@ -8,6 +8,9 @@ python=${PYTHON:-python3.11}
 missing=
 "$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 command -v strace >/dev/null 2>&1 || missing="$missing strace"
+# What the path of a call is compiled with; a python that is not Debian's brings its own headers.
+command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
+"$python" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null || missing="$missing python3-dev"
 if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
         apt-get update -qq
@@ -20,4 +23,5 @@ fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# Nothing is compiled here: that is the Makefile's, which knows when it has to be done again.
+TRUNKLINE_COMPILE=0 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -1,7 +1,10 @@
 import asyncio
 import time
 
+from trunkline.audit.files.flusher import Item
 from trunkline.audit.files.handover import LONGEST_REST, Handover
+
+A, B, C = (Item(frames, 1) for frames in (b"a", b"b", b"c"))
 
 
 def gathering():
@@ -17,22 +20,22 @@ async def until(condition):
 
 def test_without_a_loop_everything_goes_over_at_once():
     handover, handed = gathering()
-    handover.add("a")
-    handover.add("b")
-    assert handed == [["a"], ["b"]]
+    handover.add(A)
+    handover.add(B)
+    assert handed == [[A], [B]]
 
 
 def test_what_is_waited_for_goes_over_at_the_turns_end_with_all_before_it():
     async def story():
         handover, handed = gathering()
         handover.loop = asyncio.get_running_loop()
-        handover.add("opened")
-        handover.add("closed")
+        handover.add(A)
+        handover.add(B)
         handover.hurry()
-        handover.add("appended in the same turn")
+        handover.add(C)  # in the same turn
         assert handed == []
         await asyncio.sleep(0)
-        assert handed == [["opened", "closed", "appended in the same turn"]]
+        assert handed == [[A, B, C]]
 
     asyncio.run(story())
 
@@ -42,13 +45,13 @@ def test_what_nobody_waits_for_goes_over_a_little_later():
         handover, handed = gathering()
         handover.loop = asyncio.get_running_loop()
         began = time.monotonic()
-        handover.add("opened")
+        handover.add(A)
         await until(lambda: handed)
-        assert handed == [["opened"]]
+        assert handed == [[A]]
         assert time.monotonic() - began >= LONGEST_REST * 0.9
-        handover.add("again")
+        handover.add(B)
         await until(lambda: len(handed) == 2)
-        assert handed[1] == ["again"]
+        assert handed[1] == [B]
 
     asyncio.run(story())
 
@@ -58,11 +61,11 @@ def test_nothing_is_handed_over_twice_or_empty():
         handover, handed = gathering()
         handover.loop = asyncio.get_running_loop()
         handover.hurry()
-        handover.add("a")
+        handover.add(A)
         handover.hurry()
         handover.hurry()
         handover.now()
         await until(lambda: handover._timer is None)
-        assert handed == [["a"]]
+        assert handed == [[A]]
 
     asyncio.run(story())

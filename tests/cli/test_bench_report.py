@@ -17,6 +17,7 @@ BAD = msgspec.structs.replace(GOOD, failed={"status 502": 3}, lost=1, sample='{"
 MACHINE = Machine(
     trunkline="0.1.0",
     python="3.11.2",
+    compiled=True,
     kernel="6.1",
     processor="A [bracketed] processor",
     cores=2,

@@ -97,7 +97,7 @@ def test_every_field_of_a_request_is_either_sent_or_kept_back_on_purpose() -> No
     assert set(ChatRequest.__struct_fields__) == sent | kept_back
     full = ChatRequest(model="m", messages=[Message("user", "Hi")], stream=True)
     some = dict.fromkeys(set(ChatRequest.__struct_fields__) - {"model", "messages", "stream", "stream_options"}, "x")
-    some["unknown"] = ()  # type: ignore[assignment]
+    some |= {"unknown": (), "store": True}  # type: ignore[dict-item]
     for target in (TARGET, params(drop=("min_p",))):
         encoded = OPENAI.encode(msgspec.structs.replace(full, **some), target, "drop")
         assert msgspec.json.decode(encoded.body).keys() == sent

@@ -23,17 +23,19 @@ from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import InForce
 from trunkline.model.records import Attempt
 from trunkline.model.snapshot import Audit, Log, Server, Snapshot
+from trunkline.policy.health import TargetHealth
 from trunkline.wire.request import Request
 
 SNAPSHOT = Snapshot(
     version=1, node="n", listen="127.0.0.1:0", workers=1, providers={}, routes={}, tenants={}, keys={}, prices={},
     server=Server(), tls=None, log=Log(), audit=Audit(),
 )  # fmt: skip
+EMPTY = InForce(SNAPSHOT, "digest", {}, lambda name: TargetHealth())
 
 
 def call() -> Call:
     request = Request(b"POST", b"/", "/", {}, b"", 1, "127.0.0.1:1")
-    return Call("01a2", request, InForce(SNAPSHOT, "digest", {}, lambda name: None))
+    return Call("01a2", request, EMPTY)
 
 
 def lines(data: bytes) -> dict[str, str]:

@@ -44,23 +44,17 @@ def test_a_part_s_timing_stays_in_its_frame():
     ]
 
 
-class FullMemory:
-    """A codec that has no memory left for whatever has these bytes in it."""
-
-    def __init__(self, codec, at):
-        self._codec, self._at = codec, at
-
-    def __getattr__(self, name):
-        return getattr(self._codec, name)
-
-    def seal(self, data):
-        if self._at in data:
-            raise MemoryError
-        return self._codec.seal(data)
-
-
 def break_bodies(gateway, at):
-    gateway.log._composer._codec = FullMemory(gateway.log._composer._codec, at)
+    """Give the log a codec that has no memory left for whatever has these bytes in it."""
+    composer = gateway.log._composer
+    seal = composer._codec.seal
+
+    def seal_others(data):
+        if at in data:
+            raise MemoryError
+        return seal(data)
+
+    composer._codec = composer._codec._replace(seal=seal_others)
 
 
 def test_a_call_whose_bodies_cannot_be_written_is_closed_without_them(tmp_path):

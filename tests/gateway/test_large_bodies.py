@@ -10,6 +10,7 @@ import uvloop
 from audit.logs import bodies, closed, open_log, opened, records
 from gateway.raw_client import request, send
 from gateway.running import PATIENCE, check, running
+from gateway.test_answers import EMPTY
 from gateway.test_journal import COMPRESSED, break_bodies
 from gateway.test_recording import STREAMED, Tape, chunked
 from trunkline.audit.files.segments import segment_path
@@ -97,7 +98,7 @@ def test_a_large_call_whose_bodies_cannot_be_written_is_answered_all_the_same(tm
 
 
 def large_call() -> Call:
-    call = Call("c1", Request(b"POST", b"/", "/", {}, b"", 1, "peer"), None)
+    call = Call("c1", Request(b"POST", b"/", "/", {}, b"", 1, "peer"), EMPTY)
     call.bodies = {"request": TEXT.encode()}
     return call
 

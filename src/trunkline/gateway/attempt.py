@@ -55,8 +55,8 @@ async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: byte
     asked_ns = time.monotonic_ns()
     key = upstream.next_key(target.target.model, asked_ns / NANOSECONDS_PER_SECOND)
     attempt.started_ms = call.since(asked_ns)
-    answer: Answer | None = None
-    reply: Reply | None = None
+    # A list, because mypyc takes a name that `try` assigns for one that `finally` finds assigned.
+    unread: list[Answer] = []
     try:
         answer = await upstream.pool.ask(
             upstream.dialect.path,
@@ -65,6 +65,7 @@ async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: byte
             connect_timeout=min(call.plan.route.timeouts.connect, watch.remaining()) if call.plan else None,
             on_sent=call.note_sent,
         )
+        unread.append(answer)
         note_head(attempt, answer, upstream.dialect.request_id_header)
         if answer.status != 200:
             raise await _rejection(call, target, answer, key)
@@ -72,6 +73,7 @@ async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: byte
             reply = await _first_piece(call, target, attempt, answer, begin)
         else:
             reply = await _whole(call, target, attempt, answer)
+        unread.clear()
     except WireError as error:
         raise AttemptFailed(error.reason) from None
     except BrokenAnswer as error:
@@ -87,10 +89,9 @@ async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: byte
         now = time.monotonic_ns()
         call.waited_ns += now - asked_ns
         watch.leave()
-        if reply is None:  # whatever the reason, nobody reads on
-            attempt.total_ms = call.since(now)
-            if answer is not None:
-                answer.abort()
+        attempt.total_ms = call.since(now)  # so far: what is left of an answer is added when it ends
+        for answer in unread:  # whatever the reason, nobody reads on
+            answer.abort()
     attempt.first_token_ms = call.since(now)
     return reply
 

@@ -33,6 +33,7 @@ from trunkline.gateway.ids import IdSource
 from trunkline.gateway.in_force import InForce
 from trunkline.gateway.journal import Journal
 from trunkline.gateway.log_opening import LogOpening, Opened
+from trunkline.gateway.machine_code import compiled
 from trunkline.gateway.record_log import RecordLog, UnopenedLog
 from trunkline.gateway.recovery import abandoned_record
 from trunkline.gateway.refusals import Refusals, refused_record
@@ -201,7 +202,7 @@ class Worker:
             gc.collect()
             gc.freeze()
             gc.set_threshold(YOUNG_OBJECTS)
-            self._operations.event("info", "ready")
+            self._operations.event("info", "ready", compiled="yes" if compiled() else "no")
             self._link.send(Ready())
         else:
             self._operations.event("warning", "not_ready", reason=reason)

@@ -14,6 +14,7 @@ from trunkline import __version__
 from trunkline.cli.bench.disk import durable_writes
 from trunkline.cli.bench.places import Places
 from trunkline.cli.bench.plan import Spread
+from trunkline.gateway.machine_code import compiled
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 # File systems in memory: what is written to them is not durable and costs nothing.
@@ -23,11 +24,13 @@ IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """What figures depend on. `gateway_core` and `load_core` are the same one where there is but one.
 
-    `durable_write` is how long the disk itself takes for 4 KB, in milliseconds.
+    `compiled` says whether the path of a call is machine code. `durable_write` is how long the disk itself takes for
+    4 KB, in milliseconds.
     """
 
     trunkline: str
     python: str
+    compiled: bool
     kernel: str
     processor: str
     cores: int
@@ -50,6 +53,7 @@ def machine(places: Places, directory: Path | None) -> Machine:
     return Machine(
         trunkline=__version__,
         python=platform.python_version(),
+        compiled=compiled(),
         kernel=platform.release(),
         processor=_processor(Path("/proc/cpuinfo").read_text()),
         cores=len(os.sched_getaffinity(0)),

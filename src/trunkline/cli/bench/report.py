@@ -63,8 +63,8 @@ def print_table(report: Report, console: Console) -> None:
     facts = report.machine
     disk = facts.durable_write
     console.print(
-        f"Trunkline {facts.trunkline}, Python {facts.python}, Linux {facts.kernel}, {facts.processor}, "
-        f"{facts.cores} core{'s' if facts.cores > 1 else ''}\n"
+        f"Trunkline {facts.trunkline}, compiled={'yes' if facts.compiled else 'no'}, Python {facts.python}, "
+        f"Linux {facts.kernel}, {facts.processor}, {facts.cores} core{'s' if facts.cores > 1 else ''}\n"
         f"Core {facts.gateway_core}: all of the gateway's processes. Core {facts.load_core}: fake provider and load "
         f"generator.\nRecord log: durable before each answer, on {facts.file_system}, which by itself takes "
         f"{disk.p50} ms (p99 {disk.p99} ms) for 4 KB.\n",
