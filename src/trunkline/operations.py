@@ -12,7 +12,7 @@ import socket
 import stat
 import time
 from collections import deque
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -23,23 +23,23 @@ from trunkline.model.snapshot import Key, Route
 Form = Literal["text", "json"]
 Level = Literal["info", "warning", "error"]
 
-LEVELS: dict[str, int] = {"info": 20, "warning": 30, "error": 40}
+LEVELS: Final[dict[str, int]] = {"info": 20, "warning": 30, "error": 40}
 # A write of at most this much to a pipe is never interleaved with another process's (POSIX).
-PIECE_BYTES = select.PIPE_BUF
+PIECE_BYTES: Final = select.PIPE_BUF
 # Gathered lines are written when they come to this much, if the owner hasn't asked for it before.
-GATHER_BYTES = 64 * 1024
+GATHER_BYTES: Final = 64 * 1024
 # What may wait for a slow reader.
-PENDING_BYTES = 1024 * 1024
+PENDING_BYTES: Final = 1024 * 1024
 # A fact is cut here: it came from outside and may be long.
-FACT_CHARACTERS = 500
+FACT_CHARACTERS: Final = 500
 # Names already quoted; a configuration has some hundreds at most.
-QUOTED_NAMES = 4096
-_encode = msgspec.json.Encoder().encode
-NANOSECONDS_PER_MS = 1_000_000
-PLAIN = re.compile(r"[A-Za-z0-9_./:@%+*-]+")
+QUOTED_NAMES: Final = 4096
+_encode: Final = msgspec.json.Encoder().encode
+NANOSECONDS_PER_MS: Final = 1_000_000
+PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%+*-]+")
 # C0 and C1 controls, line and paragraph separators, and what reverses the direction of writing.
 _SURROGATES = f"{chr(0xD800)}-{chr(0xDFFF)}"  # no literal: a compiled one would have to be UTF-8
-UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069{_SURROGATES}]")
+UNSAFE: Final = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069{_SURROGATES}]")
 
 
 class PlanFacts(Protocol):

@@ -7,18 +7,18 @@ answer 400 to such histories. A repair keeps all that was said and adds only wha
 
 import re
 from collections import deque
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from trunkline.model.chat import Message, Part, TextPart, ToolCall
 
-INTERRUPTED = "This call was interrupted before it returned a result."
-MOST_NAMED = 50  # repairs of one request; a record must not grow with a hostile history
-LONGEST_ID_NAMED = 64  # characters of a client's id within a repair's name
+INTERRUPTED: Final = "This call was interrupted before it returned a result."
+MOST_NAMED: Final = 50  # repairs of one request; a record must not grow with a hostile history
+LONGEST_ID_NAMED: Final = 64  # characters of a client's id within a repair's name
 
-_NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
-_LONGEST_RENAMED = 32  # leaves room for a number below every provider's limit
+_NOT_IN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_RENAMED: Final = 32  # leaves room for a number below every provider's limit
 
 
 class Rules(NamedTuple):

@@ -1,6 +1,6 @@
 """A whole answer in the client's face: `chat.completion`, with what it cost and what became of the call."""
 
-from typing import Any, final
+from typing import Any, Final, final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -9,8 +9,8 @@ from trunkline.dialects.openai_envelope import AnswerHead, Closing
 from trunkline.dialects.openai_wire import ClientChoice, ClientMessage, Completion
 from trunkline.model.delta import Delta, ToolDelta
 
-_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
-_encode = msgspec.json.Encoder().encode
+_TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def client_tier(delta: Delta) -> str | None:

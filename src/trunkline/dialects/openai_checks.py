@@ -5,7 +5,7 @@ Source: OpenAI API reference, "Create chat completion", and its answers with sta
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from trunkline.errors import InvalidRequest
 from trunkline.model.chat import (
@@ -23,7 +23,7 @@ from trunkline.model.chat import (
 LARGEST_LIMIT = 2**31 - 1  # of tokens
 LARGEST_SEED = 2**63 - 1
 
-_RANGES: dict[str, tuple[Any, Any]] = {
+_RANGES: Final[dict[str, tuple[Any, Any]]] = {
     "temperature": (0, 2),
     "top_p": (0, 1),
     "presence_penalty": (-2, 2),
@@ -34,19 +34,19 @@ _RANGES: dict[str, tuple[Any, Any]] = {
     "max_completion_tokens": (1, LARGEST_LIMIT),
     "seed": (-LARGEST_SEED - 1, LARGEST_SEED),
 }
-_PARTS: dict[str, tuple[type, ...]] = {
+_PARTS: Final[dict[str, tuple[type, ...]]] = {
     "user": (TextPart, ImagePart, AudioPart, FilePart),
     "assistant": (TextPart, RefusalPart),
     "system": (TextPart,),
     "developer": (TextPart,),
     "tool": (TextPart,),
 }
-_SPEAKERS = frozenset({"user", "assistant", "system", "developer"})
-_FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_FORMATS = {"text", "json_object", "json_schema"}
-_TOOL_CHOICES = {"none", "auto", "required"}
-MOST_TOOLS = 128
-MOST_STOPS = 4
+_SPEAKERS: Final = frozenset({"user", "assistant", "system", "developer"})
+_FUNCTION_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_FORMATS: Final = {"text", "json_object", "json_schema"}
+_TOOL_CHOICES: Final = {"none", "auto", "required"}
+MOST_TOOLS: Final = 128
+MOST_STOPS: Final = 4
 MOST_METADATA, LONGEST_METADATA_KEY, LONGEST_METADATA_VALUE = 16, 64, 512
 
 
@@ -208,7 +208,7 @@ def _deprecated(param: str, what: str, instead: str) -> InvalidRequest:
     return _invalid(param, f"the deprecated `{what}` form is not supported; use {instead}")
 
 
-_CHECKS: dict[str, Callable[[ChatRequest], None]] = {
+_CHECKS: Final[dict[str, Callable[[ChatRequest], None]]] = {
     "functions": _refuse_functions,
     "function_call": _refuse_function_call,
     "tools": _check_tools,

@@ -1,6 +1,6 @@
 """A streamed answer in the client's face: deltas to `chat.completion.chunk` frames."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -8,9 +8,9 @@ from trunkline.dialects.openai_answer import client_tier
 from trunkline.dialects.openai_envelope import AnswerHead, Closing
 from trunkline.model.delta import Delta, ToolDelta
 
-DONE = b"data: [DONE]\n\n"
+DONE: Final = b"data: [DONE]\n\n"
 
-_encode = msgspec.json.Encoder().encode
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class ChunkEncoder:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -17,23 +17,23 @@ from trunkline.model.chat import ChatRequest, PassThrough, StreamOptions
 from trunkline.model.delta import Delta
 from trunkline.model.snapshot import Params, Target
 
-_encode = msgspec.json.Encoder().encode
+_encode: Final = msgspec.json.Encoder().encode
 
 # The gateway's own: no target's params change them.
-_OWN = frozenset({"model", "messages", "stream", "stream_options"})
+_OWN: Final = frozenset({"model", "messages", "stream", "stream_options"})
 # `metadata`, `user` and `safety_identifier` are consumed by the gateway and are nobody else's business; `store` would
 # keep the conversation where no retention rule of ours reaches; the deprecated forms were refused to the client.
 _KEPT_BACK = frozenset({"metadata", "user", "safety_identifier", "store", "functions", "function_call"})
-_NOT_SENT: Mapping[str, Any] = MappingProxyType({**dict.fromkeys(_KEPT_BACK), "unknown": (), "raw": {}})
-_SENT = tuple(sorted(REQUEST.keys - _KEPT_BACK - {"stream"}))
-_USAGE_WANTED = StreamOptions(include_usage=True)
-_NO_PARAMS = Params()
-_LIMITS = ("max_completion_tokens", "max_tokens")
-_PLAIN_FIELDS = frozenset(_SENT) - _OWN - frozenset(_LIMITS)  # that params may change by name alone
+_NOT_SENT: Final[Mapping[str, Any]] = MappingProxyType({**dict.fromkeys(_KEPT_BACK), "unknown": (), "raw": {}})
+_SENT: Final = tuple(sorted(REQUEST.keys - _KEPT_BACK - {"stream"}))
+_USAGE_WANTED: Final = StreamOptions(include_usage=True)
+_NO_PARAMS: Final = Params()
+_LIMITS: Final = ("max_completion_tokens", "max_tokens")
+_PLAIN_FIELDS: Final = frozenset(_SENT) - _OWN - frozenset(_LIMITS)  # that params may change by name alone
 
 # Any history with an assistant's empty text is accepted, ids have at most 40 characters (both as answered with 400).
-_RULES = Rules(call_id=re.compile(r"(?s:.{1,40})"), keeps_empty=True)
-_KEY = re.compile(r"[\x21-\x7e]*")
+_RULES: Final = Rules(call_id=re.compile(r"(?s:.{1,40})"), keeps_empty=True)
+_KEY: Final = re.compile(r"[\x21-\x7e]*")
 
 
 class _OpenAI:

@@ -1,7 +1,7 @@
 """A client's body to a `ChatRequest`: decoded once, checked as OpenAI checks it, safe for hostile input."""
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -10,20 +10,20 @@ from trunkline.dialects.openai_unknown import OURS, split_unknown
 from trunkline.errors import InvalidRequest
 from trunkline.model.chat import AudioPart, ChatRequest, FilePart
 
-DEEPEST = 100  # levels of nesting; real JSON schemas stay below 30, and encoders recurse
-LONGEST_PROBLEM = 300  # characters of what is said about a bad value, which may quote it
+DEEPEST: Final = 100  # levels of nesting; real JSON schemas stay below 30, and encoders recurse
+LONGEST_PROBLEM: Final = 300  # characters of what is said about a bad value, which may quote it
 
-_LONG = 1 << 20  # bytes; to count the brackets of more takes longer than to look at the few values concerned
-_LEVELS_TYPED = 4  # that a value of any shape can lie deeper in its body than in the list that is checked
+_LONG: Final = 1 << 20  # bytes; to count the brackets of more takes longer than to look at the few values concerned
+_LEVELS_TYPED: Final = 4  # that a value of any shape can lie deeper in its body than in the list that is checked
 
-_TOOL_PATH = re.compile(r"(tools\[\d+\]|messages\[\d+\]\.tool_calls\[\d+\])(\.type)?")
-_MISSING = re.compile(r"Object missing required field `(\w+)`")
-_decode = msgspec.json.Decoder().decode
-_decode_known = msgspec.json.Decoder(ChatRequest).decode
-_decode_outline = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_SHAPELESS = ("audio", "prediction", "response_format", "tool_choice", "web_search_options")
-_WHOLE = frozenset({"messages", "tools"})  # large, and whole in the types
-_CONTAINERS = frozenset({dict, list})
+_TOOL_PATH: Final = re.compile(r"(tools\[\d+\]|messages\[\d+\]\.tool_calls\[\d+\])(\.type)?")
+_MISSING: Final = re.compile(r"Object missing required field `(\w+)`")
+_decode: Final = msgspec.json.Decoder().decode
+_decode_known: Final = msgspec.json.Decoder(ChatRequest).decode
+_decode_outline: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_SHAPELESS: Final = ("audio", "prediction", "response_format", "tool_choice", "web_search_options")
+_WHOLE: Final = frozenset({"messages", "tools"})  # large, and whole in the types
+_CONTAINERS: Final = frozenset({dict, list})
 
 
 def decode_request(body: bytes) -> ChatRequest:

@@ -5,6 +5,7 @@ Compatible servers leave out indices, repeat ids, number tool calls with gaps, c
 """
 
 from hashlib import sha256
+from typing import Final
 
 import msgspec
 
@@ -25,9 +26,9 @@ from trunkline.dialects.provider import BrokenAnswer, ProviderFault
 from trunkline.dialects.sse import SseParser
 from trunkline.model.delta import Delta, FinishReason, ToolDelta
 
-MOST_CALLS = 1024  # tool calls of one answer
+MOST_CALLS: Final = 1024  # tool calls of one answer
 
-_FINISH: dict[str, FinishReason] = {
+_FINISH: Final[dict[str, FinishReason]] = {
     "stop": "stop",
     "length": "length",
     "tool_calls": "tool_calls",
@@ -38,10 +39,10 @@ _FINISH: dict[str, FinishReason] = {
     "safety": "content_filter",
 }
 
-_STOPPED = Delta(finish="stop", stop_reason="stop")  # how nearly every answer ends
+_STOPPED: Final = Delta(finish="stop", stop_reason="stop")  # how nearly every answer ends
 
 _Names = tuple[str | None, str | None, str | None, str | None]  # model, id, service tier, system fingerprint
-_NAMELESS: _Names = (None, None, None, None)
+_NAMELESS: Final[_Names] = (None, None, None, None)
 
 
 class _Call:

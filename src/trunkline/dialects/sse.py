@@ -3,14 +3,16 @@
 Source: WHATWG HTML, section 9.2.6 "Interpreting an event stream". `id` and `retry` mean nothing here and are ignored.
 """
 
+from typing import Final
+
 from trunkline.dialects.provider import BrokenAnswer
 
-LARGEST_FRAME = 4_000_000  # bytes of one line and of one event's data; audio comes in pieces far below this
+LARGEST_FRAME: Final = 4_000_000  # bytes of one line and of one event's data; audio comes in pieces far below this
 
-LONGEST_END = 64  # bytes of an unfinished event that may be a stream's end mark
+LONGEST_END: Final = 64  # bytes of an unfinished event that may be a stream's end mark
 
-_BOM = b"\xef\xbb\xbf"
-_LF = 10
+_BOM: Final = b"\xef\xbb\xbf"
+_LF: Final = 10
 
 
 class SseParser:

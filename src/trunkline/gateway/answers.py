@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import Final
 
 import msgspec
 
@@ -9,11 +10,11 @@ from trunkline.errors import CallError, envelope
 from trunkline.gateway.call import Call
 from trunkline.model.records import Attempt
 
-DROPPED_LIMIT = 1000  # characters of x-trunkline-dropped: the record has them all
-PATIENCE = 1.0  # seconds that an SDK may wait and try again; longer is dead air on a voice line
-_NOT_IN_A_HEADER = re.compile(r"[^ -~]")
-_encode = msgspec.json.Encoder().encode
-JSON_LINE = "content-type: application/json\r\n"
+DROPPED_LIMIT: Final = 1000  # characters of x-trunkline-dropped: the record has them all
+PATIENCE: Final = 1.0  # seconds that an SDK may wait and try again; longer is dead air on a voice line
+_NOT_IN_A_HEADER: Final = re.compile(r"[^ -~]")
+_encode: Final = msgspec.json.Encoder().encode
+JSON_LINE: Final = "content-type: application/json\r\n"
 STREAM_LINES = "content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Final, Literal
 
 from trunkline.dialects.provider import BrokenAnswer, ProviderFault, StreamDecoder
 from trunkline.gateway.call import Call
@@ -16,10 +16,10 @@ from trunkline.wire.client import Answer, WireError
 
 FailureKind = Literal["failed", "rate_limited", "unauthorized", "another_key", "misconfigured", "rejected"]
 Begin = Callable[[Delta], Awaitable[None]]
-NANOSECONDS_PER_SECOND = 1_000_000_000
-OPENING_LIMIT = 1 << 20  # bytes of a stream that may come before it says anything
-STREAM_TYPE = b"text/event-stream"
-JSON_TYPE = b"application/json"
+NANOSECONDS_PER_SECOND: Final = 1_000_000_000
+OPENING_LIMIT: Final = 1 << 20  # bytes of a stream that may come before it says anything
+STREAM_TYPE: Final = b"text/event-stream"
+JSON_TYPE: Final = b"application/json"
 
 
 class AttemptFailed(Exception):

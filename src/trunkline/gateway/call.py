@@ -1,6 +1,7 @@
 """What is known of one call while it runs: a ledger card that the exchange fills in from top to bottom."""
 
 import time
+from typing import Final
 
 from trunkline.audit.format.bodies import Part
 from trunkline.audit.format.references import BodyRef
@@ -15,7 +16,7 @@ from trunkline.model.records import Attempt, Cost, Estimate
 from trunkline.model.snapshot import Key
 from trunkline.wire.request import Request
 
-NANOSECONDS_PER_US = 1000
+NANOSECONDS_PER_US: Final = 1000
 NANOSECONDS_PER_MS = 1_000_000
 
 

@@ -2,10 +2,11 @@
 
 import os
 import time
+from typing import Final
 
 from trunkline.model.ids import RANDOM_DIGITS, prefix_of, uuid7
 
-DIGITS = RANDOM_DIGITS * 400  # one system call for so many ids
+DIGITS: Final = RANDOM_DIGITS * 400  # one system call for so many ids
 
 
 class IdSource:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 import msgspec
 
@@ -12,12 +13,12 @@ from trunkline.gateway.call import Call
 from trunkline.gateway.record_log import RecordLog
 from trunkline.model.records import CallAbandoned, CallClosed, CallOpened, CallRefused
 
-RETRY_AFTER = 5.0  # seconds; a log that failed needs a restart, which the supervisor or an operator does
-LARGEST_FRAME = 8 << 20  # bytes of bodies in one frame, before they are compressed
+RETRY_AFTER: Final = 5.0  # seconds; a log that failed needs a restart, which the supervisor or an operator does
+LARGEST_FRAME: Final = 8 << 20  # bytes of bodies in one frame, before they are compressed
 # More than this is logged slice by slice: to compress and digest one takes half a millisecond, then others have a turn.
-SLICE = 128 << 10
+SLICE: Final = 128 << 10
 
-_encode = msgspec.json.Encoder().encode
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def _unavailable() -> AuditUnavailable:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -15,13 +16,13 @@ from trunkline.policy import estimates
 from trunkline.policy.identity import trace_context
 from trunkline.policy.pricing import amount_of
 
-KEY_HEADERS = (b"x-api-key", b"api-key")  # beside Authorization: Bearer
+KEY_HEADERS: Final = (b"x-api-key", b"api-key")  # beside Authorization: Bearer
 # Who a call is for and what it says stand elsewhere in the record; these are how it is to be answered.
-NOT_PARAMETERS = frozenset(
+NOT_PARAMETERS: Final = frozenset(
     {"model", "messages", "tools", "functions", "metadata", "user", "safety_identifier", "stream"}
 )
-REFERENCE_LIMIT = 256  # characters kept of a client's own request id
-_encode = msgspec.json.Encoder(order="deterministic").encode
+REFERENCE_LIMIT: Final = 256  # characters kept of a client's own request id
+_encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
 def secret_of(headers: Mapping[bytes, bytes]) -> bytes:

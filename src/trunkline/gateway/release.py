@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Final
 
 from trunkline.dialects.openai_client import ChunkEncoder
 from trunkline.dialects.provider import BrokenAnswer, StreamDecoder
@@ -14,8 +15,8 @@ from trunkline.model.delta import Delta
 from trunkline.wire.client import Answer, WireError
 from trunkline.wire.server import Responder
 
-LOGGED_FROM = 1 << 20  # bytes: no more than this waits for its second to be over
-LOGGED_EVERY = 1.0  # seconds: what a crash may lose of a running stream
+LOGGED_FROM: Final = 1 << 20  # bytes: no more than this waits for its second to be over
+LOGGED_EVERY: Final = 1.0  # seconds: what a crash may lose of a running stream
 
 
 class StreamCut(Exception):

@@ -1,8 +1,9 @@
 """Deadlines of one call, on one timer: the whole call's, and that of the stage it is in."""
 
 import asyncio
+from typing import Final
 
-FAR = float("inf")
+FAR: Final = float("inf")
 
 
 class DeadlinePassed(Exception):

@@ -1,7 +1,9 @@
 """Identifiers that sort by the time they were made."""
 
+from typing import Final
+
 RANDOM_DIGITS = 19  # hexadecimal: 74 of their 76 bits are in an id, as many as RFC 9562 has room for
-_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # two random bits behind the variant's 10
+_VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # two random bits behind the variant's 10
 
 
 def prefix_of(unix_ms: int) -> str:

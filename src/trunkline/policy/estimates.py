@@ -4,13 +4,15 @@ There is no tokenizer that every provider shares; English text has about four ch
 always marked as one.
 """
 
+from typing import Final
+
 from trunkline.model.chat import ChatRequest, RefusalPart, TextPart
 from trunkline.model.delta import Usage
 
-CHARACTERS_PER_TOKEN = 4
-TOKENS_PER_MESSAGE = 4  # role and separators
-TOKENS_PER_ATTACHMENT = 800  # an image of usual size; audio and files vary more
-ANSWER_TOKENS = 256  # a voice answer is shorter, a written one longer
+CHARACTERS_PER_TOKEN: Final = 4
+TOKENS_PER_MESSAGE: Final = 4  # role and separators
+TOKENS_PER_ATTACHMENT: Final = 800  # an image of usual size; audio and files vary more
+ANSWER_TOKENS: Final = 256  # a voice answer is shorter, a written one longer
 
 
 def prompt_tokens(request: ChatRequest) -> int:

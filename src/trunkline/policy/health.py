@@ -5,7 +5,7 @@ token in time, a broken or empty answer. A 429 is not a failure but a rest; a cl
 """
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from trunkline.model.snapshot import Breaker
 
@@ -13,8 +13,8 @@ Phase = Literal["closed", "open", "half_open"]
 Event = Literal["succeeded", "failed", "cooled", "probed", "dropped"]
 
 UNAUTHORIZED_REST = 60.0  # seconds until a target whose key was refused is asked once more
-DEFAULT_REST = 5.0  # seconds, where a 429 does not say how long
-LONGEST_REST = 3600.0  # a provider's clock or our parsing may be wrong
+DEFAULT_REST: Final = 5.0  # seconds, where a 429 does not say how long
+LONGEST_REST: Final = 3600.0  # a provider's clock or our parsing may be wrong
 
 
 class BreakerState(NamedTuple):
@@ -26,7 +26,7 @@ class BreakerState(NamedTuple):
     probing: bool = False
 
 
-CLOSED = BreakerState()
+CLOSED: Final = BreakerState()
 
 
 def _count(state: BreakerState, now: float, settings: Breaker) -> BreakerState:
@@ -58,7 +58,7 @@ def _probe(_state: BreakerState, _now: float, _settings: Breaker) -> BreakerStat
 
 
 # What comes in the wrong phase is late news of a call that began in an earlier one: it changes nothing.
-TRANSITIONS: dict[tuple[Phase, Event], Callable[[BreakerState, float, Breaker], BreakerState]] = {
+TRANSITIONS: Final[dict[tuple[Phase, Event], Callable[[BreakerState, float, Breaker], BreakerState]]] = {
     ("closed", "succeeded"): _stay,
     ("closed", "failed"): _count,
     ("closed", "cooled"): _stay,

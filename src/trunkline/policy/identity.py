@@ -2,21 +2,21 @@
 
 import re
 from collections.abc import Mapping
-from typing import cast, get_args
+from typing import Final, cast, get_args
 
 from trunkline.errors import InvalidRequest, UserRequired
 from trunkline.model.chat import ChatRequest
 from trunkline.model.identity import Identity, Purpose, UserSource
 from trunkline.model.snapshot import Key, Tenant
 
-NAME_LIMIT = 512  # characters of a user, subject or session
+NAME_LIMIT: Final = 512  # characters of a user, subject or session
 TAG_PAIRS, TAG_KEY_LIMIT, TAG_VALUE_LIMIT = 16, 64, 512  # OpenAI's limits for metadata
-RESERVED_TAGS = frozenset({"subject", "session"})
-PURPOSES = frozenset(get_args(Purpose))
+RESERVED_TAGS: Final = frozenset({"subject", "session"})
+PURPOSES: Final = frozenset(get_args(Purpose))
 # C0 and C1 controls, line and paragraph separators, and what reverses the direction of writing: in a list of names,
 # each could make one look like another.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def assert_identity(key: Key, tenant: Tenant, headers: Mapping[bytes, bytes], request: ChatRequest) -> Identity:

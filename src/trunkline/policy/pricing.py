@@ -1,6 +1,7 @@
 """What a call costs: tokens by class times a price list, in exact decimals."""
 
 from decimal import Decimal
+from typing import Final
 
 from msgspec.structs import astuple
 
@@ -9,8 +10,8 @@ from trunkline.model.money import plain
 from trunkline.model.records import Cost, CostLine
 from trunkline.model.snapshot import Price, Rates
 
-MILLIONTH = Decimal("0.000001")
-TOKEN_CLASSES = Usage.__struct_fields__
+MILLIONTH: Final = Decimal("0.000001")
+TOKEN_CLASSES: Final = Usage.__struct_fields__
 
 
 def rates_for(price: Price, prompt_tokens: int) -> Rates:

@@ -1,13 +1,13 @@
 """One response as its caller sees it: the head at once, the body whole or as it comes."""
 
 import asyncio
-from typing import Protocol
+from typing import Final, Protocol
 
 from trunkline.wire.client_errors import AnswerTooLarge, ConnectionBroken
 from trunkline.wire.response_reader import ResponseReader
 
 # When this much lies here unread, the connection is not read any further until it is taken.
-HIGH_WATER = 256 * 1024
+HIGH_WATER: Final = 256 * 1024
 
 
 class Carrier(Protocol):

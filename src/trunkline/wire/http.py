@@ -2,14 +2,15 @@
 
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import Final
 
 CRLF = b"\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+_REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 # RFC 9110, 6.4.1: these answers never have a body, whatever the handler gives.
-_BODYLESS = frozenset({204, 304})
+_BODYLESS: Final = frozenset({204, 304})
 
 
 def has_body(method: bytes, status: int) -> bool:

@@ -9,6 +9,7 @@ how the bytes were cut, and each head gets a parser of its own, so that nothing 
 import re
 import time
 from collections.abc import Callable
+from typing import Final
 from urllib.parse import unquote
 
 import httptools
@@ -20,16 +21,16 @@ from trunkline.wire.limits import ServerLimits
 from trunkline.wire.refusals import HeadersTooLarge, body_too_large, headers_too_large, too_many_bytes
 from trunkline.wire.request import Request
 
-_END_OF_HEAD = b"\r\n\r\n"
-_REQUEST_LINE = re.compile(rb"([A-Z-]{1,24}) ([!-\"$-~]+) HTTP/1\.([01])\r\n")
-_METHOD_SO_FAR = re.compile(rb"[A-Z-]{1,24}(?: |\Z)")
-_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
-_ABSOLUTE = re.compile(rb"https?://[^/?]+", re.IGNORECASE)
-_HOST = re.compile(rb"[0-9A-Za-z._~%!$&'()*+;=:\[\]-]*")
-_LENGTH = re.compile(rb"[0-9]{1,20}")
+_END_OF_HEAD: Final = b"\r\n\r\n"
+_REQUEST_LINE: Final = re.compile(rb"([A-Z-]{1,24}) ([!-\"$-~]+) HTTP/1\.([01])\r\n")
+_METHOD_SO_FAR: Final = re.compile(rb"[A-Z-]{1,24}(?: |\Z)")
+_BARE_LINE_FEED: Final = re.compile(rb"(?<!\r)\n")
+_ABSOLUTE: Final = re.compile(rb"https?://[^/?]+", re.IGNORECASE)
+_HOST: Final = re.compile(rb"[0-9A-Za-z._~%!$&'()*+;=:\[\]-]*")
+_LENGTH: Final = re.compile(rb"[0-9]{1,20}")
 
 # Said twice, these would let two readers of one request believe different things.
-_SINGLE = frozenset(
+_SINGLE: Final = frozenset(
     {
         b"host",
         b"content-length",
@@ -43,7 +44,7 @@ _SINGLE = frozenset(
         b"x-trunkline-purpose",
     }
 )
-MAX_FIELDS = 256
+MAX_FIELDS: Final = 256
 
 
 class RequestReader:

@@ -7,15 +7,16 @@ nothing of one can reach the next.
 """
 
 import re
+from typing import Final
 
 import httptools
 
 from trunkline.wire.client_errors import AnswerMalformed
 
-_END_OF_HEAD = b"\r\n\r\n"
-_START = b"HTTP/1."
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t -~\x80-\xff]*)?\r\n")
-MAX_FIELDS = 256
+_END_OF_HEAD: Final = b"\r\n\r\n"
+_START: Final = b"HTTP/1."
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t -~\x80-\xff]*)?\r\n")
+MAX_FIELDS: Final = 256
 
 
 class ResponseReader:

@@ -5,7 +5,7 @@ import enum
 import math
 import socket
 import struct
-from typing import cast
+from typing import Final, cast
 
 from trunkline.errors import CallError, InternalError
 from trunkline.wire.http import CONTINUE, AnswerHeads
@@ -16,15 +16,15 @@ from trunkline.wire.request import Request
 from trunkline.wire.request_reader import RequestReader
 from trunkline.wire.responder import Responder
 
-HIGH_WATER = 64 * 1024
-LOW_WATER = 16 * 1024
+HIGH_WATER: Final = 64 * 1024
+LOW_WATER: Final = 16 * 1024
 # What a body must grow by in each `header_timeout`, if it does not become complete.
-MIN_PROGRESS = 32 * 1024
+MIN_PROGRESS: Final = 32 * 1024
 # After our last answer the client's bytes are read and thrown away for a while: closing on unread bytes would make the
 # kernel send a reset, which can overtake the answer (RFC 9112, 9.6).
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 16 * 1024 * 1024
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 class Phase(enum.Enum):

@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import NamedTuple, final
+from typing import Final, NamedTuple, final
 
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.flush_times import FlushTimes
 from trunkline.audit.files.segments import NextSegment, Segment
 from trunkline.audit.files.settings import LogFailed, LogSettings
 
-MOST_ITEMS = 4096  # in one batch
+MOST_ITEMS: Final = 4096  # in one batch
 LOOK_EVERY = 1.0  # seconds between looks at the room on the disk
 
 

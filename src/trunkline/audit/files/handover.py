@@ -7,10 +7,11 @@ that somebody waits for, or after `LONGEST_REST`: a flush of its own would hold 
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from trunkline.audit.files.flusher import Work
 
-LONGEST_REST = 0.005  # seconds
+LONGEST_REST: Final = 0.005  # seconds
 
 
 class Handover:

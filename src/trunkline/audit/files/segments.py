@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from trunkline.audit.files.disk import FILL_BYTES, Disk
 from trunkline.audit.files.settings import LogFailed, LogSettings
@@ -21,12 +22,12 @@ from trunkline.audit.format.segment import (
     encode_seal,
 )
 
-SUFFIX = ".seg"
-FILLING = "next.filling"
-READY = "next.ready"
+SUFFIX: Final = ".seg"
+FILLING: Final = "next.filling"
+READY: Final = "next.ready"
 # Between two pieces of zeros, so that filling the next segment leaves the disk to the flushes of this one.
-FILL_PAUSE = 0.004
-CLOSED = -1
+FILL_PAUSE: Final = 0.004
+CLOSED: Final = -1
 
 
 def segment_path(directory: Path, first_index: int) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -33,10 +33,10 @@ from trunkline.model.ids import prefix_of, uuid7
 __all__ = ["Bodies", "BodyRef", "CorruptLog", "LogFailed", "LogSettings", "LogWriter", "Recovery"]
 
 # Kept free in a segment for the record that seals it: a small part of a small segment.
-SEAL_ROOM = 64 * 1024
-SEAL_SHARE = 8
-NANOSECONDS_PER_MS = 1_000_000
-EMPTY = b"{}"
+SEAL_ROOM: Final = 64 * 1024
+SEAL_SHARE: Final = 8
+NANOSECONDS_PER_MS: Final = 1_000_000
+EMPTY: Final = b"{}"
 
 
 class OnEvent(Protocol):

@@ -9,7 +9,7 @@ table is the JSON object that stands in the record too: `{"request":[0,353]}`, o
 import hashlib
 from collections.abc import Mapping, Sequence
 from struct import Struct
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -21,14 +21,14 @@ from trunkline.audit.format.references import DIGEST_PREFIX, BodyRef, Table
 Part = bytes | Sequence[bytes]
 Bodies = Mapping[str, Part]
 
-_FIXED = Struct("<32sHI")
-_pack_fixed = _FIXED.pack
-_decode_table = msgspec.json.Decoder(Table).decode
-_sha256 = hashlib.sha256
+_FIXED: Final = Struct("<32sHI")
+_pack_fixed: Final = _FIXED.pack
+_decode_table: Final = msgspec.json.Decoder(Table).decode
+_sha256: Final = hashlib.sha256
 
-CODEC_NAMES = {codecs.PLAIN: "none", codecs.ZSTD: "zstd"}
-HASHED_WITH_LOCK = 2047
-QUICKLY_HASHED = 32 * 1024
+CODEC_NAMES: Final = {codecs.PLAIN: "none", codecs.ZSTD: "zstd"}
+HASHED_WITH_LOCK: Final = 2047
+QUICKLY_HASHED: Final = 32 * 1024
 
 
 class StoredBody(NamedTuple):

@@ -5,16 +5,16 @@ to use; a reader knows all of them.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import zstandard
 
-PLAIN = 0
-ZSTD = 1
+PLAIN: Final = 0
+ZSTD: Final = 1
 
 # Below this, compressing costs more time than the bytes are worth: a voice turn's few hundred bytes would take a fifth
 # of all that the gateway may spend on a call, and a conversation that has grown longer is above it.
-ZSTD_LEAST = 4096
+ZSTD_LEAST: Final = 4096
 # Level 1 with a small hash table: clearing the default one costs as much as compressing a call's few kilobytes.
 _LEVEL, _HASH_LOG, _MIN_MATCH = 1, 11, 5
 

@@ -6,24 +6,24 @@ and the CRC-32C (RFC 3720, B.4) of head and payload as u32.
 
 from collections.abc import Callable, Iterator
 from struct import Struct
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import google_crc32c
 
-HEAD = Struct("<IBBH")
-CHECKSUM_BYTES = 4
-OVERHEAD = HEAD.size + CHECKSUM_BYTES
+HEAD: Final = Struct("<IBBH")
+CHECKSUM_BYTES: Final = 4
+OVERHEAD: Final = HEAD.size + CHECKSUM_BYTES
 MAX_PAYLOAD = 1 << 30  # bytes; a length above it is damage, not data
 
 BATCH = 1
 RECORD = 2
 BODY = 3
 SEAL = 4
-KINDS = frozenset({BATCH, RECORD, BODY, SEAL})
+KINDS: Final = frozenset({BATCH, RECORD, BODY, SEAL})
 
-_pack_head = HEAD.pack
-_pack_checksum = Struct("<I").pack
-crc32c: Callable[[bytes], int] = google_crc32c.value
+_pack_head: Final = HEAD.pack
+_pack_checksum: Final = Struct("<I").pack
+crc32c: Final[Callable[[bytes], int]] = google_crc32c.value
 
 
 class Frame(NamedTuple):

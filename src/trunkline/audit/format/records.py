@@ -5,6 +5,7 @@ more than MAX_RECORD bytes keeps its envelope and its call; the rest is spilled 
 """
 
 from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 
@@ -17,16 +18,16 @@ ENVELOPE_ROOM = 2048
 SPILL_ABOVE = MAX_RECORD - ENVELOPE_ROOM
 SPILLED_PART = "members"
 
-OPENED = "call.opened"
-ENDED = frozenset({"call.closed", "call.abandoned"})
+OPENED: Final = "call.opened"
+ENDED: Final = frozenset({"call.closed", "call.abandoned"})
 STARTED = "log.started"
 HEARTBEAT = "log.heartbeat"
 SEALED = "log.sealed"
 
-NANOSECONDS = 1_000_000_000
-_CALL_MEMBER = b'{"call":"'
+NANOSECONDS: Final = 1_000_000_000
+_CALL_MEMBER: Final = b'{"call":"'
 
-_encode = msgspec.json.Encoder().encode
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class Timestamps:

@@ -6,22 +6,22 @@ offset they stand, so that nothing that a caller got into a body, and nothing co
 """
 
 from struct import Struct
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from trunkline.audit.format import frames
 from trunkline.audit.format.frames import BadFrame, crc32c, decode_frame, encode_frame
 
-MAGIC = b"TRUNKLOG"
-VERSION = 1
-HEADER_BYTES = 4096  # a block of its own: writing records never touches it again
+MAGIC: Final = b"TRUNKLOG"
+VERSION: Final = 1
+HEADER_BYTES: Final = 4096  # a block of its own: writing records never touches it again
 SALT_BYTES = 16
-MAX_ORIGIN = 1024  # bytes
+MAX_ORIGIN: Final = 1024  # bytes
 
-_HEADER = Struct("<8sHHQ16s")  # magic, version, origin length, made at (Unix ns), salt
-_BATCH = Struct("<16sQQQQI")  # salt, own offset, durable offset, first index, bytes that follow, records
-_SEAL = Struct("<16sQQQ")  # salt, own offset, offset of the frame of `log.sealed`, index after the last record
+_HEADER: Final = Struct("<8sHHQ16s")  # magic, version, origin length, made at (Unix ns), salt
+_BATCH: Final = Struct("<16sQQQQI")  # salt, own offset, durable offset, first index, bytes that follow, records
+_SEAL: Final = Struct("<16sQQQ")  # salt, own offset, offset of the frame of `log.sealed`, index after the last record
 
-BATCH_BYTES = frames.OVERHEAD + _BATCH.size
+BATCH_BYTES: Final = frames.OVERHEAD + _BATCH.size
 SEAL_BYTES = frames.OVERHEAD + _SEAL.size
 
 
