@@ -1,6 +1,6 @@
 # Each target does its own set-up: a virtual environment with pinned, hashed dependencies, and, when root, the Debian
 # packages that tests need. `make demo` and `make test` are all that a newcomer has to know.
-PYTHON ?= python3.11
+# `make PYTHON=...` for another Python 3.11 than the one that tools/setup.sh chooses.
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -51,7 +51,7 @@ lock: $(READY)
 	    --no-emit-find-links --no-annotate --python-version 3.11 --upgrade --output-file requirements.lock
 
 $(READY): requirements.lock pyproject.toml tools/setup.sh
-	PYTHON=$(PYTHON) tools/setup.sh $(VENV)
+	PYTHON="$(PYTHON)" tools/setup.sh $(VENV)
 	touch $@
 
 clean: pure

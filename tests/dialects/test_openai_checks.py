@@ -101,6 +101,26 @@ def test_a_field_at_fault_is_named(fields: dict[str, Any], param: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "instead"),
+    [
+        ({"functions": [{"name": "f"}]}, "use `tools`"),
+        ({"function_call": "auto"}, "use `tool_choice`"),
+        (
+            messages({"role": "function", "name": "f", "content": "x"}),
+            "use tool calls and messages with the role `tool`",
+        ),
+        (messages({"role": "assistant", "function_call": {"name": "f", "arguments": ""}}), "use tool calls"),
+        ({"tools": [TOOL], "tool_choice": {"type": "custom", "custom": {"name": "x"}}}, '`{"type": "function"'),
+    ],
+)
+def test_who_uses_a_form_that_is_not_supported_hears_what_to_use_instead(fields: dict[str, Any], instead: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        decode_request(body(**fields))
+    assert caught.value.status == 400
+    assert instead in caught.value.message
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"temperature": 0, "top_p": 1, "presence_penalty": -2, "frequency_penalty": 2, "n": 128},

@@ -205,7 +205,7 @@ def test_a_long_wrong_value_is_not_quoted_whole() -> None:
 )
 def test_custom_tools_are_refused_by_name(change: dict[str, Any], param: str) -> None:
     error = refused({**BASE, **change})
-    assert "custom tools are not supported" in error.message
+    assert "custom tools are not supported; offer a function with one string parameter" in error.message
     assert error.param == param
 
 

@@ -256,6 +256,8 @@ def test_nothing_of_the_client_s_headers_goes_to_a_provider_and_nothing_of_its_b
         "x-forwarded-for": "10.1.2.3",
         "x-trunkline-user": "ann",
         "user-agent": "agent/1",
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "tracestate": "vendor=x",
     }
 
     async def story(gateway, simulator):

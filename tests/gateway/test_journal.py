@@ -1,13 +1,16 @@
 """Bodies go into the log in frames of a bounded size; a call is closed in it even where they cannot be written."""
 
+import asyncio
+
 import msgspec
+import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.raw_client import hear
-from gateway.running import SMALL_LOG, play, until
+from gateway.running import PATIENCE, SMALL_LOG, play, running, until
 from trunkline.gateway.journal import in_frames
-from trunkline.simulator import Script
+from trunkline.simulator import Script, Simulator
 
 LARGEST = 20
 SMALL, ANY = st.binary(max_size=3), st.binary(max_size=70)
@@ -82,3 +85,22 @@ def test_a_running_stream_that_cannot_be_logged_is_cut_and_closed(tmp_path):
         assert "bodies_unrecorded" in gateway.operations()
 
     play(tmp_path, story, Script(text="word " * 100, tokens_per_second=30), settings=COMPRESSED)
+
+
+def test_a_fault_of_ours_before_a_call_is_open_is_a_500_and_said_without_what_it_was_about(tmp_path):
+    async def main():
+        async with (
+            asyncio.timeout(PATIENCE),
+            Simulator(GOOD) as simulator,
+            running(simulator, tmp_path, settings=COMPRESSED) as gateway,
+        ):
+            break_bodies(gateway, b"Henderson")
+            heard = await hear(gateway, {"model": "only-first"})
+            assert (heard.status, heard.error["code"]) == (500, "internal_error")
+            assert simulator.openai.call_count == 0
+            assert gateway.records("call.") == []
+            (said,) = [line for line in gateway.operations().splitlines() if " fault " in line]
+            assert "MemoryError" in said
+            assert "Henderson" not in said
+
+    uvloop.run(main())

@@ -8,17 +8,19 @@ import pytest
 import uvloop
 
 from audit.logs import bodies, closed, open_log, opened, records
-from gateway.raw_client import request, send
-from gateway.running import PATIENCE, check, running
+from gateway.raw_client import hear, request, send
+from gateway.running import PATIENCE, check, play, running
 from gateway.test_answers import EMPTY
 from gateway.test_journal import COMPRESSED, break_bodies
 from gateway.test_recording import STREAMED, Tape, chunked
 from trunkline.audit.files.segments import segment_path
 from trunkline.audit.format.bodies import BodyRef
+from trunkline.audit.format.open_calls import OpenCall
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.call import Call
 from trunkline.gateway.journal import SLICE, Journal
-from trunkline.simulator import Simulator
+from trunkline.gateway.recovery import abandoned_record
+from trunkline.simulator import Script, Simulator
 from trunkline.wire.request import Request
 
 TEXT = " ".join(map(str, range(SLICE)))  # several slices, no two of them alike
@@ -95,6 +97,20 @@ def test_a_large_call_whose_bodies_cannot_be_written_is_answered_all_the_same(tm
             check(gateway)
 
     uvloop.run(main())
+
+
+def test_of_a_json_answer_that_was_only_being_logged_nothing_counts_as_released(tmp_path):
+    async def story(gateway, simulator):
+        released = {}
+        for stream in (False, True):
+            await hear(gateway, {"model": "only-first", "stream": stream})
+            opened = gateway.records("call.opened")[-1]
+            kept = BodyRef("sha256:00", "none", 10, {"response": (0, 10), "1.provider_response": (10, 5)})
+            record = abandoned_record(OpenCall(opened["call"], json.dumps(opened).encode(), 0, [kept]))
+            released[stream] = (record.released_bytes, record.received_bytes)
+        assert released == {False: (0, 5), True: (10, 5)}
+
+    play(tmp_path, story, Script(text="All is well."))
 
 
 def large_call() -> Call:

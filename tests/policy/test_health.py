@@ -129,3 +129,8 @@ def test_whatever_happens_at_most_one_probe_is_out_and_never_for_good(events):
     if health.breaker.phase == "half_open" and health.breaker.probing:
         health.heard("dropped", now, RULE)
     assert health.refuses(now + RULE.open_for, RULE) is None
+
+
+@given(st.floats(0.001, LONGEST_REST), st.floats(0, 1e9))
+def test_a_rest_is_as_long_as_the_provider_said_to_the_last_bit(seconds, now):
+    assert TargetHealth().rest(seconds, now, "rate_limited") == seconds

@@ -8,6 +8,7 @@ import random
 import signal
 import threading
 from collections import Counter, defaultdict
+from pathlib import Path
 from typing import Self
 
 import pytest
@@ -97,6 +98,31 @@ def worker_of(running: Gateway) -> int:
     return int(running.status()["workers"][0]["pid"])
 
 
+def whole_in_the_log(directory: Path, answers: list[tuple[str, int, str]], about: str) -> int:
+    """Check that each call has one end, and each that got its answer has that in the log; return how many did."""
+    log = directory / "data" / "log" / "gw-1" / "worker-0"
+    opened, ended, bodies = Counter(), defaultdict(list), {}
+    for stored in read_records(log):
+        record = json.loads(stored.bytes)
+        if record["type"] == "call.opened":
+            opened[record["call"]] += 1
+        elif record["type"] in ("call.closed", "call.abandoned"):
+            ended[record["call"]].append(record["outcome"])
+        if record["type"] == "call.closed":
+            released = b"".join(
+                read_body(log, reference, stored.segment).get("response", b"")
+                for reference in decode_head(stored.bytes).bodies
+            )
+            bodies[record["call"]] = hashlib.sha256(released).hexdigest()
+    assert set(opened.values()) == {1}
+    assert {call: len(outcomes) for call, outcomes in ended.items()} == dict(opened), about
+    whole = [(call, digest) for call, status, digest in answers if status == 200]
+    for call, digest in whole:
+        assert ended[call] == ["answered"], f"{call} was answered ({about})"
+        assert bodies[call] == digest, f"{call} is in the log byte for byte ({about})"
+    return len(whole)
+
+
 def test_a_worker_killed_at_any_moment_loses_nothing_that_was_answered(tmp_path):
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
@@ -111,27 +137,7 @@ def test_a_worker_killed_at_any_moment_loses_nothing_that_was_answered(tmp_path)
                 load.wait_for(CALLERS)
             running.process.send_signal(signal.SIGTERM)
             assert running.ended() == 0, f"seed {seed}"
-    directory = tmp_path / "data" / "log" / "gw-1" / "worker-0"
-    opened, ended, bodies = Counter(), defaultdict(list), {}
-    for stored in read_records(directory):
-        record = json.loads(stored.bytes)
-        if record["type"] == "call.opened":
-            opened[record["call"]] += 1
-        elif record["type"] in ("call.closed", "call.abandoned"):
-            ended[record["call"]].append(record["outcome"])
-        if record["type"] == "call.closed":
-            released = b"".join(
-                read_body(directory, reference, stored.segment).get("response", b"")
-                for reference in decode_head(stored.bytes).bodies
-            )
-            bodies[record["call"]] = hashlib.sha256(released).hexdigest()
-    assert set(opened.values()) == {1}
-    assert {call: len(outcomes) for call, outcomes in ended.items()} == dict(opened), f"seed {seed}"
-    whole = [(call, digest) for call, status, digest in load.answers if status == 200]
-    assert len(whole) >= KILLS * ANSWERS_BETWEEN[0]
-    for call, digest in whole:
-        assert ended[call] == ["answered"], f"{call} was answered (seed {seed})"
-        assert bodies[call] == digest, f"{call} is in the log byte for byte (seed {seed})"
+    assert whole_in_the_log(tmp_path, load.answers, f"seed {seed}") >= KILLS * ANSWERS_BETWEEN[0]
 
 
 def test_reloads_under_load_fail_no_call_and_a_bad_file_changes_nothing(tmp_path):

@@ -7,6 +7,7 @@ from providing import HEADERS, OK, STREAM, answered, asking, pooling, providing,
 from serving import run, until
 
 from trunkline.wire.client import ConnectFailed, ConnectionBroken, PoolClosed, PoolExhausted
+from trunkline.wire.pool import MAX_KEPT
 
 CLOSE = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
 
@@ -273,5 +274,17 @@ def test_the_representation_counts_connections_and_shows_no_secret() -> None:
             assert repr(pool) == f"Pool({base}: 1 busy, 1 idle, 0 opening, 0 waiting)"
             busy.cancel()
             await asyncio.wait([busy])
+
+    run(main())
+
+
+def test_what_is_kept_of_requests_is_bounded_however_many_kinds_there_are() -> None:
+    async def main() -> None:
+        async with providing(answer_all=OK) as provider, pooling(provider.endpoint()) as pool:
+            for number in range(2 * MAX_KEPT + 1):
+                answer = await pool.ask(b"/chat/%d" % number, b"x-number: %d\r\n" % number, b"{}")
+                assert await answer.read() == b"ok"
+                assert len(pool._heads) <= MAX_KEPT
+                assert len(pool._checked_headers) <= MAX_KEPT
 
     run(main())

@@ -213,7 +213,7 @@ class Exchange:
         self, call: Call, deltas: list[Delta], outcome: Outcome, error: CallError | None, responder: Responder
     ) -> None:
         """Send a whole JSON answer, once the closed record is durable."""
-        large = call.tally.characters > SLICE
+        large = sum(map(len, call.received.chunks)) > SLICE
         if large:
             await self._keep_large(call)
         timings = settlement.timings_of(call, time.monotonic_ns())

@@ -14,8 +14,8 @@ from trunkline.gateway.record_log import RecordLog
 from trunkline.model.records import CallAbandoned, CallClosed, CallOpened, CallRefused
 
 RETRY_AFTER: Final = 5.0  # seconds; a log that failed needs a restart, which the supervisor or an operator does
-LARGEST_FRAME: Final = 8 << 20  # bytes of bodies in one frame, before they are compressed
-# More than this is logged slice by slice: to compress and digest one takes half a millisecond, then others have a turn.
+# The most bytes of bodies in one frame, before they are compressed: half a millisecond's work to compress and digest.
+# What is larger is logged slice by slice, with others having a turn in between.
 SLICE: Final = 128 << 10
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -51,7 +51,7 @@ class Journal:
 
     def closed(self, call: Call, record: CallClosed) -> int:
         """Append the closing of a call with the bodies that no frame holds yet; return the position to wait for."""
-        *frames, bodies = in_frames(call.take_bodies(), LARGEST_FRAME)
+        *frames, bodies = in_frames(call.take_bodies(), SLICE)
         for frame in frames:
             self._keep(call, frame)
         return self._append("call.closed", self._new_id(), record, bodies, call.body_frames)

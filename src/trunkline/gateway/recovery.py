@@ -23,6 +23,7 @@ def abandoned_record(left: OpenCall) -> CallAbandoned:
             price_version=estimate.price_version,
             price_source=estimate.price_source,
         ),
-        released_bytes=left.bytes_of("response"),
+        # A JSON answer leaves when its call is closed: what the log has of one had been made, and no more.
+        released_bytes=left.bytes_of("response") if opened.stream else 0,
         received_bytes=left.bytes_of("provider_response"),
     )

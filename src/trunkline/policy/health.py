@@ -124,7 +124,8 @@ class TargetHealth:
 
     def rest(self, seconds: float | None, now: float, reason: str) -> float:
         """Leave the target alone for this long, never less than already promised; return the seconds."""
-        until = now + min(DEFAULT_REST if seconds is None else max(seconds, 0.0), LONGEST_REST)
-        if until > self.resting_until:
-            self.resting_until, self.rest_reason = until, reason
-        return self.resting_until - now
+        wait = min(DEFAULT_REST if seconds is None else max(seconds, 0.0), LONGEST_REST)
+        if now + wait <= self.resting_until:
+            return self.resting_until - now
+        self.resting_until, self.rest_reason = now + wait, reason
+        return wait  # not the difference of the two times, which may be a little more: a caller would be told 51 ms for 50
