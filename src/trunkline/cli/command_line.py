@@ -33,6 +33,7 @@ COMMANDS = {
     "check": Entry("trunkline.cli.check", "Say everything that is wrong with a configuration."),
     "apply": Entry("trunkline.cli.apply", "Put a changed configuration in force, and say what changes."),
     "keys": Entry("trunkline.cli.keys", "Make, list and revoke virtual keys."),
+    "users": Entry("trunkline.cli.users", "Import and list the users of a tenant."),
     "demo": Entry("trunkline.cli.demo.command", "Watch a gateway at work between simulated providers."),
     "bench": Entry("trunkline.cli.bench.command", "Measure the gateway against a direct baseline."),
 }

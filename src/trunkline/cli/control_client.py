@@ -5,12 +5,21 @@ import os
 import socket
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from trunkline.cli.failure import ConfigurationFailed, Failed
-from trunkline.control.answers import Applied, KeyView, MadeKey, NewKey
+from trunkline.control.answers import (
+    Applied,
+    ImportedUsers,
+    KeyView,
+    MadeKey,
+    NewKey,
+    NewUsers,
+    UserList,
+    UserQuery,
+)
 from trunkline.control.sockets import SOCKET_NAME
 
 # A change waits for the log and for every worker; a control process that has just started imports first.
@@ -49,6 +58,15 @@ class Live:
     def revoke_key(self, key_id: str) -> KeyView:
         """Stop a key. Raises Failed or NobodyAnswers."""
         return msgspec.convert(self._ask("DELETE", f"/api/keys/{quote(key_id, safe='')}")["key"], KeyView)
+
+    def import_users(self, asked: NewUsers) -> ImportedUsers:
+        """Replace a tenant's directory. Raises ConfigurationFailed, Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("POST", "/api/users", msgspec.to_builtins(asked)), ImportedUsers)
+
+    def users(self, query: UserQuery) -> UserList:
+        """Return rows of the directories. Raises Failed or NobodyAnswers."""
+        asked = {name: value for name, value in msgspec.to_builtins(query).items() if value is not None}
+        return msgspec.convert(self._ask("GET", f"/api/users?{urlencode(asked)}"), UserList)
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else msgspec.json.encode(body)

@@ -11,7 +11,16 @@ from trunkline.audit.files.directories import Locked, lock_directory
 from trunkline.cli.control_client import Live, NobodyAnswers
 from trunkline.cli.failure import Failed, failed_by
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.answers import Applied, KeyView, MadeKey, NewKey
+from trunkline.control.answers import (
+    Applied,
+    ImportedUsers,
+    KeyView,
+    MadeKey,
+    NewKey,
+    NewUsers,
+    UserList,
+    UserQuery,
+)
 from trunkline.control.machine import data_dir_of
 
 # A gateway that starts, or whose control process is being replaced, answers within this. Seconds.
@@ -36,6 +45,12 @@ class Office(Protocol):
 
     def revoke_key(self, key_id: str) -> KeyView:
         """Stop a key."""
+
+    def import_users(self, asked: NewUsers) -> ImportedUsers:
+        """Replace a tenant's directory."""
+
+    def users(self, query: UserQuery) -> UserList:
+        """Return rows of the directories."""
 
 
 def carry_out(config: str, work: Callable[[Office], Result]) -> Result:

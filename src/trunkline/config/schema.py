@@ -166,7 +166,6 @@ class Tenant(Section):
     """A customer of the gateway's operator."""
 
     LATER = (
-        "directory",
         "limits",
         "user_limits",
         "team_limits",
@@ -184,6 +183,7 @@ class Tenant(Section):
     time_zone: str = option(kinds.TIME_ZONE, "UTC")
     require: tuple[Any, ...] = option(listing(choice("user"), "fields"), ())
     allow: Allow = option(SectionReader(Allow), EMPTY)
+    directory: str | None = option(kinds.PATH, None)
     keys: dict[str, Key] | None = option(Named(kinds.NAME, SectionReader(Key), "keys"), None)
 
 

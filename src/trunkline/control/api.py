@@ -5,10 +5,13 @@
     GET    /api/keys                                      -> {"keys": [...]}
     POST   /api/keys         {"tenant", "id", ...}        -> {"key", "secret"}, once
     DELETE /api/keys/{id}                                 -> {"key"}
+    GET    /api/users        ?tenant&user&team&on&limit   -> {"users": [...], "total"}
+    POST   /api/users        {"tenant", "file", "text"}   -> {"users", "added", "removed", "changed"}
 
 Errors are `{"error": {"message", "problems"}}`: 400 and 422 say what to mend, 503 that nothing could be changed.
 """
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +22,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.answers import Apply, NewKey, Refused
+from trunkline.control.answers import Apply, NewKey, NewUsers, Refused, UserQuery
 from trunkline.control.journal import Unrecorded
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.operations import OperationalLog
@@ -74,6 +77,17 @@ def build(
         log.event("info", "key_revoked", key=key_id, who=who(request))
         return Answer({"key": view})
 
+    @app.get("/api/users")
+    async def list_users(request: Request) -> Response:
+        query = _query(request)
+        return Answer(await asyncio.to_thread(registry.users, query))
+
+    @app.post("/api/users")
+    async def import_users(request: Request) -> Response:
+        made = await registry.import_users(await _asked(request, NewUsers), who(request))
+        log.event("info", "users_imported", tenant=made.tenant, users=made.users, who=who(request))
+        return Answer(made)
+
     _handle_errors(app, log)
     return app
 
@@ -126,6 +140,13 @@ async def _asked(request: Request, shape: type[Shape]) -> Shape:
         raise Refused(f"the body is not what {request.scope['path']} takes: {str(error)[:200]}") from None
     except (ValueError, RecursionError):
         raise Refused("the body is not JSON in UTF-8 of whole characters") from None
+
+
+def _query(request: Request) -> UserQuery:
+    try:
+        return msgspec.convert(dict(request.query_params), UserQuery, strict=False)
+    except msgspec.ValidationError as error:
+        raise Refused(f"the query is not what {request.scope['path']} takes: {str(error)[:200]}") from None
 
 
 def _same_file(named: str | None, running: str) -> None:

@@ -81,9 +81,8 @@ class ControlProcess:
         self._link.send(begin)
         await self._until_begun()
         journal = Journal.open(data_dir, snapshot.node, self._of_log)
-        keys = journal.state.valid_keys()
-        if keys:
-            compiled = self._configuration.compile(keys)
+        if journal.state.valid_keys() or journal.state.imported:
+            compiled = self._configuration.compile(journal.state)
         registry = self._registry(journal, data_dir, console)
         await self._run(journal, registry, data_dir, console, registry.adopt(compiled, "supervisor", "started"))
 
@@ -116,7 +115,7 @@ class ControlProcess:
 
     def _compile(self, journal: Journal) -> tuple[Compiled | None, ConfigInvalid | None]:
         try:
-            return self._configuration.compile(journal.state.valid_keys()), None
+            return self._configuration.compile(journal.state), None
         except ConfigInvalid as error:
             return None, error
 

@@ -110,7 +110,8 @@ class Exchange:
         call.plan = call.in_force.plan(call.key, chat.model)
         if "prompt" in chat.raw or b"x-trunkline-prompt" in call.request.headers:
             raise InvalidRequest("Prompt references are not supported yet: send the messages.", param="prompt")
-        call.identity = assert_identity(call.key, call.plan.tenant, call.request.headers, chat)
+        plan, headers = call.plan, call.request.headers
+        call.identity = assert_identity(call.key, plan.tenant, headers, chat, plan.roster, time.time())
         if chat.unknown:
             handling = call.plan.route.pass_through
             if handling == "refuse":

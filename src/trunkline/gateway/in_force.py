@@ -3,7 +3,7 @@
 One object is in force at a time; a reload swaps the reference, and a call keeps the one it started with.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -12,6 +12,7 @@ from trunkline.model.snapshot import Key, Price, Route, Snapshot, Target, Tenant
 from trunkline.policy.access import KeyRing, resolve_route, usable_models
 from trunkline.policy.health import TargetHealth
 from trunkline.policy.routing import choices
+from trunkline.policy.teams import Roster
 
 
 class PlannedTarget(msgspec.Struct, frozen=True):
@@ -31,6 +32,7 @@ class Plan(msgspec.Struct, frozen=True):
     route: Route
     tenant: Tenant
     targets: tuple[PlannedTarget, ...]
+    roster: Roster | None = None
 
 
 class InForce:
@@ -42,12 +44,14 @@ class InForce:
         digest: str,
         upstreams: dict[str, Upstream],
         health_of: Callable[[str], TargetHealth],
+        rosters: Mapping[str, Roster] | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.digest = digest
         self.keys = KeyRing(snapshot.keys.values())
         self._upstreams = upstreams
         self._health_of = health_of
+        self.rosters = rosters or {}
         # Filled as calls come; bounded by what the configuration can name: keys x (routes + listed models).
         self._plans: dict[tuple[str, str], Plan] = {}
 
@@ -76,4 +80,4 @@ class InForce:
             )
             for choice in choices(route, tenant, self.snapshot.providers)
         )
-        return Plan(route, tenant, targets)
+        return Plan(route, tenant, targets, self.rosters.get(tenant.name))

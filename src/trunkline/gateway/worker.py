@@ -14,7 +14,7 @@ import ssl
 import sys
 import time
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 
 import uvloop
@@ -32,11 +32,13 @@ from trunkline.gateway.in_force import InForce
 from trunkline.gateway.journal import Journal
 from trunkline.gateway.recovery import abandoned_record
 from trunkline.gateway.refusals import Refusals, refused_record
+from trunkline.gateway.rosters import read_rosters
 from trunkline.gateway.upstreams import Upstream, Upstreams
 from trunkline.model.snapshot import Server as ServerSection
 from trunkline.model.snapshot import Snapshot
 from trunkline.operations import OperationalLog
 from trunkline.policy.health import TargetHealth
+from trunkline.policy.teams import Roster
 from trunkline.wire.server import Server, ServerLimits
 from trunkline.wire.tls import UnusableCertificate, reload, server_context
 
@@ -91,7 +93,9 @@ class Worker:
     async def _load(self, order: Load) -> None:
         """Put a snapshot in force, whole or not at all."""
         try:
-            snapshot = await asyncio.to_thread(_read_snapshot, order)
+            in_force = self._endpoints.in_force
+            known = in_force.rosters if in_force is not None else {}
+            snapshot, rosters = await asyncio.to_thread(_read, order, known)
             prepared = self._upstreams.prepare(snapshot, order.secrets)
             await self._serve(snapshot)
         except (OSError, ValueError, UnusableCertificate) as error:
@@ -99,7 +103,7 @@ class Worker:
             self._link.send(LoadFailed(order.digest, str(error)))
             return
         self._operations.configure(snapshot.log.format, snapshot.log.level)
-        in_force = InForce(snapshot, order.digest, prepared, self._health_of)
+        in_force = InForce(snapshot, order.digest, prepared, self._health_of, rosters)
         retired = self._upstreams.adopt(prepared)
         self._endpoints.in_force = in_force
         self._forgive_unauthorized(retired, prepared)
@@ -209,12 +213,16 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
 
-def _read_snapshot(order: Load) -> Snapshot:
-    """Return the snapshot that an order names; raises OSError, or ValueError if the file is not that one."""
+def _read(order: Load, known: Mapping[str, Roster]) -> tuple[Snapshot, dict[str, Roster]]:
+    """Return the snapshot that an order names, with its directories.
+
+    Raises OSError, or ValueError if a file is not the one that it should be.
+    """
     data = Path(order.snapshot).read_bytes()
     if digest_of(data) != order.digest:
         raise ValueError(f"{order.snapshot} is not the snapshot {order.digest}")
-    return decode_snapshot(data)
+    snapshot = decode_snapshot(data)
+    return snapshot, read_rosters(snapshot, Path(order.snapshot).parent, known)
 
 
 def _limits(section: ServerSection) -> ServerLimits:

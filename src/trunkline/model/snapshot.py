@@ -90,6 +90,17 @@ class Allow(msgspec.Struct, frozen=True, omit_defaults=True):
     data_retention: float | None = None
 
 
+class Directory(msgspec.Struct, frozen=True):
+    """A tenant's users, which lie beside the snapshot under the SHA-256 of their canonical bytes (`model.directory`).
+
+    By name only: a hundred thousand people would make every snapshot, and so every change of a key, megabytes.
+    """
+
+    digest: str
+    users: int
+    source: Literal["file", "log"]
+
+
 class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
     """A customer of the gateway's operator."""
 
@@ -98,6 +109,7 @@ class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
     time_zone: str = "UTC"
     require: tuple[Literal["user"], ...] = ()
     allow: Allow = Allow()
+    directory: Directory | None = None
 
 
 class Key(msgspec.Struct, frozen=True, omit_defaults=True):
