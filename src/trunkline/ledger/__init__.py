@@ -1,0 +1,8 @@
+"""The ledger: who spent what, when, doing what, with what outcome, as tables made from the record logs.
+
+Owns the index (DuckDB, `data_dir/index`), what stands in it, how it follows the logs, and the questions that are asked
+of it. It decides nothing and writes no record: the logs are the truth, the index can be thrown away and made again.
+Control runs it beside its other work, and the commands run it in-process where no gateway runs.
+
+    schema    the tables, and the views that everybody else reads
+"""
