@@ -29,6 +29,7 @@ class Entry:
 
 
 COMMANDS = {
+    "init": Entry("trunkline.cli.init", "Write a configuration to begin with, and fresh keys."),
     "serve": Entry("trunkline.cli.serve", "Run the gateway."),
     "check": Entry("trunkline.cli.check", "Say everything that is wrong with a configuration."),
     "apply": Entry("trunkline.cli.apply", "Put a changed configuration in force, and say what changes."),
