@@ -54,7 +54,7 @@ def test_what_is_not_supported_yet_is_refused_as_such():
 
 
 def test_the_file_on_the_page_loads():
-    (text,) = re.findall(r"```yaml\n(version.*?)```", PAGE, re.DOTALL)
+    text = re.findall(r"```yaml\n(version.*?)```", PAGE, re.DOTALL)[0]
     assert compiled(text, machine({"OPENAI_API_KEY": "sk-x", "ACME_KEY": STRONG})).snapshot.routes.keys() == {
         "assistant"
     }

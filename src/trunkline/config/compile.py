@@ -61,7 +61,7 @@ def _load(
         return None
     check(root, sources, problems)
     check_keys(root, keys, problems)
-    prices = price_all(root, partial(current, sources.now), problems)
+    prices = price_all(root, partial(current, sources.now), sources.now, problems)
     directories = read_all(root, sources, imported, problems)
     return None if problems.found else _compiled(root, sources, keys, prices, directories)
 

@@ -6,6 +6,7 @@ Names and defaults are those of the snapshot where it has them.
 """
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -264,6 +265,9 @@ class PriceOverride(Section):
     and audio as output.
     """
 
+    first: date | None = option(kinds.DAY, None, name="from", says="the first day of this price, in UTC")
+    last: date | None = option(kinds.DAY, None, name="to", says="its last day, in UTC")
+
     input_per_million: Decimal = option(
         decimal(1_000_000), stand_in=Decimal(0), says="USD per million tokens of input; so for the other classes"
     )
@@ -330,9 +334,9 @@ class Root(Section):
         Named(kinds.NAME, SectionReader(Tenant), "tenants"), None, says="who may call"
     )
     audit: Audit = option(SectionReader(Audit), EMPTY, says="the record log")
-    prices: dict[str, PriceOverride] | None = option(
-        Named(kinds.PROVIDER_AND_MODEL, SectionReader(PriceOverride), "prices"),
+    prices: dict[str, tuple[PriceOverride, ...]] | None = option(
+        Named(kinds.PROVIDER_AND_MODEL, one_or_many(SectionReader(PriceOverride), "prices", 100), "prices"),
         None,
-        says="prices of your own, by `provider/model`",
+        says="prices of your own, by `provider/model`: one, or a list of them with their days",
     )
     server: Server = option(SectionReader(Server), EMPTY, says="limits of the data plane")

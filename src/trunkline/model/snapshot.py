@@ -144,12 +144,24 @@ class Rates(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Price(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The price of one model: tiers by prompt size, ascending from 0. `version` names the data it came from."""
+    """The price of one model: tiers by prompt size, ascending from 0. `version` names the data it came from.
+
+    Within the time of one of the `dated`, that one counts instead; they are in order, and no two have a time in common.
+    """
 
     version: str
     source: str
     tiers: tuple[Rates, ...]
     per_request: Decimal = Decimal(0)
+    dated: tuple["DatedPrice", ...] = ()
+
+
+class DatedPrice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A price from one Unix second on until before another; None is open."""
+
+    price: Price
+    start: int | None = None
+    end: int | None = None
 
 
 class Server(msgspec.Struct, frozen=True):
