@@ -5,4 +5,9 @@ of it. It decides nothing and writes no record: the logs are the truth, the inde
 Control runs it beside its other work, and the commands run it in-process where no gateway runs.
 
     schema    the tables, and the views that everybody else reads
+    records   what is taken of a record
+    fold      records to lines; `paid` are those of a cost
+    loading   lines to rows
+    index     the file, and what is added to it
+    follow    the logs into the index, from where it was
 """

@@ -15,8 +15,8 @@ TEXT, WHOLE, NUMBER, ID, TIME = "VARCHAR", "BIGINT", "DOUBLE", "UUID", "TIMESTAM
 
 Columns = Mapping[str, str]
 
-# Where a record stands: the number of its log (facts.logs), the first index of its segment, and its offset in that.
-_OPENED_AT = {"log": "INTEGER", "segment": WHOLE, "offset": WHOLE}
+# Where a record stands: the number of its log (`facts.logs`), the first index of its segment, and its offset in that.
+_STANDS = {"log": "INTEGER", "segment": WHOLE, "offset": WHOLE}
 
 CALLS: Columns = {
     "id": ID,
@@ -141,42 +141,67 @@ VIEWS: Mapping[str, Columns] = {
     "refusals": REFUSALS,
 }
 
-# table -> its columns. Of a call: when it ended, the tools that it asked for, and where its two records stand.
+_TRIED = {name: kind for name, kind in ATTEMPTS.items() if name not in {"call_id", "started_at"}} | {
+    "started_ms": NUMBER
+}
+_PAID = {name: kind for name, kind in COSTS.items() if name != "call_id"}
+
+
+def struct_of(columns: Columns) -> str:
+    """Return the type of a structure with these members."""
+    return f"STRUCT({', '.join(f'{quoted(name)} {kind}' for name, kind in columns.items())})"
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL takes it, whatever words the language has for itself (`at`, `end`)."""
+    return f'"{name}"'
+
+
+# table -> its columns. Attempts and costs are lists in the row of their call: nothing is joined, or written twice.
 TABLES: Mapping[str, Columns] = {
     "calls": {
         **CALLS,
         "ended_at": TIME,
         "tool_calls": "VARCHAR[]",
-        **_OPENED_AT,
+        "price_version": TEXT,
+        "tried": f"{struct_of(_TRIED)}[]",
+        "paid": f"{struct_of(_PAID)}[]",
+        **_STANDS,
         "end_segment": WHOLE,
         "end_offset": WHOLE,
     },
-    "attempts": ATTEMPTS,
     "findings": FINDINGS,
-    "costs": COSTS,
     "scores": SCORES,
-    "refusals": {**REFUSALS, **_OPENED_AT},
-    # Calls that have been opened and have not ended, with their record.
-    "running": {"id": ID, **_OPENED_AT, "record": TEXT},
-    # Records that could not be understood: counted, never skipped in silence.
-    "unreadable": {**_OPENED_AT, "reason": TEXT},
+    "refusals": {**REFUSALS, **_STANDS},
+    # Calls that have been opened and have not ended, with the part of the record that their row will need.
+    "running": {"id": ID, **_STANDS, "opened": TEXT},
+    # Records that could not be understood: kept count of, never skipped in silence.
+    "unreadable": {**_STANDS, "reason": TEXT},
     # How far each log has been read: the place of its first batch that has not.
-    "logs": {
-        "log": "INTEGER",
-        "origin": TEXT,
-        "directory": TEXT,
-        "segment": WHOLE,
-        "offset": WHOLE,
-        "next_index": WHOLE,
-    },
+    "logs": {"log": "INTEGER", "directory": TEXT, "segment": WHOLE, "offset": WHOLE},
     "meta": {"version": "INTEGER", "made_at": TIME},
 }
 
-_SESSIONS = f"""
-SELECT session, tenant, arg_min(user_id, id) AS user_id, arg_min(subject, id) AS subject, min("at") AS first_at,
-       max("at") AS last_at, count(*) AS calls, CAST(sum(cost) AS {MONEY}) AS cost
-FROM {FACTS}.calls WHERE session IS NOT NULL GROUP BY tenant, session
-"""  # noqa: S608 - names of ours
+_SOURCES = {
+    "attempts": f"""
+        SELECT id AS call_id, one.n AS n, one.provider AS provider, one.model AS model,
+               "at" + to_microseconds(CAST(round(one.started_ms * 1000) AS BIGINT)) AS started_at, one.status AS status,
+               one.outcome AS outcome, one.reason AS reason, one.first_token_ms AS first_token_ms,
+               one.total_ms AS total_ms
+        FROM (SELECT id, "at", unnest(tried) AS one FROM {FACTS}.calls)
+    """,
+    "costs": f"""
+        SELECT id AS call_id, coalesce(one.provider, provider) AS provider, coalesce(one.model, model) AS model,
+               one.token_class AS token_class, one.tokens AS tokens, one.unit_price AS unit_price,
+               one.amount AS amount, coalesce(one.price_version, price_version) AS price_version
+        FROM (SELECT id, provider, model, price_version, unnest(paid) AS one FROM {FACTS}.calls)
+    """,
+    "sessions": f"""
+        SELECT session, tenant, arg_min(user_id, id) AS user_id, arg_min(subject, id) AS subject,
+               min("at") AS first_at, max("at") AS last_at, count(*) AS calls, CAST(sum(cost) AS {MONEY}) AS cost
+        FROM {FACTS}.calls WHERE session IS NOT NULL GROUP BY tenant, session
+    """,
+}
 
 
 def statements() -> list[str]:
@@ -186,12 +211,7 @@ def statements() -> list[str]:
         made.append(f"CREATE TABLE {FACTS}.{name} ({', '.join(f'{quoted(c)} {t}' for c, t in columns.items())})")
     for name, columns in VIEWS.items():
         names = ", ".join(map(quoted, columns))
-        source = f"({_SESSIONS})" if name == "sessions" else f"{FACTS}.{name}"
-        made.append(f"CREATE VIEW {name} AS SELECT {names} FROM {source}")  # noqa: S608 - names of ours
-    made.append(f"INSERT INTO {FACTS}.meta VALUES ({SCHEMA_VERSION}, now())")  # noqa: S608
+        source = f"({_SOURCES[name]})" if name in _SOURCES else f"{FACTS}.{name}"
+        made.append(f"CREATE VIEW {name} AS SELECT {names} FROM {source}")
+    made.append(f"INSERT INTO {FACTS}.meta VALUES ({SCHEMA_VERSION}, now())")
     return made
-
-
-def quoted(name: str) -> str:
-    """Return a name as SQL takes it, whatever words the language has for itself (`at`, `end`)."""
-    return f'"{name}"'
