@@ -4,10 +4,8 @@ A row is `user,name,team,cost_center,from,to`: the columns in any order, `user` 
 `2026-06-30`, both included, an empty one is open. A user may have several rows, whose days do not overlap.
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 from itertools import pairwise
@@ -16,9 +14,10 @@ from typing import NamedTuple
 import msgspec
 
 from trunkline.config.canonical import digest_of, encode_directory
+from trunkline.config.csv_rows import CsvFile
 from trunkline.config.kinds import NODE
-from trunkline.config.places import Problems, TooManyProblems, nearest
-from trunkline.config.problems import ConfigInvalid, Problem
+from trunkline.config.places import TooManyProblems
+from trunkline.config.problems import ConfigInvalid
 from trunkline.model.directory import Member, Membership
 from trunkline.model.names import CONTROL, NAME_LIMIT
 
@@ -28,9 +27,6 @@ MOST_ROWS = 250_000
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 # What most names are, told in one step: the rules below say what is wrong with another one.
 GOOD = re.compile(r"[A-Za-z0-9._@+-]+(?: [A-Za-z0-9._@+-]+){0,8}", re.ASCII)
-HOW = "write the line `user,name,team,cost_center,from,to` first"
-# Excel saves "CSV UTF-8" with it.
-BYTE_ORDER_MARK = "\ufeff"
 DAYS_REMEMBERED = 4096
 
 
@@ -65,59 +61,20 @@ def read_directory(text: str, file: str) -> Roll:
 
 class _Reader:
     def __init__(self, file: str) -> None:
-        self.problems = Problems(file)
+        self._file = CsvFile(file, COLUMNS, NEEDED, MOST_ROWS)
+        self.problems, self.report = self._file.problems, self._file.report
         self._teams: set[str] = set()
 
     def members(self, text: str) -> list[Member]:
         rows: dict[str, _Row] = {}
         more: dict[str, list[_Row]] = {}  # of those who have several: a list for each of all would be what takes long
-        for line, fields in self._rows(text):
+        for line, fields in self._file.rows(text):
             row = _Row(line, self._membership(line, fields))
             first = rows.setdefault(fields[0], row)
             if first is not row:
                 more.setdefault(fields[0], [first]).append(row)
         histories = {user: self._in_order(user, found) for user, found in more.items()}
         return [Member(user, histories.get(user) or (row.membership,)) for user, row in rows.items()]
-
-    def report(self, line: int, column: str, message: str, fix: str) -> None:
-        position = COLUMNS.index(column) + 1 if column else 1
-        self.problems.take(Problem(self.problems.file, line, position, column, message, fix))
-
-    def _rows(self, text: str) -> Iterator[tuple[int, Sequence[str]]]:
-        """Yield each row with its line, its fields in our order; what the file has no column for is empty."""
-        reader = csv.reader(io.StringIO(text.removeprefix(BYTE_ORDER_MARK), newline=""), strict=True)
-        try:
-            header = next((row for row in reader if row), [])
-            if not self._good_header(reader.line_num or 1, header):
-                return
-            places = [header.index(column) if column in header else len(header) for column in COLUMNS]
-            for count, row in enumerate(reader, 1):
-                if count > MOST_ROWS:
-                    self.report(
-                        reader.line_num, "", f"has more than {MOST_ROWS:,} rows", "remove what is over for good"
-                    )
-                    return
-                if len(row) == len(header):
-                    row.append("")
-                    yield reader.line_num, [row[place] for place in places]
-                elif row:
-                    wanted = f"has {len(row)} fields and the first line {len(header)}"
-                    self.report(reader.line_num, "", wanted, "quote what has a comma in it; write all commas")
-        except csv.Error as error:
-            self.report(reader.line_num, "", f"is no CSV: {error}", "mend the quotes here; what follows was not read")
-
-    def _good_header(self, line: int, header: Sequence[str]) -> bool:
-        before = len(self.problems.found)
-        for column in NEEDED:
-            if column not in header:
-                self.report(line, "", f"there is no column `{column}`", HOW)
-        for column in dict.fromkeys(header):
-            if column not in COLUMNS:
-                fix = "separate columns with commas" if ";" in column or "\t" in column else nearest(column, COLUMNS)
-                self.report(line, "", f"no such column: `{column[:100]}`", fix)
-            elif header.count(column) > 1:
-                self.report(line, column, "the column is there twice", "remove one of the two")
-        return len(self.problems.found) == before
 
     def _membership(self, line: int, fields: Sequence[str]) -> Membership:
         user, name, team, cost_center, first, last = fields

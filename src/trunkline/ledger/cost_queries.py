@@ -1,0 +1,137 @@
+"""The queries behind `trunkline costs`. Pure: SQL and the values for it, in the order of its question marks."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from trunkline.ledger.cost_answers import DIMENSIONS, TAG, CostsQuestion, Misunderstood, PaidQuestion, Span
+from trunkline.ledger.schema import FACTS, MONEY
+
+# A report that nobody can read is a mistake of who asks.
+MOST_ROWS = 100_000
+MOST_DIMENSIONS = 8
+# A session's name is its tenant's own. Of ten million conversations two have one hash in three cases of a million, and
+# counting the names themselves takes twice the time and more memory than the index may have.
+CONVERSATION = "hash(tenant, session)"
+
+_COLUMNS = {
+    "tenant": "tenant",
+    "team": "team",
+    "user": "user_id",
+    "subject": "subject",
+    "session": "session",
+    "key": "key_id",
+    "route": "route",
+    "provider": "provider",
+    "model": "provider || '/' || model",
+    "prompt": "coalesce(prompt_name || '@' || prompt_version, 'sha256:' || left(prompt_fingerprint, 12))",
+    "purpose": "purpose",
+}
+_TIMES = {"day": "%Y-%m-%d", "month": "%Y-%m"}
+
+
+class Query(NamedTuple):
+    """SQL with a question mark for each value."""
+
+    sql: str
+    values: list[object]
+
+
+class _Builder:
+    """Puts a query together, values beside the text."""
+
+    def __init__(self) -> None:
+        self.values: list[object] = []
+
+    def value(self, value: object) -> str:
+        self.values.append(value)
+        return "?"
+
+    def dimension(self, name: str, time_zone: str) -> str:
+        if name.startswith(TAG):
+            return f"tags[{self.value(name.removeprefix(TAG))}]"
+        if name in _TIMES:
+            return f"strftime(timezone({self.value(time_zone)}, \"at\"), '{_TIMES[name]}')"
+        return _COLUMNS[name]
+
+    def within(self, span: Span, purpose: str | None) -> str:
+        conditions = [f'"at" >= {self.value(_moment(span.start))}', f'"at" < {self.value(_moment(span.end))}']
+        if purpose is not None:
+            conditions.append(f"purpose = {self.value(purpose)}")
+        return " AND ".join(conditions)
+
+    def only(self, **wanted: str | None) -> str:
+        return "".join(f" AND {column} = {self.value(value)}" for column, value in wanted.items() if value is not None)
+
+
+def costs(asked: CostsQuestion, span: Span) -> Query:
+    """Return the query for the rows of a report and their total, which is the row whose first column is 1.
+
+    Raises Misunderstood.
+    """
+    _check(asked.by, asked.time_zone)
+    build = _Builder()
+    groups = [f"{build.dimension(name, asked.time_zone)} AS d{n}" for n, name in enumerate(asked.by)]
+    names = [f"d{n}" for n in range(len(groups))]
+    inner = ", ".join([*groups, "*"])
+    where = build.within(span, asked.purpose)
+    where += build.only(tenant=asked.tenant, team=asked.team, user_id=asked.user)
+    dims = ", ".join(names)
+    sql = f"""
+        SELECT {f"grouping({names[0]})" if names else "1"}, {f"{dims}, " if names else ""}count(*),
+               count(DISTINCT {CONVERSATION}) FILTER (session IS NOT NULL),
+               sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens),
+               {_money("cost")}, {_money("cost", "session IS NOT NULL")}, {_money("cost", "estimated")},
+               count(*) FILTER (outcome IN ('cancelled_before', 'cancelled_after')),
+               count(*) FILTER (outcome IN ('failed', 'abandoned'))
+        FROM (SELECT {inner} FROM {FACTS}.calls WHERE {where})
+        {f"GROUP BY GROUPING SETS (({dims}), ())" if names else ""}
+        LIMIT {MOST_ROWS + 2}
+    """
+    return Query(sql, build.values)
+
+
+def paid(asked: PaidQuestion) -> Query:
+    """Return the query for what was paid, by day in UTC. Raises Misunderstood."""
+    _check(asked.by, "UTC", least=0)
+    build = _Builder()
+    groups = [f"{build.dimension(name, 'UTC')} AS d{n}" for n, name in enumerate(asked.by)]
+    where = build.within(asked.span, asked.purpose) + build.only(tenant=asked.tenant)
+    dims = [f"d{n}" for n in range(len(groups))]
+    keys = ", ".join([*dims, "day", "tenant", "seller", "sold", "token_class", "unit_price", "version"])
+    sql = f"""
+        SELECT {keys}, sum(tokens), count(DISTINCT id), {_money("amount")}, {_money("amount", "estimated")}
+        FROM (SELECT {"".join(f"{dim}, " for dim in dims)}id, tenant, estimated, strftime("at", '%Y-%m-%d') AS day,
+                     coalesce(one.provider, provider, '') AS seller, coalesce(one.model, model, '') AS sold,
+                     one.token_class AS token_class, one.unit_price AS unit_price, one.tokens AS tokens,
+                     one.amount AS amount, coalesce(one.price_version, price_version, '') AS version
+              FROM (SELECT {"".join(f"{group}, " for group in groups)}id, "at", tenant, provider, model, price_version,
+                           estimated, unnest(paid) AS one
+                    FROM {FACTS}.calls WHERE {where}))
+        GROUP BY ALL ORDER BY {keys} LIMIT {MOST_ROWS + 1}
+    """
+    return Query(sql, build.values)
+
+
+def _check(by: Sequence[str], time_zone: str, least: int = 0) -> None:
+    for name in by:
+        if name not in DIMENSIONS and not (name.startswith(TAG) and len(name) > len(TAG)):
+            raise Misunderstood(f"costs cannot be told apart by `{name[:50]}`; {', '.join(DIMENSIONS)} or tag:NAME can")
+    if not least <= len(by) <= MOST_DIMENSIONS or len(set(by)) < len(by):
+        raise Misunderstood(f"name each thing to tell costs apart by once, at most {MOST_DIMENSIONS} of them")
+    try:
+        ZoneInfo(time_zone)
+    except (LookupError, ValueError, OSError):
+        raise Misunderstood(
+            f"`{time_zone[:50]}` is no time zone of the IANA database, as America/New_York is"
+        ) from None
+
+
+def _money(column: str, condition: str = "") -> str:
+    where = f" FILTER ({condition})" if condition else ""
+    return f"CAST(coalesce(sum({column}){where}, 0) AS {MONEY})"
+
+
+def _moment(second: float) -> datetime:
+    return datetime.fromtimestamp(second, UTC)
