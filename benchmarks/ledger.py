@@ -10,7 +10,6 @@ import argparse
 import os
 import random
 import resource
-import shutil
 import time
 from pathlib import Path
 
