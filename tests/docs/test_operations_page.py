@@ -34,7 +34,7 @@ def test_an_event_has_the_level_and_the_facts_of_the_page(name):
 
 
 def test_every_request_of_the_admin_api_is_on_the_page_and_no_other():
-    app = build(None, dict, str, OperationalLog(2, "text", "info", "test"))  # type: ignore[arg-type]
+    app = build(None, dict, str, OperationalLog(2, "text", "info", "test"), None)  # type: ignore[arg-type]
     served = {f"{method} {route.path}" for route in app.routes for method in route.methods}
     assert {quoted(request)[0] for request, _ in rows(PAGE, "request", "what")} == served
 

@@ -35,6 +35,9 @@ COMMANDS = {
     "apply": Entry("trunkline.cli.apply", "Put a changed configuration in force, and say what changes."),
     "keys": Entry("trunkline.cli.keys", "Make, list and revoke virtual keys."),
     "users": Entry("trunkline.cli.users", "Import and list the users of a tenant."),
+    "calls": Entry("trunkline.cli.calls", "List past calls, and show the story of one."),
+    "sql": Entry("trunkline.cli.sql", "Ask the ledger in SQL, read-only."),
+    "index": Entry("trunkline.cli.index", "Make the ledger's index again from the logs."),
     "demo": Entry("trunkline.cli.demo.command", "Watch a gateway at work between simulated providers."),
     "bench": Entry("trunkline.cli.bench.command", "Measure the gateway against a direct baseline."),
 }
@@ -51,7 +54,7 @@ def run(words: Sequence[str]) -> int:
     except Failed as failed:
         for problem in getattr(failed, "problems", ()):
             sys.stderr.write(f"{neutral(problem)}\n")
-        return _say(str(failed), 1)
+        return _say(str(failed), failed.status)
     except typer.TyperException as error:
         misuse = getattr(error, "exit_code", LIBRARY_MISUSE) == LIBRARY_MISUSE
         return _say(f"{error.format_message()} See `{_asked(error)} --help`.", MISUSE if misuse else 1)

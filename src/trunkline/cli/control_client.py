@@ -9,7 +9,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from trunkline.cli.failure import ConfigurationFailed, Failed
+from trunkline.cli.failure import ConfigurationFailed, Failed, Misused
+from trunkline.cli.ledger_client import LiveLedger
 from trunkline.control.answers import (
     Applied,
     ImportedUsers,
@@ -38,6 +39,7 @@ class Live:
 
     def __init__(self, data_dir: Path, config: str) -> None:
         self._data_dir, self._config = data_dir, config
+        self.ledger = LiveLedger(self._ask)
 
     def status(self) -> dict[str, Any]:
         """Return what control knows of the processes. Raises NobodyAnswers."""
@@ -82,11 +84,12 @@ class Live:
             answer = msgspec.json.decode(response.read(MAX_ANSWER))
         except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
             what = "it took too long" if isinstance(error, TimeoutError) else "it ended before it had answered"
-            raise Failed(f"control did not answer: {what}; whether it was done, `trunkline keys list` shows") from error
+            done = "; whether it was done, `trunkline keys list` shows" if method != "GET" else ": try again"
+            raise Failed(f"control did not answer: {what}{done}") from error
         finally:
             connection.close()
         if response.status >= 400:
-            raise _failure(answer)
+            raise _failure(answer, response.status)
         return answer
 
 
@@ -109,8 +112,10 @@ class _Connection(http.client.HTTPConnection):
             os.close(directory)
 
 
-def _failure(answer: Any) -> Failed:
+def _failure(answer: Any, status: int) -> Failed:
     error = answer.get("error", {}) if isinstance(answer, dict) else {}
     message = str(error.get("message", "control refused"))
     problems = [str(problem) for problem in error.get("problems", ())]
-    return ConfigurationFailed(message, problems) if problems else Failed(message)
+    if problems:
+        return ConfigurationFailed(message, problems)
+    return Misused(message) if status == 422 else Failed(message)

@@ -11,6 +11,7 @@ from typing import TypeVar
 from trunkline.audit.files.data_dir import DataDirError
 from trunkline.audit.files.writer import CorruptLog, LogFailed
 from trunkline.cli.failure import Failed, failed_by
+from trunkline.cli.local_ledger import LocalLedger
 from trunkline.config.compiled import Compiled
 from trunkline.config.differences import diff
 from trunkline.config.problems import ConfigInvalid
@@ -45,6 +46,7 @@ class InProcess:
         self._configuration, self._data_dir = configuration, data_dir
         self._store = SnapshotStore(data_dir)
         self._who = user_name(os.getuid())
+        self.ledger = LocalLedger(data_dir)
 
     def apply(self) -> Applied:
         """Check the file and make it the last good one. Raises Failed."""

@@ -10,6 +10,7 @@ from trunkline.audit.files.data_dir import DataDirError, open_data_dir
 from trunkline.audit.files.directories import Locked, lock_directory
 from trunkline.cli.control_client import Live, NobodyAnswers
 from trunkline.cli.failure import Failed, failed_by
+from trunkline.cli.ledger_client import LedgerOffice
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
     Applied,
@@ -33,6 +34,10 @@ class Office(Protocol):
     """Where it is done: `running` says whether by a gateway that runs."""
 
     running: bool
+
+    @property
+    def ledger(self) -> LedgerOffice:
+        """Who answers questions about past calls."""
 
     def apply(self) -> Applied:
         """Put the file in force."""

@@ -13,5 +13,6 @@ Started by the supervisor; where no gateway runs, the commands build a `Registry
     snapshots     the snapshots on disk
     configuration the file, read with this machine's environment
     api           the same as HTTP; `listeners` serves it
+    ledger_desk   the ledger, followed and asked in threads; `ledger_api` is its part of the API
     process       builds all of it and lives through the process
 """

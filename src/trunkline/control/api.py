@@ -8,7 +8,8 @@
     GET    /api/users        ?tenant&user&team&on&limit   -> {"users": [...], "total"}
     POST   /api/users        {"tenant", "file", "text"}   -> {"users", "added", "removed", "changed"}
 
-Errors are `{"error": {"message", "problems"}}`: 400 and 422 say what to mend, 503 that nothing could be changed.
+and what `ledger_api` adds. Errors are `{"error": {"message", "problems"}}`: 400 and 422 say what to mend, 404 why a
+question has no answer, 503 that nothing could be changed.
 """
 
 import asyncio
@@ -24,7 +25,10 @@ from fastapi.responses import JSONResponse
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import Apply, NewKey, NewUsers, Refused, UserQuery
 from trunkline.control.journal import Unrecorded
+from trunkline.control.ledger_api import add_ledger
+from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.registry import NotPublished, Registry
+from trunkline.ledger.answers import Misunderstood, Unanswerable
 from trunkline.operations import OperationalLog
 
 JSON = "application/json"
@@ -44,7 +48,11 @@ class Answer(Response):
 
 
 def build(
-    registry: Registry, status: Callable[[], dict[str, Any]], who: Callable[[Request], str], log: OperationalLog
+    registry: Registry,
+    status: Callable[[], dict[str, Any]],
+    who: Callable[[Request], str],
+    log: OperationalLog,
+    desk: LedgerDesk,
 ) -> FastAPI:
     """Return the API for one listener; `who` names the caller in records."""
     app = FastAPI(title="Trunkline admin API", docs_url=None, redoc_url=None, openapi_url=None)
@@ -88,6 +96,7 @@ def build(
         log.event("info", "users_imported", tenant=made.tenant, users=made.users, who=who(request))
         return Answer(made)
 
+    add_ledger(app, desk, Answer, _asked)
     _handle_errors(app, log)
     return app
 
@@ -102,6 +111,10 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> Response:
         return _error(400, str(error))
+
+    @app.exception_handler(Unanswerable)
+    async def unanswerable(_: Request, error: Unanswerable) -> Response:
+        return _error(422 if isinstance(error, Misunderstood) else 404, str(error))
 
     @app.exception_handler(Unrecorded)
     async def not_recorded(_: Request, error: Unrecorded) -> Response:

@@ -27,6 +27,7 @@ from trunkline.config.compiled import Compiled
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.configuration import Configuration
 from trunkline.control.journal import Journal, Unrecorded
+from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.publisher import ChannelPublisher, logging_of
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.control.snapshots import SnapshotStore
@@ -195,7 +196,9 @@ class ControlProcess:
         """Serve the admin API; who connects before it is imported waits in the socket's backlog."""
         serve_admin = await asyncio.to_thread(_import_admin)
         _be_nice(NICENESS)
-        await serve_admin(registry, lambda: self._status(registry, journal), sockets, self._log)
+        desk = LedgerDesk(registry.data_dir, self._log)
+        self._spawn(desk.run())
+        await serve_admin(registry, lambda: self._status(registry, journal), sockets, self._log, desk)
 
     def _status(self, registry: Registry, journal: Journal) -> dict[str, Any]:
         return {

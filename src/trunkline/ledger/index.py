@@ -75,6 +75,7 @@ class Index:
         """Throw away all that is in it."""
         with self._turn:
             self.close()
+            self._directory.mkdir(mode=0o700, exist_ok=True)
             self._remove()
             self.open()
 
@@ -86,7 +87,8 @@ class Index:
             try:
                 yield self._path
             finally:
-                self._connection = self._connect()
+                with suppress(IndexDamaged):  # whoever wants it next tries again, and is told
+                    self._connection = self._connect()
 
     def ask(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query of ours."""
@@ -174,7 +176,7 @@ class Index:
 
     def _connected(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
-            raise IndexDamaged("the index is not open")
+            self._connection = self._connect()
         return self._connection
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
