@@ -7,10 +7,19 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from trunkline.audit.files.settings import CorruptLog
-from trunkline.ledger.answers import CallsQuestion, IndexStatus, SqlQuestion, Story, Table
+from trunkline.ledger.answers import (
+    CallsQuestion,
+    IndexStatus,
+    SessionsQuestion,
+    SqlQuestion,
+    Story,
+    Table,
+    Transcript,
+)
 from trunkline.ledger.follow import STEP_RECORDS, Follower
 from trunkline.ledger.index import Index
-from trunkline.ledger.questions import list_calls, show_call
+from trunkline.ledger.questions import list_calls, list_sessions, show_call
+from trunkline.ledger.sessions import show_session
 from trunkline.ledger.user_sql import run_sql
 
 # Steps before an answer, so that it has what has just happened: a second's calls, not a night's.
@@ -83,6 +92,16 @@ class Ledger:
         """Return a call's story. Raises Misunderstood or Unanswerable."""
         self._refresh()
         return show_call(self._index, self._data_dir, named, bodies=bodies)
+
+    def sessions(self, asked: SessionsQuestion) -> Table:
+        """Return sessions, the latest first. Raises Misunderstood."""
+        behind = self._refresh()
+        return replace(list_sessions(self._index, asked), behind=behind)
+
+    def session(self, session: str, tenant: str | None) -> Transcript:
+        """Return a session as one conversation. Raises Misunderstood or Unanswerable."""
+        self._refresh()
+        return show_session(self._index, self._data_dir, session, tenant)
 
     def _refresh(self) -> int:
         """Read what the logs have by now, as far as that is quick; return how many bytes are left."""
