@@ -12,6 +12,7 @@ import openai
 import pytest
 from running_gateway import PATIENCE, SECRET, command, gateway, write_configuration
 
+from trunkline.cli.control_client import _Connection
 from trunkline.simulator import Simulator
 
 
@@ -51,7 +52,7 @@ def place(tmp_path_factory):
         # A refusal is in the log when its second is over.
         while not json.loads(done(running.command("calls", "list", "--outcome", "invalid", "--format", "json"))):
             pass
-        yield directory, ids, running
+        yield directory, ids, running, metrics(directory)
     provider.end()
 
 
@@ -75,6 +76,15 @@ def ask(port: int) -> list[str]:
     return ids
 
 
+def metrics(directory) -> str:
+    connection = _Connection(directory / "data")
+    try:
+        connection.request("GET", "/metrics", headers={"host": "control"})
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
 def done(result: subprocess.CompletedProcess[str]) -> str:
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -83,7 +93,7 @@ def done(result: subprocess.CompletedProcess[str]) -> str:
 @pytest.fixture(scope="module", params=["while it runs", "in-process"])
 def commands(request, place):
     """The commands, once with the gateway running and then without it."""
-    directory, ids, running = place
+    directory, ids, running, _ = place
     if request.param == "in-process":
         running.process.send_signal(signal.SIGTERM)
         running.process.wait(PATIENCE)
@@ -166,6 +176,13 @@ def test_sessions_are_listed_and_one_is_shown_as_a_conversation(commands):
     assert [line["role"] for line in lines] == ["user", "assistant", "user", "assistant"]
     assert run("sessions", "show", "s-1", "--tenant", "other").returncode == 1
     assert done(run("sessions", "show", "s-2", "--format", "csv")).startswith("at,call,role,tool,text,heard\n")
+
+
+def test_what_was_carried_is_on_the_page_of_metrics(place):
+    *_, page = place
+    assert 'trunkline_calls_total{model="gpt-4o-mini",outcome="answered",provider="openai",route="fast"' in page
+    assert 'tenant="acme"} 4.0' in page
+    assert "trunkline_worker_ready" in page
 
 
 def test_sql_is_answered(commands):
