@@ -11,21 +11,26 @@ import os
 import random
 import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from trunkline import __version__
 from trunkline.audit.files.data_dir import DataDir, open_data_dir
+from trunkline.audit.files.segments import segments_of
 from trunkline.audit.files.settings import CorruptLog
 from trunkline.audit.files.writer import LogSettings, LogWriter
+from trunkline.ledger.answers import CallsQuestion, Period, SessionsQuestion, SqlQuestion
 from trunkline.ledger.follow import Follower
 from trunkline.ledger.index import Index
+from trunkline.ledger.ledger import Ledger
 from trunkline.model.delta import Usage
 from trunkline.model.ids import uuid7
 from trunkline.model.records import Attempt, CallClosed, CallOpened, Cost, CostLine, ErrorSummary, Estimate, Timings
 
 SLICE = 500_000
+KEPT_SEGMENTS = 3
 SPAN_DAYS = 90  # the time over which the calls of one `grow` are spread
 MODELS = (("openai", "gpt-4o-mini", "0.15", "0.6"), ("anthropic", "claude-haiku-4-5", "1", "5"))
 OUTCOMES = ("answered",) * 80 + ("tool_call",) * 12 + ("failed",) * 3 + ("cancelled_after",) * 4 + ("refused",)
@@ -163,6 +168,48 @@ def index(data_dir: DataDir) -> None:
         )
 
 
+def remove_old_segments(data_dir: DataDir) -> None:
+    """Remove what is in the index, all but the newest: ten million calls have 22 GB of log."""
+    for path in segments_of(data_dir.log_directory("bench", "worker-0"))[:-KEPT_SEGMENTS]:
+        path.unlink()
+
+
+def ask(data_dir: DataDir) -> None:
+    """Ask what the commands ask, each several times, and say how long the median and the slowest took."""
+    ledger = Ledger(data_dir.path, _stop)
+    ledger.open()
+    ledger.catch_up()
+    month = Period(time.time() - 30 * 86_400)
+    latest = [row[1] for row in ledger.calls(CallsQuestion(limit=2000)).rows]
+    draw = random.Random(1)
+    some = iter(draw.sample(latest, 200))
+    session = ledger.calls(CallsQuestion(limit=1)).rows[0][6]
+    by_user = (
+        "SELECT user_id, count(*), sum(cost) FROM calls WHERE at > now() - INTERVAL 30 DAY GROUP BY 1 ORDER BY 3 DESC"
+    )
+    questions: dict[str, Callable[[], object]] = {
+        "calls list": lambda: ledger.calls(CallsQuestion()),
+        "calls list --user --outcome": lambda: ledger.calls(CallsQuestion(user="advisor-77", outcome="failed")),
+        "calls list --user --since 30d": lambda: ledger.calls(CallsQuestion(user="advisor-301", period=month)),
+        "calls list --subject --tool": lambda: ledger.calls(CallsQuestion(subject="client-9001", tool="get_holdings")),
+        "calls list --session": lambda: ledger.calls(CallsQuestion(session=session)),
+        "calls show": lambda: ledger.call(next(some), bodies=False),
+        "calls show --bodies": lambda: ledger.call(next(some), bodies=True),
+        "sessions list --since 1d": lambda: ledger.sessions(SessionsQuestion(period=Period(time.time() - 86_400))),
+        "sessions show": lambda: ledger.session(session, None),
+        "cost by user, a month (sql)": lambda: ledger.sql(SqlQuestion(by_user)),
+    }
+    for name, question in questions.items():
+        times = []
+        for _ in range(7):
+            began = time.perf_counter()
+            question()
+            times.append(time.perf_counter() - began)
+        print(f"{name:32} {sorted(times)[3] * 1000:8.1f} ms, slowest {max(times) * 1000:8.1f} ms", flush=True)
+    ledger.close()
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+
+
 def _stop(error: CorruptLog) -> None:
     raise error
 
@@ -185,10 +232,11 @@ def main() -> None:
         case "grow":
             for done in range(0, asked.calls, SLICE):
                 took = write(data_dir, min(SLICE, asked.calls - done), clock, seed=done)
-                print(f"wrote a slice in {took:.1f} s")
+                print(f"wrote a slice in {took:.1f} s", flush=True)
                 index(data_dir)
+                remove_old_segments(data_dir)
         case "ask":
-            print("not yet")
+            ask(data_dir)
 
 
 if __name__ == "__main__":

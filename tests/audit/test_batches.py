@@ -3,8 +3,10 @@
 import pytest
 
 from audit.logs import closed, open_log, opened, records
-from trunkline.audit.files.batches import BatchReader, Position, record_at
+from trunkline.audit.files import batches
+from trunkline.audit.files.batches import BatchReader, Position, body_of, record_at
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.records import decode_head
 
 
 @pytest.fixture
@@ -37,9 +39,9 @@ def test_it_yields_every_record_once_in_order(directory):
 
 
 def test_it_goes_on_from_any_position(directory):
-    batches = polled(directory)
-    for number, batch in enumerate(batches):
-        assert polled(directory, batch.following) == batches[number + 1 :]
+    found = polled(directory)
+    for number, batch in enumerate(found):
+        assert polled(directory, batch.following) == found[number + 1 :]
 
 
 def test_it_may_be_left_after_any_batch(directory):
@@ -82,3 +84,22 @@ def test_damage_to_what_was_durable_is_told(directory):
     segment.write_bytes(data)
     with pytest.raises(CorruptLog):
         polled(directory)
+
+
+def test_a_body_is_found_near_its_record_or_far_from_it(tmp_path, monkeypatch):
+    log, _ = open_log(tmp_path / "log")
+    kept = log.append_body("call-0", {"response": b"first "})
+    for number in range(100):
+        opened(log, f"call-{number}", size=900)
+    closed(log, "call-0", frames=[kept], bodies={"response": b"last"})
+    log.close_sync()
+    ((record, segment, offset),) = [
+        (record, batch.segment, offset)
+        for batch in polled(tmp_path / "log")
+        for record, offset in batch.records
+        if b'"type":"call.closed"' in record
+    ]
+    for nearby in (0, 500, batches.NEARBY):
+        monkeypatch.setattr(batches, "NEARBY", nearby)
+        found = [body_of(tmp_path / "log", named, segment, offset) for named in decode_head(record).bodies]
+        assert found == [{"response": b"first "}, {"response": b"last"}]

@@ -12,6 +12,7 @@ import openai
 import pytest
 from running_gateway import PATIENCE, SECRET, command, gateway, write_configuration
 
+from trunkline.cli.control_client import _Connection
 from trunkline.simulator import Simulator
 
 
@@ -51,16 +52,19 @@ def place(tmp_path_factory):
         # A refusal is in the log when its second is over.
         while not json.loads(done(running.command("calls", "list", "--outcome", "invalid", "--format", "json"))):
             pass
-        yield directory, ids, running
+        yield directory, ids, running, metrics(directory)
     provider.end()
 
 
 def ask(port: int) -> list[str]:
     with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=SECRET, max_retries=0) as client:
         ids = []
-        for user, said in (("ann", "Hello?"), ("=cmd()", "\x1b[31mred"), ("ann", "And now?")):
+        hello = {"role": "user", "content": "Hello?"}
+        again = [hello, {"role": "assistant", "content": "The Hend"}, {"role": "user", "content": "And now?"}]
+        red = {"role": "user", "content": "\x1b[31mred"}
+        for user, session, said in (("ann", "s-1", [hello]), ("=cmd()", "s-2", [red]), ("ann", "s-1", again)):
             answer = client.chat.completions.create(
-                model="fast", messages=[{"role": "user", "content": said}], user=user, metadata={"session": "s-1"}
+                model="fast", messages=said, user=user, metadata={"session": session}
             )
             ids.append(answer.id)
         with pytest.raises(openai.NotFoundError):
@@ -72,6 +76,15 @@ def ask(port: int) -> list[str]:
     return ids
 
 
+def metrics(directory) -> str:
+    connection = _Connection(directory / "data")
+    try:
+        connection.request("GET", "/metrics", headers={"host": "control"})
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
 def done(result: subprocess.CompletedProcess[str]) -> str:
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -80,7 +93,7 @@ def done(result: subprocess.CompletedProcess[str]) -> str:
 @pytest.fixture(scope="module", params=["while it runs", "in-process"])
 def commands(request, place):
     """The commands, once with the gateway running and then without it."""
-    directory, ids, running = place
+    directory, ids, running, _ = place
     if request.param == "in-process":
         running.process.send_signal(signal.SIGTERM)
         running.process.wait(PATIENCE)
@@ -144,6 +157,32 @@ def test_a_call_is_shown_as_a_timeline_by_either_form_of_its_id(commands, prefix
         "event",
         "detail",
     ]
+
+
+def test_sessions_are_listed_and_one_is_shown_as_a_conversation(commands):
+    run, ids = commands
+    sessions = json.loads(done(run("sessions", "list", "--since", "1d", "--format", "json")))
+    told = [(one["session"], one["user"], one["calls"]) for one in sessions]
+    assert told == [("s-1", "ann", 2), ("s-2", "=cmd()", 1)]
+    (other,) = json.loads(done(run("sessions", "list", "--user", "=cmd()", "--format", "json")))
+    assert other["session"] == "s-2"
+    shown = done(run("sessions", "show", "s-1"))
+    said = (ids[0][9:], "user: Hello?", "assistant: The Henderson", "heard: The Hend", "And now?")
+    order = [shown.index(words) for words in said]
+    assert order == sorted(order)
+    assert shown.count("Hello?") == 1
+    assert "\x1b" not in done(run("sessions", "show", "s-2")) + done(run("sessions", "show", "s-2", "--format", "json"))
+    lines = json.loads(done(run("sessions", "show", "s-1", "--tenant", "acme", "--format", "json")))["lines"]
+    assert [line["role"] for line in lines] == ["user", "assistant", "user", "assistant"]
+    assert run("sessions", "show", "s-1", "--tenant", "other").returncode == 1
+    assert done(run("sessions", "show", "s-2", "--format", "csv")).startswith("at,call,role,tool,text,heard\n")
+
+
+def test_what_was_carried_is_on_the_page_of_metrics(place):
+    *_, page = place
+    assert 'trunkline_calls_total{model="gpt-4o-mini",outcome="answered",provider="openai",route="fast"' in page
+    assert 'tenant="acme"} 4.0' in page
+    assert "trunkline_worker_ready" in page
 
 
 def test_sql_is_answered(commands):

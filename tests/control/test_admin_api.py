@@ -32,7 +32,8 @@ async def serving(directory):
         await control.apply("me", "started")
         sockets = admin_sockets(directory / "data", "127.0.0.1:0")
         desk = LedgerDesk(directory / "data", log)
-        serving = asyncio.create_task(serve_admin(control, lambda: {"snapshot": control.digest}, sockets, log, desk))
+        status = {"snapshot": control.digest}
+        serving = asyncio.create_task(serve_admin(control, lambda: status, sockets, log, desk, tuple))
         try:
             yield sockets.console.getsockname()[1], control
         finally:

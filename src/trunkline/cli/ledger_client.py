@@ -7,7 +7,16 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from trunkline.ledger.answers import CallsQuestion, IndexStatus, Period, SqlQuestion, Story, Table
+from trunkline.ledger.answers import (
+    CallsQuestion,
+    IndexStatus,
+    Period,
+    SessionsQuestion,
+    SqlQuestion,
+    Story,
+    Table,
+    Transcript,
+)
 
 OnProgress = Callable[[IndexStatus], None]
 POLL = 0.25
@@ -21,6 +30,12 @@ class LedgerOffice(Protocol):
 
     def call(self, named: str, *, bodies: bool) -> Story:
         """Return the story of a call."""
+
+    def sessions(self, asked: SessionsQuestion) -> Table:
+        """Return sessions, the latest first."""
+
+    def session(self, session: str, tenant: str | None) -> Transcript:
+        """Return a session as one conversation."""
 
     def sql(self, asked: SqlQuestion) -> Table:
         """Return the answer to a query."""
@@ -43,6 +58,16 @@ class LiveLedger:
         """Return the story of a call."""
         path = f"/api/calls/{quote(named, safe='')}{'?bodies=yes' if bodies else ''}"
         return msgspec.convert(self._ask("GET", path), Story)
+
+    def sessions(self, asked: SessionsQuestion) -> Table:
+        """Return sessions, the latest first."""
+        return msgspec.convert(self._ask("GET", f"/api/sessions?{query_of(asked)}"), Table)
+
+    def session(self, session: str, tenant: str | None) -> Transcript:
+        """Return a session as one conversation."""
+        path = f"/api/sessions/{quote(session, safe='')}"
+        path += f"?{urlencode({'tenant': tenant})}" if tenant is not None else ""
+        return msgspec.convert(self._ask("GET", path), Transcript)
 
     def sql(self, asked: SqlQuestion) -> Table:
         """Return the answer to a query."""

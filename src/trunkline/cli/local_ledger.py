@@ -12,7 +12,17 @@ from trunkline.audit.files.settings import CorruptLog
 from trunkline.cli.failure import Failed, Misused
 from trunkline.cli.ledger_client import OnProgress
 from trunkline.cli.progress import IndexProgress
-from trunkline.ledger.answers import CallsQuestion, IndexStatus, Misunderstood, SqlQuestion, Story, Table, Unanswerable
+from trunkline.ledger.answers import (
+    CallsQuestion,
+    IndexStatus,
+    Misunderstood,
+    SessionsQuestion,
+    SqlQuestion,
+    Story,
+    Table,
+    Transcript,
+    Unanswerable,
+)
 from trunkline.ledger.index import IndexDamaged
 from trunkline.ledger.ledger import Ledger
 from trunkline.operations import neutral
@@ -34,6 +44,16 @@ class LocalLedger:
         """Return the story of a call. Raises Failed or Misused."""
         with self._up_to_date() as ledger:
             return ledger.call(named, bodies=bodies)
+
+    def sessions(self, asked: SessionsQuestion) -> Table:
+        """Return sessions, the latest first. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            return ledger.sessions(asked)
+
+    def session(self, session: str, tenant: str | None) -> Transcript:
+        """Return a session as one conversation. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            return ledger.session(session, tenant)
 
     def sql(self, asked: SqlQuestion) -> Table:
         """Return the answer to a query. Raises Failed or Misused."""

@@ -1,5 +1,6 @@
 """The admin API: what the commands ask, as HTTP. Paths, bodies and errors are JSON.
 
+    GET    /metrics          for Prometheus
     GET    /api/status       processes, snapshot, logs
     POST   /api/apply        {"config": path}             -> {"digest", "lines"}
     GET    /api/keys                                      -> {"keys": [...]}
@@ -14,7 +15,7 @@ question has no answer, 503 that nothing could be changed.
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from trunkline.channel.messages import WorkerState
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import Apply, NewKey, NewUsers, Refused, UserQuery
 from trunkline.control.journal import Unrecorded
@@ -53,6 +55,7 @@ def build(
     who: Callable[[Request], str],
     log: OperationalLog,
     desk: LedgerDesk,
+    workers: Callable[[], Sequence[WorkerState]],
 ) -> FastAPI:
     """Return the API for one listener; `who` names the caller in records."""
     app = FastAPI(title="Trunkline admin API", docs_url=None, redoc_url=None, openapi_url=None)
@@ -95,6 +98,12 @@ def build(
         made = await registry.import_users(await _asked(request, NewUsers), who(request))
         log.event("info", "users_imported", tenant=made.tenant, users=made.users, who=who(request))
         return Answer(made)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        from trunkline.control.metrics import CONTENT_TYPE, page  # noqa: PLC0415 - only where somebody scrapes
+
+        return Response(page(*desk.counted(), workers()), media_type=CONTENT_TYPE)
 
     add_ledger(app, desk, Answer, _asked)
     _handle_errors(app, log)

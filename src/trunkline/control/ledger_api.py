@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 
 from trunkline.control.answers import Refused
 from trunkline.control.ledger_desk import LedgerDesk
-from trunkline.ledger.answers import CallsQuestion, Period, SqlQuestion
+from trunkline.ledger.answers import CallsQuestion, Period, SessionsQuestion, SqlQuestion
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 Answer = Callable[[Any], Response]
@@ -33,6 +33,16 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
     async def show_call(call_id: str, request: Request) -> Response:
         bodies = request.query_params.get("bodies") == "yes"
         return answer(await desk.ask(lambda ledger: ledger.call(call_id, bodies=bodies)))
+
+    @app.get("/api/sessions")
+    async def list_sessions(request: Request) -> Response:
+        question = from_query(request, SessionsQuestion)
+        return answer(await desk.ask(lambda ledger: ledger.sessions(question)))
+
+    @app.get("/api/sessions/{session:path}")
+    async def show_session(session: str, request: Request) -> Response:
+        tenant = request.query_params.get("tenant")
+        return answer(await desk.ask(lambda ledger: ledger.session(session, tenant)))
 
     @app.post("/api/sql")
     async def sql(request: Request) -> Response:

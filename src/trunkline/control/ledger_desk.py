@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from trunkline.audit.files.settings import CorruptLog
 from trunkline.ledger.answers import Unanswerable
+from trunkline.ledger.telemetry import CallCounts
 from trunkline.operations import OperationalLog
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class LedgerDesk:
         if self._ledger is None:
             raise Unanswerable(self._failure or "control is stopping")
         return await asyncio.get_running_loop().run_in_executor(self._asking, question, self._ledger)
+
+    def counted(self) -> tuple[CallCounts, float | None]:
+        """Return what has been counted, and how long ago the index had everything; None before there is an index."""
+        ledger = self._ledger
+        return (ledger.counts, ledger.lag_seconds) if ledger is not None else (CallCounts(), None)
 
     async def clear(self) -> None:
         """Begin the index anew, also one that cannot be opened. Raises Unanswerable."""

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +199,8 @@ class ControlProcess:
         _be_nice(NICENESS)
         desk = LedgerDesk(registry.data_dir, self._log)
         self._spawn(desk.run())
-        await serve_admin(registry, lambda: self._status(registry, journal), sockets, self._log, desk)
+        status = partial(self._status, registry, journal)
+        await serve_admin(registry, status, sockets, self._log, desk, lambda: self._workers)
 
     def _status(self, registry: Registry, journal: Journal) -> dict[str, Any]:
         return {

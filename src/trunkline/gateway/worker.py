@@ -8,6 +8,7 @@ the supervisor has gone: the worker drains and ends.
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import socket
 import ssl
@@ -22,7 +23,7 @@ import uvloop
 from trunkline.audit.files.data_dir import DataDirError, open_data_dir
 from trunkline.audit.files.writer import CorruptLog, LogFailed, LogSettings, LogWriter, Recovery
 from trunkline.channel.link import Link, LinkBroken
-from trunkline.channel.messages import Drain, Drained, Load, Loaded, LoadFailed, NotReady, Ready, ToWorker
+from trunkline.channel.messages import Drain, Drained, Load, Loaded, LoadFailed, NotReady, Ready, Report, ToWorker
 from trunkline.config.canonical import decode_snapshot, digest_of
 from trunkline.errors import CallError
 from trunkline.gateway.endpoints import Endpoints
@@ -44,6 +45,7 @@ from trunkline.wire.tls import UnusableCertificate, reload, server_context
 
 TICK = 0.1  # seconds between looks at what is to be flushed
 REFUSALS_EVERY = 1.0  # seconds; what one record of refusals covers
+REPORT_EVERY = 5.0  # seconds
 DRAIN_WITHOUT_ORDERS = 10.0  # seconds for calls in flight when the supervisor has vanished
 YOUNG_OBJECTS = 50_000  # a collection a second instead of hundreds: nothing on the path of a call makes cycles
 MAX_PIPELINED = 16
@@ -158,7 +160,7 @@ class Worker:
 
     async def _tick(self) -> None:
         """Flush what waits, and say when readiness changes."""
-        counted = time.monotonic()
+        counted = reported = time.monotonic()
         while True:
             await asyncio.sleep(TICK)
             self._operations.flush()
@@ -167,6 +169,23 @@ class Worker:
                 counted = time.monotonic()
                 self._log.heartbeat()
                 self._flush_refusals()
+            if time.monotonic() - reported >= REPORT_EVERY:
+                reported = time.monotonic()
+                self._report()
+
+    def _report(self) -> None:
+        """Say what nobody else can see: breakers, rests, flushes, calls in flight."""
+        now, times = asyncio.get_running_loop().time(), self._log.flush_times
+        report = Report(
+            breakers={target: health.breaker.phase for target, health in self._health.items()},
+            resting=tuple(target for target, health in self._health.items() if now < health.resting_until),
+            flushes=tuple(times.counts),
+            flush_seconds=times.total_seconds,
+            in_flight=self._server.in_flight if self._server is not None else 0,
+            log_waiting_bytes=self._log.backlog,
+        )
+        with contextlib.suppress(LinkBroken):  # the supervisor does not read; it has other ways to notice
+            self._link.send(report)
 
     def _flush_refusals(self) -> None:
         try:

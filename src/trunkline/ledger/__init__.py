@@ -9,5 +9,8 @@ Control runs it beside its other work, and the commands run it in-process where 
     fold      records to lines; `paid` are those of a cost
     loading   lines to rows
     index     the file, and what is added to it
-    follow    the logs into the index, from where it was
+    follow    the logs into the index, from where it was; `telemetry` counts what passes
+    ledger    all of it as one object; `answers` are what it is asked and says
+    questions calls and sessions: `lists`, `story`, `transcript`; `archive` gets records back from the logs
+    user_sql  queries of a user's own: `gate` lets them through, `sandbox` runs them in a process of its own
 """

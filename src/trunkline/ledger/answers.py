@@ -92,6 +92,33 @@ class Story(msgspec.Struct, frozen=True):
     note: str | None = None
 
 
+class Line(msgspec.Struct):
+    """A line of a transcript: who said what, in which call.
+
+    `role` is `system`, `user`, `assistant`, `tool call`, `tool result`, or `note` for what nobody said. `tool` names
+    the tool. `heard` is, of what an assistant said, what the next call's history has of it: all, a part, or nothing
+    (empty); None where there was no next call to tell.
+    """
+
+    at: str
+    call: str
+    role: str
+    text: str
+    tool: str | None = None
+    heard: str | None = None
+
+
+class Transcript(msgspec.Struct, frozen=True):
+    """A session as one conversation."""
+
+    session: str
+    tenant: str
+    calls: int
+    cost: str
+    lines: list[Line]
+    note: str | None = None
+
+
 class IndexStatus(msgspec.Struct, frozen=True):
     """How far the index is: records read since it was opened, bytes of the logs behind them, whether that was all.
 

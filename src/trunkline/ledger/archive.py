@@ -5,8 +5,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.audit.files.batches import record_at
-from trunkline.audit.files.reader import read_body
+from trunkline.audit.files.batches import body_of, record_at
 from trunkline.audit.files.settings import CorruptLog
 from trunkline.audit.format.bodies import BodyRef
 from trunkline.audit.format.frames import BadFrame
@@ -19,8 +18,8 @@ TIMING = "_timing"
 class Stored:
     """A record that stands in a log; `bodies` are parts by name, those of several frames joined."""
 
-    def __init__(self, directory: Path, segment: int, record: bytes) -> None:
-        self._directory, self._segment = directory, segment
+    def __init__(self, directory: Path, segment: int, offset: int, record: bytes) -> None:
+        self._directory, self._segment, self._offset = directory, segment, offset
         self.members: dict[str, Any] = msgspec.json.decode(record)
         self._bodies = decode_head(record).bodies
 
@@ -34,13 +33,13 @@ class Stored:
         return parts
 
     def _body(self, reference: BodyRef) -> dict[str, bytes]:
-        return read_body(self._directory, reference, self._segment)
+        return body_of(self._directory, reference, self._segment, self._offset)
 
 
 def stored(directory: Path, segment: int, offset: int) -> Stored | None:
     """Return the record whose frame begins there, None where the log does not have it any more."""
     try:
         record = record_at(directory, segment, offset)
-        return Stored(directory, segment, whole_record(directory, record, segment))
+        return Stored(directory, segment, offset, whole_record(directory, record, segment))
     except (CorruptLog, BadFrame, BadRecord, msgspec.MsgspecError):
         return None

@@ -20,6 +20,7 @@ from trunkline.ledger.records import (
     RefusedPart,
     kind_of,
 )
+from trunkline.ledger.telemetry import CallCounts
 
 REASON_CHARACTERS = 300
 
@@ -42,10 +43,26 @@ Key = tuple[int, str]
 
 
 class Running(NamedTuple):
-    """A call that has not ended: its opened part as JSON, and where that record stands."""
+    """A call that has not ended: its opened part as JSON, where that record stands, and what it is counted under."""
 
     opened: bytes
     stands: Standing
+    tenant: str
+    route: str
+
+
+class _CountedUnder(msgspec.Struct):
+    tenant: str
+    route: str
+
+
+def running_again(opened: bytes, stands: Standing) -> Running:
+    """Return a call that was kept in the index."""
+    under = _counted_under(opened)
+    return Running(opened, stands, under.tenant, under.route)
+
+
+_counted_under = msgspec.json.Decoder(_CountedUnder).decode
 
 
 class Lines:
@@ -61,11 +78,12 @@ class Lines:
 
 
 class Fold:
-    """Keeps which calls run, and turns records into lines."""
+    """Keeps which calls run, and turns records into lines; `counts`, where it is set, counts them too."""
 
     def __init__(self, running: Iterable[tuple[Key, Running]] = ()) -> None:
         self.running = dict(running)
         self.lines = Lines()
+        self.counts: CallCounts | None = None
 
     def take(self, record: bytes, stands: Standing) -> None:
         """Take a whole record of any type into account."""
@@ -92,7 +110,7 @@ class Fold:
 
     def running_line(self, key: Key) -> bytes:
         """Return the line by which a call that has not ended is kept."""
-        opened, stands = self.running[key]
+        opened, stands, *_ = self.running[key]
         kept = {"id": key[1], "log": stands.log, "segment": stands.segment, "offset": stands.offset}
         return _encode(kept | {"opened": opened.decode()})
 
@@ -102,7 +120,7 @@ class Fold:
         if key in self.running:
             self.unreadable(stands, "the call was opened before")
             return
-        self.running[key] = Running(_encode(opened), stands)
+        self.running[key] = Running(_encode(opened), stands, opened.tenant, opened.route)
         self.lines.opened.add(key)
 
     def _end(self, record: bytes, stands: Standing) -> None:
@@ -113,13 +131,15 @@ class Fold:
         if running is None:
             self.unreadable(stands, "the record that opened the call is not there, or the call had ended before")
             return
+        if self.counts is not None:
+            self.counts.ended(running.tenant, running.route, ended)
         asked = 0
         for n, attempt in enumerate(ended.attempts, 1):
             attempt.n, attempt.cost = n, None
             asked += attempt.outcome != "skipped"
         if ended.cost is not None:
             ended.cost.lines = ()
-        opened, began = running
+        opened, began, *_ = running
         self.lines.ended.add(key)
         self.lines.calls.append(
             b'{"o":%b,"log":%d,"segment":%d,"offset":%d,"e":%b,"asked":%d,"paid":%b,"end_segment":%d,"end_offset":%d}'
@@ -127,7 +147,10 @@ class Fold:
         )
 
     def _refuse(self, record: bytes, stands: Standing) -> None:
-        self.lines.refusals.append(b'{"r":%b,"log":%d,"segment":%d,"offset":%d}' % (_encode(_refused(record)), *stands))
+        refused = _refused(record)
+        if self.counts is not None:
+            self.counts.refused(refused)
+        self.lines.refusals.append(b'{"r":%b,"log":%d,"segment":%d,"offset":%d}' % (_encode(refused), *stands))
 
 
 class _Place(msgspec.Struct):

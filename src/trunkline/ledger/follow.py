@@ -4,7 +4,7 @@ The position in each log is kept in the index, in the transaction that adds the 
 the logs claim to be durable, so what is in the index will not be taken back by a crash.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,10 +17,12 @@ from trunkline.audit.format.records import SPILLED_PART, BadRecord, decode_head,
 from trunkline.ledger.fold import Fold, Key, Lines, Standing
 from trunkline.ledger.index import Index
 from trunkline.ledger.records import TAKEN, kind_of
+from trunkline.ledger.telemetry import CallCounts
 
 # Records in a step: enough for DuckDB to be quick, little enough to stay small.
 STEP_RECORDS = 8192
 _SPILLED = b'"spilled":'
+NOWHERE = Position(-1, 0)
 
 
 class _Log(NamedTuple):
@@ -32,14 +34,36 @@ class _Log(NamedTuple):
     reader: BatchReader
 
 
+class Counting:
+    """Counts what is followed, each record once, also where the index is made again: `seen` is how far, by log."""
+
+    def __init__(self, seen: Mapping[str, Position]) -> None:
+        self.counts = CallCounts()
+        self._seen = dict(seen)
+
+    def counts_of(self, log: str, batch: StoredBatch) -> CallCounts | None:
+        """Return the counts that a batch is to be added to, None if it was counted before."""
+        if batch.following <= self._seen.get(log, NOWHERE):
+            return None
+        self._seen[log] = batch.following
+        return self.counts
+
+
 class Follower:
     """Reads the logs of a data directory into its index. For one thread.
 
     `on_corrupt` is told, once, of a log that cannot be read on; the others are followed all the same.
     """
 
-    def __init__(self, index: Index, data_dir: Path, on_corrupt: Callable[[CorruptLog], None]) -> None:
+    def __init__(
+        self,
+        index: Index,
+        data_dir: Path,
+        on_corrupt: Callable[[CorruptLog], None],
+        counting: Counting | None = None,
+    ) -> None:
         self._index, self._root, self._on_corrupt = index, data_dir / LOGS, on_corrupt
+        self._counting = counting
         self._logs: dict[str, _Log] = {}
         self._corrupt: set[str] = set()
         self._known: set[Key] = set()  # calls that the index has as running
@@ -60,7 +84,7 @@ class Follower:
 
     def unread_bytes(self) -> int:
         """Return how much of the logs lies behind what has been read, zeros made ahead of need included."""
-        return sum(log.reader.unread_bytes() for log in self._logs.values())
+        return sum(log.reader.unread_bytes() for log in list(self._logs.values()))
 
     def close(self) -> None:
         """Let go of the files."""
@@ -119,6 +143,7 @@ class Follower:
         return log.reader.position != before
 
     def _take(self, log: _Log, batch: StoredBatch) -> None:
+        self._fold.counts = self._counting.counts_of(log.name, batch) if self._counting is not None else None
         take = self._fold.take
         for record, offset in batch.records:
             stands = Standing(log.number, batch.segment, offset)

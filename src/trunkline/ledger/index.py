@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from trunkline.audit.files.batches import Position
-from trunkline.ledger.fold import Key, Lines, Running, Standing, unreadable_line
+from trunkline.ledger.fold import Key, Lines, Running, Standing, running_again, unreadable_line
 from trunkline.ledger.loading import LINES, rows_of
 from trunkline.ledger.schema import FACTS, SCHEMA_VERSION, statements
 
@@ -103,7 +103,9 @@ class Index:
     def running(self) -> list[tuple[Key, Running]]:
         """Return the calls that have been opened and have not ended."""
         found = self.ask(f'SELECT CAST(id AS VARCHAR), opened, log, segment, "offset" FROM {FACTS}.running')
-        return [((log, call), Running(opened.encode(), Standing(log, *rest))) for call, opened, log, *rest in found]
+        return [
+            ((log, call), running_again(opened.encode(), Standing(log, *rest))) for call, opened, log, *rest in found
+        ]
 
     def add(
         self,

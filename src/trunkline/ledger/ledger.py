@@ -1,16 +1,27 @@
 """The ledger of a data directory as a whole: one object that follows the logs and answers questions."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from trunkline.audit.files.settings import CorruptLog
-from trunkline.ledger.answers import CallsQuestion, IndexStatus, SqlQuestion, Story, Table
-from trunkline.ledger.follow import STEP_RECORDS, Follower
+from trunkline.ledger.answers import (
+    CallsQuestion,
+    IndexStatus,
+    SessionsQuestion,
+    SqlQuestion,
+    Story,
+    Table,
+    Transcript,
+)
+from trunkline.ledger.follow import STEP_RECORDS, Counting, Follower
 from trunkline.ledger.index import Index
-from trunkline.ledger.questions import list_calls, show_call
+from trunkline.ledger.questions import list_calls, list_sessions, show_call
+from trunkline.ledger.sessions import show_session
+from trunkline.ledger.telemetry import CallCounts
 from trunkline.ledger.user_sql import run_sql
 
 # Steps before an answer, so that it has what has just happened: a second's calls, not a night's.
@@ -27,6 +38,8 @@ class Ledger:
         self._follower: Follower | None = None
         self._records = 0
         self._caught_up = False
+        self._caught_up_at = time.monotonic()
+        self._counting: Counting | None = None
 
     def open(self) -> None:
         """Open the index. Raises IndexDamaged or OSError."""
@@ -48,6 +61,8 @@ class Ledger:
             done = self._following().step(most)
             self._records += done
             self._caught_up = done == 0
+            if self._caught_up:
+                self._caught_up_at = time.monotonic()
             return done
 
     def catch_up(self, on_step: Callable[[IndexStatus], None] = lambda _: None) -> None:
@@ -63,6 +78,16 @@ class Ledger:
             self._index.clear()
             self._records, self._caught_up = 0, False
             self._follow()
+
+    @property
+    def counts(self) -> CallCounts:
+        """What has been counted since the ledger was opened."""
+        return self._counting.counts if self._counting is not None else CallCounts()
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long ago the index had all that the logs have."""
+        return time.monotonic() - self._caught_up_at
 
     def status(self) -> IndexStatus:
         """Return how far the index is."""
@@ -84,6 +109,16 @@ class Ledger:
         self._refresh()
         return show_call(self._index, self._data_dir, named, bodies=bodies)
 
+    def sessions(self, asked: SessionsQuestion) -> Table:
+        """Return sessions, the latest first. Raises Misunderstood."""
+        behind = self._refresh()
+        return replace(list_sessions(self._index, asked), behind=behind)
+
+    def session(self, session: str, tenant: str | None) -> Transcript:
+        """Return a session as one conversation. Raises Misunderstood or Unanswerable."""
+        self._refresh()
+        return show_session(self._index, self._data_dir, session, tenant)
+
     def _refresh(self) -> int:
         """Read what the logs have by now, as far as that is quick; return how many bytes are left."""
         for _ in range(FRESH_STEPS):
@@ -92,7 +127,9 @@ class Ledger:
         return self.status().unread_bytes
 
     def _follow(self) -> None:
-        self._follower = Follower(self._index, self._data_dir, self._on_corrupt)
+        if self._counting is None:
+            self._counting = Counting({name: position for name, (_, position) in self._index.positions().items()})
+        self._follower = Follower(self._index, self._data_dir, self._on_corrupt, self._counting)
 
     def _following(self) -> Follower:
         if self._follower is None:

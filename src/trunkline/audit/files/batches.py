@@ -8,13 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from trunkline.audit.files.reader import read_body
 from trunkline.audit.files.segment_file import SegmentFile
 from trunkline.audit.files.segments import first_index_of, segment_path, segments_of
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.bodies import BodyRef, parts_of
+from trunkline.audit.format.codecs import BadBody
 from trunkline.audit.format.frames import RECORD
-from trunkline.audit.format.lookup import read_frame
+from trunkline.audit.format.lookup import find_body, read_frame
 from trunkline.audit.format.scan import Batch, DurableBytesLost, Scan
 from trunkline.audit.format.segment import HEADER_BYTES
+
+# A body stands in front of its record, mostly in the same batch: looked for here before the whole segment is read.
+NEARBY = 2 << 20
 
 
 class Position(NamedTuple):
@@ -120,3 +126,17 @@ def record_at(directory: Path, segment: int, offset: int) -> bytes:
     """Return the record whose frame begins there. Raises CorruptLog, or BadFrame if none does."""
     with SegmentFile(segment_path(directory, segment)) as file:
         return read_frame(file.read, offset).payload
+
+
+def body_of(directory: Path, reference: BodyRef, segment: int, offset: int) -> dict[str, bytes]:
+    """Return the parts of a body that the record at this place names, as `read_body` does, but soon."""
+    if reference.segment in (None, segment):
+        start = max(0, offset - NEARBY)
+        with SegmentFile(segment_path(directory, segment)) as file:
+            body = find_body(lambda at, length: file.read(start + at, min(length, offset - start - at)), reference.key)
+        if body is not None:
+            try:
+                return parts_of(body)
+            except BadBody:
+                pass  # what stands there is not it, or damaged: the whole segment decides
+    return read_body(directory, reference, segment)
