@@ -1,5 +1,5 @@
 import pytest
-from config_samples import GOOD, compiled, machine
+from config_samples import GOOD, compiled
 
 from trunkline.config.notes import UNSAID
 
@@ -13,13 +13,6 @@ def test_a_file_that_asks_for_nothing_in_vain_has_no_notes():
 def test_a_setting_of_a_tenant_that_has_no_effect_is_named():
     text = GOOD.replace("harbor:\n", "harbor:\n    regulated: true\n")
     assert compiled(text).notes == ("tenants.harbor.regulated has no effect in this version",)
-
-
-def test_a_time_zone_without_days_to_tell_is_named():
-    text = GOOD.replace("harbor:\n", "harbor:\n    time_zone: America/New_York\n")
-    assert compiled(text).notes == ("tenants.harbor.time_zone has no effect without a directory",)
-    text = text.replace("harbor:\n", "harbor:\n    directory: advisors.csv\n")
-    assert compiled(text, machine(files={"advisors.csv": "user,team\n"})).notes == ()
 
 
 @pytest.mark.parametrize("code", UNSAID)

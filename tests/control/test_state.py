@@ -1,7 +1,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.control.state import KeyCreated, KeyRevoked, SnapshotPut, State, UsersImported, UsersRead, fold
+from trunkline.control.state import (
+    CostsImported,
+    KeyCreated,
+    KeyRevoked,
+    SnapshotPut,
+    State,
+    UsersImported,
+    UsersRead,
+    fold,
+)
 
 IDS = st.sampled_from(["a", "b", "c"])
 CHANGES = st.one_of(
@@ -9,6 +18,7 @@ CHANGES = st.one_of(
     st.builds(KeyCreated, key=IDS, tenant=st.just("acme"), digest=st.text("0f", min_size=1, max_size=3), who=IDS),
     st.builds(KeyRevoked, key=IDS, who=IDS),
     st.builds(UsersRead, tenant=IDS, digest=IDS, users=st.integers(0, 3), who=IDS),
+    st.builds(CostsImported, tenant=IDS, digest=IDS, rows=st.just(1), amount=st.just("1"), who=IDS),
     st.builds(UsersImported, tenant=IDS, digest=IDS, users=st.integers(0, 3), who=IDS),
 )
 HISTORIES = st.lists(CHANGES, max_size=20).map(lambda changes: [(f"{n:03d}", c) for n, c in enumerate(changes)])

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.rows import Book, second
-from trunkline.ledger.cost_answers import DIMENSIONS, CostsQuestion, Misunderstood, PaidQuestion, Span
+from trunkline.ledger.answers import Misunderstood
+from trunkline.ledger.cost_answers import DIMENSIONS, CostsQuestion, PaidQuestion, Span
 from trunkline.ledger.costs import paid, report
 from trunkline.model.records import OUTCOMES
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "users": Entry("trunkline.cli.users", "Import and list the users of a tenant."),
     "calls": Entry("trunkline.cli.calls", "List past calls, and show the story of one."),
     "sessions": Entry("trunkline.cli.sessions", "List conversations, and show one as a transcript."),
+    "costs": Entry("trunkline.cli.costs", "Say what calls have cost, by whom and what; compare with a bill."),
     "sql": Entry("trunkline.cli.sql", "Ask the ledger in SQL, read-only."),
     "index": Entry("trunkline.cli.index", "Make the ledger's index again from the logs."),
     "demo": Entry("trunkline.cli.demo.command", "Watch a gateway at work between simulated providers."),

@@ -13,9 +13,11 @@ from trunkline.cli.failure import ConfigurationFailed, Failed, Misused
 from trunkline.cli.ledger_client import LiveLedger
 from trunkline.control.answers import (
     Applied,
+    ImportedCosts,
     ImportedUsers,
     KeyView,
     MadeKey,
+    NewCosts,
     NewKey,
     NewUsers,
     UserList,
@@ -64,6 +66,10 @@ class Live:
     def import_users(self, asked: NewUsers) -> ImportedUsers:
         """Replace a tenant's directory. Raises ConfigurationFailed, Failed or NobodyAnswers."""
         return msgspec.convert(self._ask("POST", "/api/users", msgspec.to_builtins(asked)), ImportedUsers)
+
+    def import_costs(self, asked: NewCosts) -> ImportedCosts:
+        """Add costs. Raises ConfigurationFailed, Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("POST", "/api/costs/import", msgspec.to_builtins(asked)), ImportedCosts)
 
     def users(self, query: UserQuery) -> UserList:
         """Return rows of the directories. Raises Failed or NobodyAnswers."""

@@ -17,9 +17,11 @@ from trunkline.config.differences import diff
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
     Applied,
+    ImportedCosts,
     ImportedUsers,
     KeyView,
     MadeKey,
+    NewCosts,
     NewKey,
     NewUsers,
     Refused,
@@ -89,6 +91,15 @@ class InProcess:
         async def work(registry: Registry, compiled: Compiled) -> ImportedUsers:
             registry.resume(compiled.snapshot)
             return await registry.import_users(asked, self._who)
+
+        return self._change(work)
+
+    def import_costs(self, asked: NewCosts) -> ImportedCosts:
+        """Add costs. Raises Failed."""
+
+        async def work(registry: Registry, compiled: Compiled) -> ImportedCosts:
+            registry.resume(compiled.snapshot)
+            return await registry.import_costs(asked, self._who)
 
         return self._change(work)
 

@@ -17,6 +17,7 @@ from trunkline.ledger.answers import (
     Table,
     Transcript,
 )
+from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
 
 OnProgress = Callable[[IndexStatus], None]
 POLL = 0.25
@@ -39,6 +40,12 @@ class LedgerOffice(Protocol):
 
     def sql(self, asked: SqlQuestion) -> Table:
         """Return the answer to a query."""
+
+    def costs(self, asked: CostsQuestion) -> CostReport:
+        """Return what calls have cost."""
+
+    def paid(self, asked: PaidQuestion) -> PaidReport:
+        """Return what was paid to providers."""
 
     def rebuild(self, on_progress: OnProgress) -> IndexStatus:
         """Make the index again; returns when all of the logs is in it."""
@@ -72,6 +79,14 @@ class LiveLedger:
     def sql(self, asked: SqlQuestion) -> Table:
         """Return the answer to a query."""
         return msgspec.convert(self._ask("POST", "/api/sql", msgspec.to_builtins(asked)), Table)
+
+    def costs(self, asked: CostsQuestion) -> CostReport:
+        """Return what calls have cost."""
+        return msgspec.convert(self._ask("POST", "/api/costs", msgspec.to_builtins(asked)), CostReport)
+
+    def paid(self, asked: PaidQuestion) -> PaidReport:
+        """Return what was paid to providers."""
+        return msgspec.convert(self._ask("POST", "/api/costs/paid", msgspec.to_builtins(asked)), PaidReport)
 
     def rebuild(self, on_progress: OnProgress) -> IndexStatus:
         """Make the index again; control goes on with it whether somebody waits or not."""

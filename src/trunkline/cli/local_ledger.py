@@ -23,6 +23,7 @@ from trunkline.ledger.answers import (
     Transcript,
     Unanswerable,
 )
+from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
 from trunkline.ledger.index import IndexDamaged
 from trunkline.ledger.ledger import Ledger
 from trunkline.operations import neutral
@@ -59,6 +60,16 @@ class LocalLedger:
         """Return the answer to a query. Raises Failed or Misused."""
         with self._up_to_date() as ledger:
             return ledger.sql(asked)
+
+    def costs(self, asked: CostsQuestion) -> CostReport:
+        """Return what calls have cost. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            return ledger.costs(asked)
+
+    def paid(self, asked: PaidQuestion) -> PaidReport:
+        """Return what was paid to providers. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            return ledger.paid(asked)
 
     def rebuild(self, on_progress: OnProgress) -> IndexStatus:
         """Make the index again. Raises Failed."""

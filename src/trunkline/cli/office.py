@@ -14,9 +14,11 @@ from trunkline.cli.ledger_client import LedgerOffice
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
     Applied,
+    ImportedCosts,
     ImportedUsers,
     KeyView,
     MadeKey,
+    NewCosts,
     NewKey,
     NewUsers,
     UserList,
@@ -53,6 +55,9 @@ class Office(Protocol):
 
     def import_users(self, asked: NewUsers) -> ImportedUsers:
         """Replace a tenant's directory."""
+
+    def import_costs(self, asked: NewCosts) -> ImportedCosts:
+        """Add costs that no provider of models charges."""
 
     def users(self, query: UserQuery) -> UserList:
         """Return rows of the directories."""

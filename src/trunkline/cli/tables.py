@@ -17,8 +17,13 @@ def print_table(table: Table, form: Form, *, more: str) -> None:
     sys.stdout.flush()
     if table.more:
         sys.stderr.write(f"trunkline: there are more than these {len(table.rows):,} rows; {more}\n")
-    if table.behind:
-        megabytes = max(1, table.behind // MEGABYTE)
+    say_behind(table.behind)
+
+
+def say_behind(unread: int) -> None:
+    """Say on standard error that the index lacks so many bytes of the logs, if it does."""
+    if unread:
+        megabytes = max(1, unread // MEGABYTE)
         sys.stderr.write(f"trunkline: the index has yet to read {megabytes:,} MB of the logs: the latest is missing\n")
 
 

@@ -24,10 +24,11 @@ def import_users(
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Replace a tenant's directory by a file, in force at once. The first line alone empties it."""
+    from trunkline.cli.files import text_of  # noqa: PLC0415
     from trunkline.cli.office import carry_out  # noqa: PLC0415
     from trunkline.control.answers import NewUsers  # noqa: PLC0415
 
-    asked = NewUsers(tenant, file, _text_of(file))
+    asked = NewUsers(tenant, file, text_of(file))
     made = carry_out(config, lambda office: office.import_users(asked))
     sys.stdout.write(
         f"{made.tenant} has {made.users:,} users: {made.added:,} new, {made.changed:,} changed, {made.removed:,} gone\n"
@@ -61,16 +62,3 @@ def list_users(
     sys.stdout.write(written(COLUMNS, rows, form))
     if found.total > len(rows):
         sys.stderr.write(f"{found.total - len(rows):,} more; --user, --team and --on choose, --limit shows more\n")
-
-
-def _text_of(file: str) -> str:
-    from trunkline.config.sources import Unreadable  # noqa: PLC0415
-    from trunkline.control.machine import read_file  # noqa: PLC0415
-
-    try:
-        return read_file(file)
-    except (Unreadable, ValueError) as error:
-        why = str(error) if isinstance(error, Unreadable) else "is no path"
-        raise typer.BadParameter(f"the file {file} {why}.", param_hint="FILE") from None
-    except OSError as error:
-        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}.", param_hint="FILE") from None

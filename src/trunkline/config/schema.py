@@ -235,7 +235,9 @@ class Tenant(Section):
     )
     regulated: bool = option(flag, default=False, says="rules for regulated firms apply; no effect yet")
     time_zone: str = option(
-        kinds.TIME_ZONE, "UTC", says="where its days begin, for its directory; from the IANA database"
+        kinds.TIME_ZONE,
+        "UTC",
+        says="where its days begin, for its directory and imported costs (IANA database)",
     )
     require: tuple[Any, ...] = option(listing(choice("user"), "fields"), (), says="`[user]`: a call must name its user")
     allow: Allow = option(SectionReader(Allow), EMPTY, says="what it has approved, failover included")

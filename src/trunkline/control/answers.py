@@ -70,6 +70,22 @@ class ImportedUsers(msgspec.Struct, frozen=True):
     changed: int
 
 
+class NewCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Costs of a tenant that no provider of models charges, as the text of a CSV file; `file` is its name."""
+
+    tenant: str
+    file: str
+    text: str
+
+
+class ImportedCosts(msgspec.Struct, frozen=True):
+    """How many rows were added, and what they come to in USD."""
+
+    tenant: str
+    rows: int
+    amount: str
+
+
 class UserQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which rows of the directories to show; None asks for all, `on` for those of a day such as 2026-06-30."""
 

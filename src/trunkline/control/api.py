@@ -8,6 +8,7 @@
     DELETE /api/keys/{id}                                 -> {"key"}
     GET    /api/users        ?tenant&user&team&on&limit   -> {"users": [...], "total"}
     POST   /api/users        {"tenant", "file", "text"}   -> {"users", "added", "removed", "changed"}
+    POST   /api/costs/import {"tenant", "file", "text"}   -> {"rows", "amount"}
 
 and what `ledger_api` adds. Errors are `{"error": {"message", "problems"}}`: 400 and 422 say what to mend, 404 why a
 question has no answer, 503 that nothing could be changed.
@@ -25,7 +26,7 @@ from fastapi.responses import JSONResponse
 
 from trunkline.channel.messages import WorkerState
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.answers import Apply, NewKey, NewUsers, Refused, UserQuery
+from trunkline.control.answers import Apply, NewCosts, NewKey, NewUsers, Refused, UserQuery
 from trunkline.control.journal import Unrecorded
 from trunkline.control.ledger_api import add_ledger
 from trunkline.control.ledger_desk import LedgerDesk
@@ -104,6 +105,12 @@ def build(
         from trunkline.control.metrics import CONTENT_TYPE, page  # noqa: PLC0415 - only where somebody scrapes
 
         return Response(page(*desk.counted(), workers()), media_type=CONTENT_TYPE)
+
+    @app.post("/api/costs/import")
+    async def import_costs(request: Request) -> Response:
+        made = await registry.import_costs(await _asked(request, NewCosts), who(request))
+        log.event("info", "costs_imported", tenant=made.tenant, rows=made.rows, amount=made.amount, who=who(request))
+        return Answer(made)
 
     add_ledger(app, desk, Answer, _asked)
     _handle_errors(app, log)

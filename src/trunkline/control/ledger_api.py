@@ -3,6 +3,8 @@
 GET  /api/calls            ?tenant=&team=&user=&subject=&session=&route=&outcome=&finding=&tool=&since=&until=&limit=
 GET  /api/calls/{call_id}  ?bodies=yes
 POST /api/sql              {"query", "limit"}
+POST /api/costs            {"by", "span", ...}: what calls have cost
+POST /api/costs/paid       {"by", "span", ...}: what was paid to providers
 GET  /api/index            how far the index is
 POST /api/index            begin it anew
 """
@@ -16,6 +18,7 @@ from fastapi import FastAPI, Request, Response
 from trunkline.control.answers import Refused
 from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.ledger.answers import CallsQuestion, Period, SessionsQuestion, SqlQuestion
+from trunkline.ledger.cost_answers import CostsQuestion, PaidQuestion
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 Answer = Callable[[Any], Response]
@@ -48,6 +51,16 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
     async def sql(request: Request) -> Response:
         question = await asked(request, SqlQuestion)
         return answer(await desk.ask(lambda ledger: ledger.sql(question)))
+
+    @app.post("/api/costs")
+    async def costs(request: Request) -> Response:
+        question = await asked(request, CostsQuestion)
+        return answer(await desk.ask(lambda ledger: ledger.costs(question)))
+
+    @app.post("/api/costs/paid")
+    async def paid(request: Request) -> Response:
+        question = await asked(request, PaidQuestion)
+        return answer(await desk.ask(lambda ledger: ledger.paid(question)))
 
     @app.get("/api/index")
     async def index_status() -> Response:

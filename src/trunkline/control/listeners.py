@@ -22,8 +22,9 @@ from trunkline.control.users import user_name
 from trunkline.operations import OperationalLog
 
 MAX_BODY = 64 * 1024
-# A directory of a hundred thousand users has some 7 MB.
-MAX_BODIES = {"/api/users": 40_000_000}
+# Files: a directory of a hundred thousand users has some 7 MB.
+MAX_FILE_BODY = 40_000_000
+MAX_BODIES = {"/api/users": MAX_FILE_BODY, "/api/costs/import": MAX_FILE_BODY}
 MAX_CONNECTIONS = 64
 IDLE_SECONDS = 5
 PEER_CREDENTIALS = struct.Struct("3i")

@@ -17,9 +17,11 @@ from trunkline.config.directory import read_directory
 from trunkline.config.places import nearest
 from trunkline.control.answers import (
     Applied,
+    ImportedCosts,
     ImportedUsers,
     KeyView,
     MadeKey,
+    NewCosts,
     NewKey,
     NewUsers,
     Refused,
@@ -30,6 +32,7 @@ from trunkline.control.configuration import Configuration, check_restart
 from trunkline.control.directories import Directories, changed, directories_of, looked_up
 from trunkline.control.journal import Journal
 from trunkline.control.keys import make, view_of, views
+from trunkline.control.other_costs import PART, prepared
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.state import KeyRevoked, SnapshotPut
 from trunkline.model.snapshot import Key, Secrets, Snapshot
@@ -155,6 +158,17 @@ class Registry:
             except NotPublished as error:
                 raise NotPublished(f"{error}; the log has the new directory: run the command again") from error
             return await asyncio.to_thread(changed, asked.tenant, before, roll.data)
+
+    async def import_costs(self, asked: NewCosts, who: str) -> ImportedCosts:
+        """Add costs that no provider of models charges. Raises Refused, ConfigInvalid or Unrecorded."""
+        async with self._turn:
+            tenants = self._standing().tenants
+            if asked.tenant not in tenants:
+                raise Refused(f"there is no tenant `{asked.tenant[:100]}`; {nearest(asked.tenant, tenants)}")
+            tenant, state = tenants[asked.tenant], self._journal.state
+            record, body = await asyncio.to_thread(prepared, asked, tenant, self._store.directory, state, who)
+            await self._journal.record(record, {PART: body})
+            return ImportedCosts(record.tenant, record.rows, record.amount)
 
     def users(self, query: UserQuery) -> UserList:
         """Return rows of the directories in force."""

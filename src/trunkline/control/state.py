@@ -54,8 +54,18 @@ class UsersImported(msgspec.Struct, frozen=True, tag_field="type", tag="user.imp
     who: str
 
 
-Change = SnapshotPut | KeyCreated | KeyRevoked | UsersRead | UsersImported
-TYPES = frozenset({"snapshot", "key.created", "key.revoked", "user.directory", "user.imported"})
+class CostsImported(msgspec.Struct, frozen=True, tag_field="type", tag="cost.imported", omit_defaults=True):
+    """Costs that no provider of models charges were added; the body `costs` has a line of JSON for each."""
+
+    tenant: str
+    digest: str
+    rows: int
+    amount: str
+    who: str
+
+
+Change = SnapshotPut | KeyCreated | KeyRevoked | UsersRead | UsersImported | CostsImported
+TYPES = frozenset({"snapshot", "key.created", "key.revoked", "user.directory", "user.imported", "cost.imported"})
 
 
 class KeyEntry(msgspec.Struct, frozen=True):
@@ -87,13 +97,14 @@ class State(msgspec.Struct, frozen=True):
     """The keys by id, in the order in which they were made, and the digest of the last snapshot.
 
     `imported` are the directories that commands have made, by tenant; `directories` the digests of all that the log
-    has the bytes of.
+    has the bytes of. `costs` are the digests of imported costs, with the time of each.
     """
 
     keys: dict[str, KeyEntry] = {}
     snapshot: str | None = None
     imported: dict[str, Directory] = {}
     directories: frozenset[str] = frozenset()
+    costs: dict[str, str] = {}
 
     def valid_keys(self) -> tuple[Key, ...]:
         """Return the keys that were not revoked; expired ones are among them, refused by whoever looks at the time."""
@@ -106,7 +117,7 @@ def fold(state: State, changes: Iterable[tuple[str, Change]]) -> State:
     An id is made once and revoked once: what comes again changes nothing, so that the same record twice is harmless.
     """
     keys, snapshot = dict(state.keys), state.snapshot
-    imported, directories = dict(state.imported), set(state.directories)
+    imported, directories, costs = dict(state.imported), set(state.directories), dict(state.costs)
     for at, change in changes:
         match change:
             case SnapshotPut(digest):
@@ -124,4 +135,6 @@ def fold(state: State, changes: Iterable[tuple[str, Change]]) -> State:
                 imported.pop(tenant, None)
                 if users:
                     imported[tenant] = Directory(digest, users, "log")
-    return State(keys, snapshot, imported, frozenset(directories))
+            case CostsImported(_, digest):
+                costs.setdefault(digest, at)
+    return State(keys, snapshot, imported, frozenset(directories), costs)

@@ -13,10 +13,6 @@ TAG = "tag:"
 PRODUCTION = "production"
 
 
-class Misunderstood(Exception):
-    """The question is not one: wrong words, an unknown name."""
-
-
 Dimension = Annotated[str, msgspec.Meta(max_length=80)]
 
 

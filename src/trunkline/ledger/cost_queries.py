@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from trunkline.ledger.cost_answers import DIMENSIONS, TAG, CostsQuestion, Misunderstood, PaidQuestion, Span
+from trunkline.ledger.answers import Misunderstood
+from trunkline.ledger.cost_answers import DIMENSIONS, PRODUCTION, TAG, CostsQuestion, PaidQuestion, Span
 from trunkline.ledger.schema import FACTS, MONEY
 
 # A report that nobody can read is a mistake of who asks.
@@ -29,6 +30,25 @@ _COLUMNS = {
     "purpose": "purpose",
 }
 _TIMES = {"day": "%Y-%m-%d", "month": "%Y-%m"}
+
+
+NOTHING = f"0::{MONEY}"
+# A session's imported costs are its first call's team's, user's and subject's; those of a user the team's of that day.
+_WITH_IMPORTS = f"""(
+    SELECT "at", tenant, team, user_id, subject, session, key_id, route, provider, model, prompt_name, prompt_version,
+           prompt_fingerprint, purpose, tags, prompt_tokens, cached_tokens, completion_tokens, cost, estimated, outcome,
+           NULL::{MONEY} AS amount
+    FROM {FACTS}.calls
+    UNION ALL BY NAME
+    SELECT i."at" AS "at", i.tenant AS tenant, coalesce(s.team, i.team) AS team,
+           coalesce(i.user_id, s.user_id) AS user_id, coalesce(s.subject, i.user_id) AS subject, i.session AS session,
+           '{PRODUCTION}' AS purpose, i.amount AS amount
+    FROM {FACTS}.imports i LEFT JOIN (
+        SELECT tenant, session, arg_min(team, id) AS team, arg_min(user_id, id) AS user_id,
+               arg_min(subject, id) AS subject
+        FROM {FACTS}.calls WHERE session IN (SELECT session FROM {FACTS}.imports) GROUP BY tenant, session
+    ) s ON s.tenant = i.tenant AND s.session = i.session
+)"""
 
 
 class Query(NamedTuple):
@@ -65,8 +85,10 @@ class _Builder:
         return "".join(f" AND {column} = {self.value(value)}" for column, value in wanted.items() if value is not None)
 
 
-def costs(asked: CostsQuestion, span: Span) -> Query:
+def costs(asked: CostsQuestion, span: Span, *, imports: bool) -> Query:
     """Return the query for the rows of a report and their total, which is the row whose first column is 1.
+
+    `imports` says whether there are imported costs to be looked at: most have none, and are answered faster.
 
     Raises Misunderstood.
     """
@@ -78,18 +100,26 @@ def costs(asked: CostsQuestion, span: Span) -> Query:
     where = build.within(span, asked.purpose)
     where += build.only(tenant=asked.tenant, team=asked.team, user_id=asked.user)
     dims = ", ".join(names)
+    source, amount = (_WITH_IMPORTS, "amount") if imports else (f"{FACTS}.calls", NOTHING)
     sql = f"""
-        SELECT {f"grouping({names[0]})" if names else "1"}, {f"{dims}, " if names else ""}count(*),
-               count(DISTINCT {CONVERSATION}) FILTER (session IS NOT NULL),
+        SELECT {f"grouping({names[0]})" if names else "1"}, {f"{dims}, " if names else ""}count(outcome),
+               count(DISTINCT {CONVERSATION}) FILTER (session IS NOT NULL AND outcome IS NOT NULL),
                sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens),
                {_money("cost")}, {_money("cost", "session IS NOT NULL")}, {_money("cost", "estimated")},
+               {_money(amount)}, {_money(amount, "session IS NOT NULL")},
                count(*) FILTER (outcome IN ('cancelled_before', 'cancelled_after')),
                count(*) FILTER (outcome IN ('failed', 'abandoned'))
-        FROM (SELECT {inner} FROM {FACTS}.calls WHERE {where})
+        FROM (SELECT {inner} FROM {source} WHERE {where})
         {f"GROUP BY GROUPING SETS (({dims}), ())" if names else ""}
         LIMIT {MOST_ROWS + 2}
     """
     return Query(sql, build.values)
+
+
+def imported(span: Span) -> Query:
+    """Return the query that says whether costs were imported for a time."""
+    build = _Builder()
+    return Query(f"SELECT count(*) > 0 FROM {FACTS}.imports WHERE {build.within(span, None)}", build.values)
 
 
 def paid(asked: PaidQuestion) -> Query:

@@ -4,11 +4,11 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, NamedTuple
 
 from trunkline.ledger import cost_queries
+from trunkline.ledger.answers import Misunderstood
 from trunkline.ledger.cost_answers import (
     CostReport,
     CostRow,
     CostsQuestion,
-    Misunderstood,
     PaidQuestion,
     PaidReport,
     PaidRow,
@@ -34,8 +34,15 @@ class _Sums(NamedTuple):
     cost: Decimal
     of_conversations: Decimal
     estimated: Decimal
+    imported: Decimal
+    imported_of_conversations: Decimal
     cancelled: int
     failed: int
+
+    @property
+    def total(self) -> Decimal:
+        """What models and all else cost."""
+        return self.cost + self.imported
 
 
 class _Paid(NamedTuple):
@@ -55,7 +62,7 @@ class _Paid(NamedTuple):
 
 
 Group = tuple[str | None, ...]
-NOTHING = _Sums(0, 0, 0, 0, 0, ZERO, ZERO, ZERO, 0, 0)
+NOTHING = _Sums(0, 0, 0, 0, 0, ZERO, ZERO, ZERO, ZERO, ZERO, 0, 0)
 
 
 def report(index: Index, asked: CostsQuestion) -> CostReport:
@@ -82,7 +89,8 @@ def paid(index: Index, asked: PaidQuestion) -> PaidReport:
 def _summed(index: Index, asked: CostsQuestion, span: Span) -> tuple[dict[Group, _Sums], _Sums]:
     groups: dict[Group, _Sums] = {}
     total, count = NOTHING, len(asked.by)
-    for whole, *row in _bounded(index.ask(*cost_queries.costs(asked, span))):
+    ((imports,),) = index.ask(*cost_queries.imported(span))
+    for whole, *row in _bounded(index.ask(*cost_queries.costs(asked, span, imports=imports))):
         if whole:
             total = _Sums(*row[count:])
         else:
@@ -100,7 +108,8 @@ def _bounded(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 
 def _row(group: Group, sums: _Sums, before: _Sums | None) -> CostRow:
-    total = sums.cost
+    total = sums.total
+    of_conversations = sums.of_conversations + sums.imported_of_conversations
     return CostRow(
         group=group,
         calls=sums.calls,
@@ -109,14 +118,14 @@ def _row(group: Group, sums: _Sums, before: _Sums | None) -> CostRow:
         cached_tokens=sums.cached_tokens or 0,
         completion_tokens=sums.completion_tokens or 0,
         cost=_exact(sums.cost),
-        imported=_exact(ZERO),
+        imported=_exact(sums.imported),
         total=_exact(total),
-        cost_per_conversation=_rounded(sums.of_conversations, Decimal(sums.conversations), PER_CONVERSATION),
+        cost_per_conversation=_rounded(of_conversations, Decimal(sums.conversations), PER_CONVERSATION),
         estimated_share=_rounded(sums.estimated, sums.cost, SHARE),
         cancelled_share=_rounded(Decimal(sums.cancelled), Decimal(sums.calls), SHARE),
         failed_share=_rounded(Decimal(sums.failed), Decimal(sums.calls), SHARE),
-        total_before=_exact(before.cost) if before is not None else None,
-        change=_exact(total - before.cost) if before is not None else None,
+        total_before=_exact(before.total) if before is not None else None,
+        change=_exact(total - before.total) if before is not None else None,
     )
 
 

@@ -17,6 +17,7 @@ from trunkline.ledger.records import (
     REFUSED,
     EndedPart,
     OpenedPart,
+    OtherCostPart,
     RefusedPart,
     kind_of,
 )
@@ -27,6 +28,7 @@ REASON_CHARACTERS = 300
 _opened = msgspec.json.Decoder(OpenedPart).decode
 _ended = msgspec.json.Decoder(EndedPart).decode
 _refused = msgspec.json.Decoder(RefusedPart).decode
+_other_costs = msgspec.json.Decoder(OtherCostPart).decode_lines
 _encode = msgspec.json.Encoder().encode
 
 
@@ -71,6 +73,7 @@ class Lines:
     def __init__(self) -> None:
         self.calls: list[bytes] = []
         self.refusals: list[bytes] = []
+        self.imports: list[bytes] = []
         self.unreadable: list[bytes] = []
         self.opened: set[Key] = set()
         self.ended: set[Key] = set()
@@ -98,6 +101,19 @@ class Fold:
                 self._refuse(record, stands)
         except (msgspec.MsgspecError, ArithmeticError, UnicodeError) as error:
             self.unreadable(stands, str(error))
+
+    def take_import(self, tenant: str, rows: bytes, stands: Standing) -> None:
+        """Take the rows of imported costs."""
+        try:
+            found = [_encode(row) for row in _other_costs(rows)]
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            self.unreadable(stands, str(error))
+            return
+        whose = _encode(tenant)
+        self.lines.imports += [
+            b'{"c":%b,"tenant":%b,"n":%d,"log":%d,"segment":%d,"offset":%d}' % (row, whose, n, *stands)
+            for n, row in enumerate(found, 1)
+        ]
 
     def unreadable(self, stands: Standing, reason: str) -> None:
         """Take note of a record that cannot be understood."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from trunkline.audit.files.batches import BatchReader, Position, StoredBatch
 from trunkline.audit.files.data_dir import LOGS
 from trunkline.audit.files.reader import read_body
@@ -16,11 +18,13 @@ from trunkline.audit.files.settings import CorruptLog
 from trunkline.audit.format.records import SPILLED_PART, BadRecord, decode_head, restore
 from trunkline.ledger.fold import Fold, Key, Lines, Standing
 from trunkline.ledger.index import Index
-from trunkline.ledger.records import TAKEN, kind_of
+from trunkline.ledger.records import IMPORTED, TAKEN, ImportedPart, kind_of
 from trunkline.ledger.telemetry import CallCounts
 
 # Records in a step: enough for DuckDB to be quick, little enough to stay small.
 STEP_RECORDS = 8192
+# The log of control, and the part of an import's body that has its rows.
+CONTROL, COSTS = "control", "costs"
 _SPILLED = b'"spilled":'
 NOWHERE = Position(-1, 0)
 
@@ -145,12 +149,28 @@ class Follower:
     def _take(self, log: _Log, batch: StoredBatch) -> None:
         self._fold.counts = self._counting.counts_of(log.name, batch) if self._counting is not None else None
         take = self._fold.take
+        if log.path.name == CONTROL:
+            self._take_imports(log, batch)
         for record, offset in batch.records:
             stands = Standing(log.number, batch.segment, offset)
             if _SPILLED in record and kind_of(record) in TAKEN:
                 self._take_spilled(log, record, stands)
             else:
                 take(record, stands)
+
+    def _take_imports(self, log: _Log, batch: StoredBatch) -> None:
+        """Take the costs that commands have imported; their rows are in bodies."""
+        for record, offset in batch.records:
+            if kind_of(record) != IMPORTED:
+                continue
+            stands = Standing(log.number, batch.segment, offset)
+            try:
+                imported = msgspec.json.decode(record, type=ImportedPart)
+                for reference in imported.bodies:
+                    parts = read_body(log.path, reference, batch.segment)
+                    self._fold.take_import(imported.tenant, parts[COSTS], stands)
+            except (CorruptLog, KeyError, msgspec.MsgspecError) as error:
+                self._fold.unreadable(stands, str(error))
 
     def _take_spilled(self, log: _Log, record: bytes, stands: Standing) -> None:
         try:

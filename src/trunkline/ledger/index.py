@@ -135,6 +135,7 @@ class Index:
         try:
             self._take("calls", lines.calls)
             self._take("refusals", lines.refusals)
+            self._take("imports", lines.imports)
             self._take("unreadable", lines.unreadable)
             if ended:
                 logs, calls = zip(*ended, strict=True)
@@ -154,7 +155,8 @@ class Index:
 
     def _weed(self, lines: Lines) -> None:
         """Take the lines that DuckDB does not take out of a step, and note their records as unreadable."""
-        for table, of_table in (("calls", lines.calls), ("refusals", lines.refusals)):
+        taken = (("calls", lines.calls), ("refusals", lines.refusals), ("imports", lines.imports))
+        for table, of_table in taken:
             bad = dict(self._bad(table, of_table))
             of_table[:] = [line for line in of_table if line not in bad]
             lines.unreadable.extend(unreadable_line(line, reason) for line, reason in bad.items())

@@ -17,6 +17,8 @@ from trunkline.ledger.answers import (
     Table,
     Transcript,
 )
+from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
+from trunkline.ledger.costs import paid, report
 from trunkline.ledger.follow import STEP_RECORDS, Counting, Follower
 from trunkline.ledger.index import Index
 from trunkline.ledger.questions import list_calls, list_sessions, show_call
@@ -103,6 +105,16 @@ class Ledger:
         """Return calls, newest first. Raises Misunderstood."""
         behind = self._refresh()
         return replace(list_calls(self._index, asked), behind=behind)
+
+    def costs(self, asked: CostsQuestion) -> CostReport:
+        """Return what calls have cost. Raises Misunderstood."""
+        behind = self._refresh()
+        return replace(report(self._index, asked), behind=behind)
+
+    def paid(self, asked: PaidQuestion) -> PaidReport:
+        """Return what was paid to providers. Raises Misunderstood."""
+        behind = self._refresh()
+        return replace(paid(self._index, asked), behind=behind)
 
     def call(self, named: str, *, bodies: bool) -> Story:
         """Return a call's story. Raises Misunderstood or Unanswerable."""

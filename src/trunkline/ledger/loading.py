@@ -97,6 +97,22 @@ LINES: Mapping[str, Columns] = {
         ),
         **_STANDS,
     },
+    "imports": {
+        "c": struct_of(
+            {
+                "at": TIME,
+                "kind": TEXT,
+                "amount": MONEY,
+                "session": TEXT,
+                "user": TEXT,
+                "note": TEXT,
+                "team": TEXT,
+            }
+        ),
+        "tenant": TEXT,
+        "n": "INTEGER",
+        **_STANDS,
+    },
     "running": TABLES["running"],
     "unreadable": TABLES["unreadable"],
 }
@@ -173,6 +189,10 @@ EXPRESSIONS: Mapping[str, Mapping[str, str]] = {
         "user_id": "r.user",
         "error_code": "r.code",
         "error_source": "r.source",
+    },
+    "imports": {
+        **{name: f"c.{quoted(name)}" for name in ("at", "team", "session", "kind", "amount", "note")},
+        "user_id": "c.user",
     },
 }
 

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import msgspec
 
+from trunkline.audit.format.bodies import BodyRef
 from trunkline.model.records import CostLine
 
 OPENED = b"call.opened"
 CLOSED = b"call.closed"
 ABANDONED = b"call.abandoned"
 REFUSED = b"call.refused"
+IMPORTED = b"cost.imported"
 TAKEN = frozenset({OPENED, CLOSED, ABANDONED, REFUSED})
 
 # Every record begins with these bytes and its type (docs/record-log.md).
@@ -132,6 +134,25 @@ class RefusedPart(msgspec.Struct, gc=False, omit_defaults=True):
     user: str | None = None
     first_call: str | None = None
     message: str | None = None
+
+
+class ImportedPart(msgspec.Struct, gc=False):
+    """Of `cost.imported`; the rows are in the body that it names."""
+
+    tenant: str
+    bodies: tuple[BodyRef, ...] = ()
+
+
+class OtherCostPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """A row of it (`model.other_costs`)."""
+
+    at: str
+    kind: str
+    amount: str
+    session: str | None = None
+    user: str | None = None
+    note: str | None = None
+    team: str | None = None
 
 
 def kind_of(record: bytes) -> bytes:

@@ -6,7 +6,7 @@ with SCHEMA_VERSION: an index of another version is made again from the logs.
 
 from collections.abc import Mapping
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FACTS = "facts"
 
 # Exact for every price list that is known: a token's price has at most twelve decimals.
@@ -130,6 +130,17 @@ REFUSALS: Columns = {
     "snapshot": TEXT,
 }
 
+IMPORTS: Columns = {
+    "at": TIME,
+    "tenant": TEXT,
+    "team": TEXT,
+    "user_id": TEXT,
+    "session": TEXT,
+    "kind": TEXT,
+    "amount": MONEY,
+    "note": TEXT,
+}
+
 # What is in force for users and other packages: view -> its columns, in their order.
 VIEWS: Mapping[str, Columns] = {
     "calls": CALLS,
@@ -139,6 +150,7 @@ VIEWS: Mapping[str, Columns] = {
     "sessions": SESSIONS,
     "scores": SCORES,
     "refusals": REFUSALS,
+    "imports": IMPORTS,
 }
 
 _TRIED = {name: kind for name, kind in ATTEMPTS.items() if name not in {"call_id", "started_at"}} | {
@@ -173,6 +185,7 @@ TABLES: Mapping[str, Columns] = {
     "findings": FINDINGS,
     "scores": SCORES,
     "refusals": {**REFUSALS, **_STANDS},
+    "imports": {**IMPORTS, "n": "INTEGER", **_STANDS},
     # Calls that have been opened and have not ended, with the part of the record that their row will need.
     "running": {"id": ID, **_STANDS, "opened": TEXT},
     # Records that could not be understood: kept count of, never skipped in silence.
