@@ -94,8 +94,12 @@ class LiveLedger:
         while not status.caught_up:
             on_progress(status)
             time.sleep(POLL)
-            status = msgspec.convert(self._ask("GET", "/api/index"), IndexStatus)
+            status = self.status()
         return status
+
+    def status(self) -> IndexStatus:
+        """Return how far the index is."""
+        return msgspec.convert(self._ask("GET", "/api/index"), IndexStatus)
 
 
 def query_of(asked: msgspec.Struct) -> str:

@@ -1,6 +1,7 @@
 """Control from its start to its end: the place that builds its objects and hands them to each other."""
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable, Coroutine
@@ -39,6 +40,7 @@ from trunkline.operations import OperationalLog
 NICENESS = 19
 # Until the commands can be answered; at 19 beside busy workers the imports alone would take a minute.
 NICENESS_AT_FIRST = 10
+AUTOGROUP = "/proc/self/autogroup"
 TICK = 1.0
 
 
@@ -226,8 +228,14 @@ class ControlProcess:
 
 
 def _be_nice(niceness: int) -> None:
-    """Let others go first, at least so much; nobody can take it back."""
+    """Let others go first, at least so much; nobody can take it back.
+
+    Where the kernel groups processes by session (sched(7), "The autogroup feature", on by default), niceness counts
+    only within ours, in which there is nobody else: the group has a niceness of its own.
+    """
     os.nice(max(0, niceness - os.nice(0)))
+    with contextlib.suppress(OSError):  # not every kernel has it, and it takes one change in a tenth of a second
+        Path(AUTOGROUP).write_text(str(niceness))
 
 
 def _import_admin() -> Callable[..., Coroutine[None, None, None]]:
