@@ -3,20 +3,20 @@
 import re
 from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from trunkline.cli.failure import ConfigurationFailed
 from trunkline.cli.lists import Cell, written
 from trunkline.cli.options import Form
 from trunkline.config.csv_rows import CsvFile
 from trunkline.config.directory import is_day
+from trunkline.config.other_costs import AMOUNT
 from trunkline.config.places import TooManyProblems
 from trunkline.ledger.reconcile import Billed, Compared
 
 COLUMNS = ("day", "model", "amount", "tokens")
 NEEDED = ("day", "model", "amount")
 MOST_ROWS = 100_000
-AMOUNT = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,18})?", re.ASCII)
 TOKENS = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 
@@ -41,15 +41,9 @@ def read_bill(text: str, file: str) -> list[Billed]:
         pass
     if bill.problems.found:
         raise ConfigurationFailed("the bill is not good; mend what is named above", list(map(str, bill.problems.found)))
-    return [Billed(day, model, exact(amount), int(tokens) if tokens else None) for day, model, amount, tokens in lines]
-
-
-def exact(amount: str) -> Decimal:
-    """Return an amount that was found good."""
-    try:
-        return Decimal(amount)
-    except InvalidOperation:
-        return Decimal(0)
+    return [
+        Billed(day, model, Decimal(amount), int(tokens) if tokens else None) for day, model, amount, tokens in lines
+    ]
 
 
 def days_of(bill: Sequence[Billed]) -> tuple[date, date]:

@@ -9,6 +9,7 @@ Started by the supervisor; where no gateway runs, the commands build a `Registry
 
     state         the fold: records -> keys and directories (pure)
     registry      what may be asked for: apply, create and revoke keys, import users
+    directories   the users of tenants; `other_costs` are costs that commands import
     journal       its own log
     snapshots     the snapshots on disk
     configuration the file, read with this machine's environment
