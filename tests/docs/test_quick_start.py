@@ -72,7 +72,7 @@ def terminals(tmp_path):
 
 
 def test_a_newcomer_who_types_what_the_page_says_gets_an_answer(tmp_path, terminals):
-    install, start, ask, change, key = blocks(PAGE, "sh")
+    install, start, ask, report, change, key = blocks(PAGE, "sh")
     (code,) = blocks(PAGE, "python")
     first, second = terminals
     port = free_port()
@@ -94,5 +94,8 @@ def test_a_newcomer_who_types_what_the_page_says_gets_an_answer(tmp_path, termin
         assert answer["trunkline"]["outcome"] == "answered"
         second.run("export OPENAI_API_KEY=sk-mine; set -a; . ./.env; set +a")
         assert second.run(f"python -c {shlex.quote(code.replace(':8080', f':{port}'))}") == ANSWER
+        found = second.run(report)
+        assert re.search(r"^ann +1 ", found, re.MULTILINE)
+        assert re.search(r"^\(none\) +1 ", found, re.MULTILINE)
         assert "is good" in second.run(change)
         assert re.search(r"tl-[A-Za-z0-9_-]{43}", second.run(key))
