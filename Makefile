@@ -49,6 +49,8 @@ format: $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --no-header --no-emit-index-url \
 	    --no-emit-find-links --no-annotate --python-version 3.11 --upgrade --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --constraint requirements.lock --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --python-version 3.11 --output-file deploy/requirements.lock
 
 $(READY): requirements.lock pyproject.toml tools/setup.sh
 	PYTHON="$(PYTHON)" tools/setup.sh $(VENV)

@@ -99,7 +99,7 @@ def test_a_mistake_is_found_at_its_path_with_a_fix(text, path, says):
         *(GOOD + f"audit: {{{name}: x}}\n" for name in ("retention", "key_file", "copies", "archive")),
         *(
             changed("harbor:\n", f"harbor:\n    {name}: x\n")
-            for name in ("directory", "limits", "user_limits", "team_limits", "route_limits", "wait_up_to", "budget")
+            for name in ("limits", "user_limits", "team_limits", "route_limits", "wait_up_to", "budget")
         ),
         *(
             changed("harbor:\n", f"harbor:\n    {name}: x\n")

@@ -13,6 +13,7 @@ from test_control_registry import Workers, registry, types, write
 from trunkline.cli.control_client import Live
 from trunkline.control.answers import NewKey
 from trunkline.control.app import serve_admin
+from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.listeners import MAX_BODY
 from trunkline.control.sockets import admin_sockets
 from trunkline.control.users import user_name
@@ -30,7 +31,9 @@ async def serving(directory):
         control.configuration = write(directory, "providers:", CONSOLE)
         await control.apply("me", "started")
         sockets = admin_sockets(directory / "data", "127.0.0.1:0")
-        serving = asyncio.create_task(serve_admin(control, lambda: {"snapshot": control.digest}, sockets, log))
+        desk = LedgerDesk(directory / "data", log)
+        status = {"snapshot": control.digest}
+        serving = asyncio.create_task(serve_admin(control, lambda: status, sockets, log, desk, tuple))
         try:
             yield sockets.console.getsockname()[1], control
         finally:

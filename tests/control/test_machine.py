@@ -27,7 +27,7 @@ def test_what_nobody_writes_is_not_waited_for(tmp_path):
 @pytest.mark.parametrize(
     ("content", "named", "itself"),
     [
-        (b"a" * (MAX_FILE + 1), "is larger than 4,000,000 bytes", "is larger than 1,000,000 bytes"),
+        (b"a" * (MAX_FILE + 1), "is larger than 32,000,000 bytes", "is larger than 1,000,000 bytes"),
         (b"version: 1\xff", "is not text in UTF-8", "is not text in UTF-8"),
     ],
 )

@@ -1,13 +1,25 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.control.state import KeyCreated, KeyRevoked, SnapshotPut, State, fold
+from trunkline.control.state import (
+    CostsImported,
+    KeyCreated,
+    KeyRevoked,
+    SnapshotPut,
+    State,
+    UsersImported,
+    UsersRead,
+    fold,
+)
 
 IDS = st.sampled_from(["a", "b", "c"])
 CHANGES = st.one_of(
     st.builds(SnapshotPut, digest=st.text("0f", min_size=1, max_size=3), who=st.just("me"), why=st.just("x")),
     st.builds(KeyCreated, key=IDS, tenant=st.just("acme"), digest=st.text("0f", min_size=1, max_size=3), who=IDS),
     st.builds(KeyRevoked, key=IDS, who=IDS),
+    st.builds(UsersRead, tenant=IDS, digest=IDS, users=st.integers(0, 3), who=IDS),
+    st.builds(CostsImported, tenant=IDS, digest=IDS, rows=st.just(1), amount=st.just("1"), who=IDS),
+    st.builds(UsersImported, tenant=IDS, digest=IDS, users=st.integers(0, 3), who=IDS),
 )
 HISTORIES = st.lists(CHANGES, max_size=20).map(lambda changes: [(f"{n:03d}", c) for n, c in enumerate(changes)])
 
@@ -47,3 +59,18 @@ def test_folding_leaves_the_state_it_began_with_as_it_was(history):
     fold(before, history)
     assert before.keys.keys() == {"a"}
     assert before.keys["a"].revoked is None
+
+
+@given(HISTORIES)
+def test_the_last_import_of_a_tenant_counts_and_an_empty_one_leaves_nothing(history):
+    last = {change.tenant: change for _, change in history if isinstance(change, UsersImported)}
+    imported = fold(State(), history).imported
+    assert {tenant: (directory.digest, directory.users) for tenant, directory in imported.items()} == {
+        tenant: (change.digest, change.users) for tenant, change in last.items() if change.users
+    }
+
+
+@given(HISTORIES)
+def test_every_directory_that_the_log_has_is_known(history):
+    recorded = {change.digest for _, change in history if isinstance(change, UsersImported | UsersRead)}
+    assert fold(State(), history).directories == recorded

@@ -116,6 +116,8 @@ def commands() -> set[str]:
         if isinstance(group, typer.Typer):
             inner = typer.main.get_command(group)
             found |= {f"{name} {below}" for below in inner.commands}  # type: ignore[attr-defined]
+            if group.info.invoke_without_command is True:
+                found.add(name)
         else:
             found.add(name)
     return found

@@ -4,9 +4,15 @@ import re
 
 import pytest
 from pages import prose_of, quoted, rows
+from prometheus_client.parser import text_string_to_metric_families
 from source import events, strings
 
+from trunkline.audit.files.flush_times import BOUNDS
+from trunkline.channel.messages import Report, WorkerState
 from trunkline.control.api import build
+from trunkline.control.metrics import page
+from trunkline.ledger.records import EndedPart, TimingsPart, UsagePart
+from trunkline.ledger.telemetry import CallCounts
 from trunkline.operations import OperationalLog
 
 PAGE = "docs/operations.md"
@@ -34,9 +40,28 @@ def test_an_event_has_the_level_and_the_facts_of_the_page(name):
 
 
 def test_every_request_of_the_admin_api_is_on_the_page_and_no_other():
-    app = build(None, dict, str, OperationalLog(2, "text", "info", "test"))  # type: ignore[arg-type]
+    app = build(None, dict, str, OperationalLog(2, "text", "info", "test"), None, tuple)  # type: ignore[arg-type]
     served = {f"{method} {route.path}" for route in app.routes for method in route.methods}
     assert {quoted(request)[0] for request, _ in rows(PAGE, "request", "what")} == served
+
+
+def test_every_metric_is_on_the_page_with_its_labels_and_no_other():
+    worker = WorkerState(
+        0, 1, True, None, "d", 0, 0.0, Report({"a/m": "open"}, (), (0,) * (len(BOUNDS) + 1), 0.0, 0, 0)
+    )
+    counts = CallCounts()
+    ended = EndedPart("c", "t", "answered", usage=UsagePart(input=1), timings=TimingsPart(1.0, 1.0))
+    counts.ended("tenant", "route", ended)
+    shown = {}
+    for family in text_string_to_metric_families(page(counts, 1.0, [worker]).decode()):
+        name = family.name + ("_total" if family.type == "counter" else "")
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        shown[name] = (family.type, labels)
+    said = {
+        quoted(name)[0]: (kind, set(quoted(labels)))
+        for name, kind, labels, _ in rows(PAGE, "metric", "type", "labels", "what it is")
+    }
+    assert said == shown
 
 
 def test_every_reason_of_an_attempt_is_one_that_the_code_gives():

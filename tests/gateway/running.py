@@ -130,7 +130,11 @@ class Gateway:
             else provider
             for name, provider in compiled.snapshot.providers.items()
         }
-        snapshot = msgspec.structs.replace(compiled.snapshot, providers=providers)
+        return self.changed(compiled, providers=providers)
+
+    def changed(self, compiled: Compiled, **sections) -> Compiled:
+        """Return a configuration with other sections in its snapshot."""
+        snapshot = msgspec.structs.replace(compiled.snapshot, **sections)
         canonical = encode_snapshot(snapshot)
         return dataclasses.replace(compiled, snapshot=snapshot, canonical=canonical, digest=digest_of(canonical))
 

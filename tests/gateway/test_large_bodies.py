@@ -14,8 +14,8 @@ from gateway.test_answers import EMPTY
 from gateway.test_journal import COMPRESSED, break_bodies
 from gateway.test_recording import STREAMED, Tape, chunked
 from trunkline.audit.files.segments import segment_path
-from trunkline.audit.format.bodies import BodyRef
 from trunkline.audit.format.open_calls import OpenCall
+from trunkline.audit.format.references import BodyRef
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.call import Call
 from trunkline.gateway.journal import SLICE, Journal

@@ -55,7 +55,22 @@ class Drained(msgspec.Struct, frozen=True, tag_field="event", tag="drained"):
     """Nothing is in flight any more; the worker ends now."""
 
 
-FromWorker = Loaded | LoadFailed | Ready | NotReady | Drained
+class Report(msgspec.Struct, frozen=True, tag_field="event", tag="report"):
+    """What a worker measures of itself, every few seconds.
+
+    `breakers` has the phase of each target's breaker, `resting` the targets that rest. `flushes` counts flushes of its
+    log by duration, with the bounds of `audit.files.flush_times` and one more for what is longer.
+    """
+
+    breakers: dict[str, str]
+    resting: tuple[str, ...]
+    flushes: tuple[int, ...]
+    flush_seconds: float
+    in_flight: int
+    log_waiting_bytes: int
+
+
+FromWorker = Loaded | LoadFailed | Ready | NotReady | Drained | Report
 
 # Control -> supervisor
 
@@ -109,6 +124,7 @@ class WorkerState(msgspec.Struct, frozen=True):
     digest: str | None
     restarts: int
     started_at: float
+    report: Report | None = None
 
 
 class Begun(msgspec.Struct, frozen=True, tag_field="event", tag="begun"):

@@ -29,10 +29,17 @@ class Entry:
 
 
 COMMANDS = {
+    "init": Entry("trunkline.cli.init", "Write a configuration to begin with, and fresh keys."),
     "serve": Entry("trunkline.cli.serve", "Run the gateway."),
     "check": Entry("trunkline.cli.check", "Say everything that is wrong with a configuration."),
     "apply": Entry("trunkline.cli.apply", "Put a changed configuration in force, and say what changes."),
     "keys": Entry("trunkline.cli.keys", "Make, list and revoke virtual keys."),
+    "users": Entry("trunkline.cli.users", "Import and list the users of a tenant."),
+    "calls": Entry("trunkline.cli.calls", "List past calls, and show the story of one."),
+    "sessions": Entry("trunkline.cli.sessions", "List conversations, and show one as a transcript."),
+    "costs": Entry("trunkline.cli.costs", "Say what calls have cost, by whom and what; compare with a bill."),
+    "sql": Entry("trunkline.cli.sql", "Ask the ledger in SQL, read-only."),
+    "index": Entry("trunkline.cli.index", "Make the ledger's index again from the logs."),
     "demo": Entry("trunkline.cli.demo.command", "Watch a gateway at work between simulated providers."),
     "bench": Entry("trunkline.cli.bench.command", "Measure the gateway against a direct baseline."),
 }
@@ -49,7 +56,7 @@ def run(words: Sequence[str]) -> int:
     except Failed as failed:
         for problem in getattr(failed, "problems", ()):
             sys.stderr.write(f"{neutral(problem)}\n")
-        return _say(str(failed), 1)
+        return _say(str(failed), failed.status)
     except typer.TyperException as error:
         misuse = getattr(error, "exit_code", LIBRARY_MISUSE) == LIBRARY_MISUSE
         return _say(f"{error.format_message()} See `{_asked(error)} --help`.", MISUSE if misuse else 1)

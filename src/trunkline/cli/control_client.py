@@ -5,12 +5,24 @@ import os
 import socket
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
-from trunkline.cli.failure import ConfigurationFailed, Failed
-from trunkline.control.answers import Applied, KeyView, MadeKey, NewKey
+from trunkline.cli.failure import ConfigurationFailed, Failed, Misused
+from trunkline.cli.ledger_client import LiveLedger
+from trunkline.control.answers import (
+    Applied,
+    ImportedCosts,
+    ImportedUsers,
+    KeyView,
+    MadeKey,
+    NewCosts,
+    NewKey,
+    NewUsers,
+    UserList,
+    UserQuery,
+)
 from trunkline.control.sockets import SOCKET_NAME
 
 # A change waits for the log and for every worker; a control process that has just started imports first.
@@ -29,6 +41,7 @@ class Live:
 
     def __init__(self, data_dir: Path, config: str) -> None:
         self._data_dir, self._config = data_dir, config
+        self.ledger = LiveLedger(self._ask)
 
     def status(self) -> dict[str, Any]:
         """Return what control knows of the processes. Raises NobodyAnswers."""
@@ -50,6 +63,19 @@ class Live:
         """Stop a key. Raises Failed or NobodyAnswers."""
         return msgspec.convert(self._ask("DELETE", f"/api/keys/{quote(key_id, safe='')}")["key"], KeyView)
 
+    def import_users(self, asked: NewUsers) -> ImportedUsers:
+        """Replace a tenant's directory. Raises ConfigurationFailed, Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("POST", "/api/users", msgspec.to_builtins(asked)), ImportedUsers)
+
+    def import_costs(self, asked: NewCosts) -> ImportedCosts:
+        """Add costs. Raises ConfigurationFailed, Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("POST", "/api/costs/import", msgspec.to_builtins(asked)), ImportedCosts)
+
+    def users(self, query: UserQuery) -> UserList:
+        """Return rows of the directories. Raises Failed or NobodyAnswers."""
+        asked = {name: value for name, value in msgspec.to_builtins(query).items() if value is not None}
+        return msgspec.convert(self._ask("GET", f"/api/users?{urlencode(asked)}"), UserList)
+
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else msgspec.json.encode(body)
         headers = {"host": "control", "content-type": "application/json"}
@@ -64,11 +90,12 @@ class Live:
             answer = msgspec.json.decode(response.read(MAX_ANSWER))
         except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
             what = "it took too long" if isinstance(error, TimeoutError) else "it ended before it had answered"
-            raise Failed(f"control did not answer: {what}; whether it was done, `trunkline keys list` shows") from error
+            done = "; whether it was done, `trunkline keys list` shows" if method != "GET" else ": try again"
+            raise Failed(f"control did not answer: {what}{done}") from error
         finally:
             connection.close()
         if response.status >= 400:
-            raise _failure(answer)
+            raise _failure(answer, response.status)
         return answer
 
 
@@ -91,8 +118,10 @@ class _Connection(http.client.HTTPConnection):
             os.close(directory)
 
 
-def _failure(answer: Any) -> Failed:
+def _failure(answer: Any, status: int) -> Failed:
     error = answer.get("error", {}) if isinstance(answer, dict) else {}
     message = str(error.get("message", "control refused"))
     problems = [str(problem) for problem in error.get("problems", ())]
-    return ConfigurationFailed(message, problems) if problems else Failed(message)
+    if problems:
+        return ConfigurationFailed(message, problems)
+    return Misused(message) if status == 422 else Failed(message)

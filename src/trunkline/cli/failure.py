@@ -8,6 +8,14 @@ from trunkline.config.problems import ConfigInvalid
 class Failed(Exception):
     """The command did not do what was asked; the message is one line that says why and what to do."""
 
+    status = 1
+
+
+class Misused(Failed):
+    """What was asked for makes no sense: a call id that is none, SQL that is none."""
+
+    status = 64  # EX_USAGE
+
 
 class ConfigurationFailed(Failed):
     """The configuration is not good; `problems` has a line for each mistake."""

@@ -11,12 +11,26 @@ from typing import TypeVar
 from trunkline.audit.files.data_dir import DataDirError
 from trunkline.audit.files.writer import CorruptLog, LogFailed
 from trunkline.cli.failure import Failed, failed_by
+from trunkline.cli.local_ledger import LocalLedger
 from trunkline.config.compiled import Compiled
 from trunkline.config.differences import diff
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.answers import Applied, KeyView, MadeKey, NewKey, Refused
+from trunkline.control.answers import (
+    Applied,
+    ImportedCosts,
+    ImportedUsers,
+    KeyView,
+    MadeKey,
+    NewCosts,
+    NewKey,
+    NewUsers,
+    Refused,
+    UserList,
+    UserQuery,
+)
 from trunkline.control.configuration import Configuration
-from trunkline.control.journal import Journal, Unrecorded, read_state
+from trunkline.control.directories import looked_up
+from trunkline.control.journal import Journal, Unrecorded, read_directory, read_state
 from trunkline.control.keys import views
 from trunkline.control.registry import NoWorkers, Registry
 from trunkline.control.snapshots import SnapshotStore
@@ -34,6 +48,7 @@ class InProcess:
         self._configuration, self._data_dir = configuration, data_dir
         self._store = SnapshotStore(data_dir)
         self._who = user_name(os.getuid())
+        self.ledger = LocalLedger(data_dir)
 
     def apply(self) -> Applied:
         """Check the file and make it the last good one. Raises Failed."""
@@ -50,7 +65,7 @@ class InProcess:
         """Return every key. Raises Failed."""
         with _failures(self._data_dir):
             state = read_state(self._data_dir)
-            return views(state, self._configuration.compile(state.valid_keys()).snapshot, time.time())
+            return views(state, self._configuration.compile(state).snapshot, time.time())
 
     def create_key(self, asked: NewKey) -> MadeKey:
         """Make a key. Raises Failed."""
@@ -70,10 +85,38 @@ class InProcess:
 
         return self._change(work)
 
+    def import_users(self, asked: NewUsers) -> ImportedUsers:
+        """Replace a tenant's directory. Raises Failed."""
+
+        async def work(registry: Registry, compiled: Compiled) -> ImportedUsers:
+            registry.resume(compiled.snapshot)
+            return await registry.import_users(asked, self._who)
+
+        return self._change(work)
+
+    def import_costs(self, asked: NewCosts) -> ImportedCosts:
+        """Add costs. Raises Failed."""
+
+        async def work(registry: Registry, compiled: Compiled) -> ImportedCosts:
+            registry.resume(compiled.snapshot)
+            return await registry.import_costs(asked, self._who)
+
+        return self._change(work)
+
+    def users(self, query: UserQuery) -> UserList:
+        """Return rows of the directories that the next start puts in force. Raises Failed."""
+        with _failures(self._data_dir):
+            compiled = self._configuration.compile(read_state(self._data_dir))
+
+            def read(digest: str) -> bytes | None:
+                return compiled.directories.get(digest) or read_directory(self._data_dir, digest)
+
+            return looked_up(compiled.snapshot, read, query)
+
     def _change(self, work: Callable[[Registry, Compiled], Awaitable[Result]]) -> Result:
         """Do the work on what the file says now."""
         with _failures(self._data_dir):
-            compiled = self._configuration.compile(read_state(self._data_dir).valid_keys())
+            compiled = self._configuration.compile(read_state(self._data_dir))
             return asyncio.run(self._work(work, compiled))
 
     async def _work(self, work: Callable[[Registry, Compiled], Awaitable[Result]], compiled: Compiled) -> Result:

@@ -4,13 +4,15 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from rich.cells import cell_len
 
 from trunkline.cli.options import Form
+from trunkline.model.money import plain
 from trunkline.operations import neutral
 
-Cell = str | int | float | bool | None | Sequence[str]
+Cell = str | int | float | bool | Decimal | None | Sequence[str]
 Row = Mapping[str, Cell]
 
 # What spreadsheets take for the beginning of a formula, in ASCII and in full width (OWASP, "CSV Injection").
@@ -30,7 +32,14 @@ def written(columns: Sequence[str], rows: Sequence[Row], form: Form) -> str:
 def _json(columns: Sequence[str], rows: Sequence[Row]) -> str:
     values = [{column: row.get(column) for column in columns} for row in rows]
     # ASCII only: nothing in it can steer a terminal.
-    return json.dumps(values, indent=2).replace("\x7f", "\\u007f") + "\n"
+    return json.dumps(values, indent=2, default=_exact).replace("\x7f", "\\u007f") + "\n"
+
+
+def _exact(value: object) -> str:
+    """Return a decimal as text: JSON's numbers are binary floats."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} is no cell")
+    return plain(value)
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
@@ -44,7 +53,7 @@ def _csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
 
 def _csv_cell(value: Cell) -> str:
     text = neutral(_shown(value, nothing=""))
-    if isinstance(value, int | float) or not text.startswith(FORMULA):
+    if isinstance(value, int | float | Decimal) or not text.startswith(FORMULA):
         return text
     return f"'{text}"
 
@@ -65,6 +74,8 @@ def _shown(value: Cell, nothing: str) -> str:
         return nothing
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return plain(value)
     if isinstance(value, str | int | float):
         return str(value)
     return ", ".join(value)

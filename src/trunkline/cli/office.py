@@ -10,8 +10,20 @@ from trunkline.audit.files.data_dir import DataDirError, open_data_dir
 from trunkline.audit.files.directories import Locked, lock_directory
 from trunkline.cli.control_client import Live, NobodyAnswers
 from trunkline.cli.failure import Failed, failed_by
+from trunkline.cli.ledger_client import LedgerOffice
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.answers import Applied, KeyView, MadeKey, NewKey
+from trunkline.control.answers import (
+    Applied,
+    ImportedCosts,
+    ImportedUsers,
+    KeyView,
+    MadeKey,
+    NewCosts,
+    NewKey,
+    NewUsers,
+    UserList,
+    UserQuery,
+)
 from trunkline.control.machine import data_dir_of
 
 # A gateway that starts, or whose control process is being replaced, answers within this. Seconds.
@@ -25,6 +37,10 @@ class Office(Protocol):
 
     running: bool
 
+    @property
+    def ledger(self) -> LedgerOffice:
+        """Who answers questions about past calls."""
+
     def apply(self) -> Applied:
         """Put the file in force."""
 
@@ -36,6 +52,15 @@ class Office(Protocol):
 
     def revoke_key(self, key_id: str) -> KeyView:
         """Stop a key."""
+
+    def import_users(self, asked: NewUsers) -> ImportedUsers:
+        """Replace a tenant's directory."""
+
+    def import_costs(self, asked: NewCosts) -> ImportedCosts:
+        """Add costs that no provider of models charges."""
+
+    def users(self, query: UserQuery) -> UserList:
+        """Return rows of the directories."""
 
 
 def carry_out(config: str, work: Callable[[Office], Result]) -> Result:

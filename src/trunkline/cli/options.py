@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 
-def _there(file: str) -> str:
+def there(file: str) -> str:
     """A name without a file is a slip of the command line, not of a configuration."""
     if not os.path.exists(file):
         raise typer.BadParameter(f"there is no file {file}; name one with --config.")
@@ -16,7 +16,7 @@ def _there(file: str) -> str:
 
 ConfigFile = Annotated[
     str,
-    typer.Option("--config", "-c", metavar="FILE", help="The configuration file.", show_default=True, callback=_there),
+    typer.Option("--config", "-c", metavar="FILE", help="The configuration file.", show_default=True, callback=there),
 ]
 
 

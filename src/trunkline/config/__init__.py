@@ -8,6 +8,7 @@ the commands call `compile.load`; a worker needs `canonical` alone, which import
     document    text -> nodes with line marks (YAML 1.2, bounded)
     references  `${NAME}` and `${file:PATH}` -> their values
     schema      nodes -> typed sections
+    directory   CSV -> the users of a tenant, or every mistake of it
     compile     sections -> `Compiled` (snapshot, secrets, what control alone needs)
     canonical   snapshot <-> bytes (RFC 8785) and their SHA-256
     differences two snapshots -> lines for a human

@@ -1,6 +1,6 @@
 """Sections that were found good -> the snapshot and the secrets beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from trunkline.config import schema
 from trunkline.config.addresses import without_userinfo
@@ -9,8 +9,14 @@ from trunkline.config.strength import digest
 from trunkline.model import snapshot as model
 
 
-def snapshot(root: schema.Root, node: str, keys: Sequence[model.Key], prices: dict[str, model.Price]) -> model.Snapshot:
-    """Return the snapshot of a file, with the keys of control's log."""
+def snapshot(
+    root: schema.Root,
+    node: str,
+    keys: Sequence[model.Key],
+    prices: dict[str, model.Price],
+    directories: Mapping[str, model.Directory],
+) -> model.Snapshot:
+    """Return the snapshot of a file, with the keys of control's log and the directories of its tenants."""
     tenants = root.tenants or {}
     of_file = {key.id: key for name, tenant in tenants.items() for key in _keys(name, tenant)}
     return model.Snapshot(
@@ -20,7 +26,7 @@ def snapshot(root: schema.Root, node: str, keys: Sequence[model.Key], prices: di
         workers=root.workers,
         providers={name: _provider(name, section) for name, section in root.providers.items()},
         routes={name: _route(name, section) for name, section in (root.routes or {}).items()},
-        tenants={name: _tenant(name, section) for name, section in tenants.items()},
+        tenants={name: _tenant(name, section, directories.get(name)) for name, section in tenants.items()},
         keys={**of_file, **{key.id: key for key in keys}},
         prices=prices,
         server=_server(root.server),
@@ -93,7 +99,7 @@ def _target(section: schema.Target) -> model.Target:
     )
 
 
-def _tenant(name: str, section: schema.Tenant) -> model.Tenant:
+def _tenant(name: str, section: schema.Tenant, directory: model.Directory | None) -> model.Tenant:
     allow = section.allow
     return model.Tenant(
         name=name,
@@ -101,6 +107,7 @@ def _tenant(name: str, section: schema.Tenant) -> model.Tenant:
         time_zone=section.time_zone,
         require=section.require,
         allow=model.Allow(providers=allow.providers, regions=allow.regions, data_retention=allow.data_retention),
+        directory=directory,
     )
 
 

@@ -1,13 +1,16 @@
 """The whole way from text to what is in force: read, check, build."""
 
+from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from trunkline.config import build
 from trunkline.config.canonical import digest_of, encode_snapshot
 from trunkline.config.checks import check
 from trunkline.config.compiled import Compiled, Console
+from trunkline.config.directories import Directories, read_all
 from trunkline.config.document import Mapping, Node, compose
 from trunkline.config.key_checks import check_keys
 from trunkline.config.notes import notes_of
@@ -21,21 +24,28 @@ from trunkline.config.schema import Root
 from trunkline.config.section import SectionReader
 from trunkline.config.sources import Sources
 from trunkline.config.strength import digest
-from trunkline.model.snapshot import Key, Price
+from trunkline.model.snapshot import Directory, Key, Price
 
 
-def load(text: str, file: str, sources: Sources, *, keys: Sequence[Key] = ()) -> Compiled:
+def load(
+    text: str,
+    file: str,
+    sources: Sources,
+    *,
+    keys: Sequence[Key] = (),
+    directories: Map[str, Directory] = MappingProxyType({}),
+) -> Compiled:
     """Return what the text of a configuration file says.
 
-    `file` is its name as problems show it; `keys` are the valid ones of control's log. Raises `ConfigInvalid` with
-    every mistake that the file has.
+    `file` is its name as problems show it; `keys` are the valid ones of control's log, `directories` those that were
+    imported there, by tenant. Raises `ConfigInvalid` with every mistake that the file, or one that it names, has.
     """
     node, found = compose(text, file)
     if node is None and found:
         raise ConfigInvalid(found)
     problems = Problems(file, found)
     try:
-        compiled = _load(node or Mapping(1, 1, ()), sources, keys, problems)
+        compiled = _load(node or Mapping(1, 1, ()), sources, keys, directories, problems)
     except TooManyProblems:
         compiled = None
     if problems.found or compiled is None:
@@ -43,18 +53,23 @@ def load(text: str, file: str, sources: Sources, *, keys: Sequence[Key] = ()) ->
     return compiled
 
 
-def _load(node: Node, sources: Sources, keys: Sequence[Key], problems: Problems) -> Compiled | None:
+def _load(
+    node: Node, sources: Sources, keys: Sequence[Key], imported: Map[str, Directory], problems: Problems
+) -> Compiled | None:
     root = SectionReader(Root)(Place("", resolve(Place("", node), sources, problems)), problems)
     if root is BAD:
         return None
     check(root, sources, problems)
     check_keys(root, keys, problems)
-    prices = price_all(root, partial(current, sources.now), problems)
-    return None if problems.found else _compiled(root, sources, keys, prices)
+    prices = price_all(root, partial(current, sources.now), sources.now, problems)
+    directories = read_all(root, sources, imported, problems)
+    return None if problems.found else _compiled(root, sources, keys, prices, directories)
 
 
-def _compiled(root: Root, sources: Sources, keys: Sequence[Key], prices: dict[str, Price]) -> Compiled:
-    snapshot = build.snapshot(root, root.node or sources.host_name, keys, prices)
+def _compiled(
+    root: Root, sources: Sources, keys: Sequence[Key], prices: dict[str, Price], directories: Directories
+) -> Compiled:
+    snapshot = build.snapshot(root, root.node or sources.host_name, keys, prices, directories.of_tenants)
     canonical = encode_snapshot(snapshot)
     console = Console(root.console.listen, digest(root.console.admin_token)) if root.console else None
     return Compiled(
@@ -65,4 +80,5 @@ def _compiled(root: Root, sources: Sources, keys: Sequence[Key], prices: dict[st
         data_dir=Path(root.data_dir),
         console=console,
         notes=notes_of(root),
+        directories=directories.data,
     )

@@ -1,5 +1,6 @@
 """What comes out of a configuration file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,8 @@ class Compiled:
 
     `digest` is the SHA-256 of `canonical`, the snapshot's canonical bytes. `data_dir` is as written: a relative one is
     relative to the directory that the command runs in. `console` is None where no console listens. `notes` name the
-    settings that have no effect in this version.
+    settings that have no effect in this version. `directories` has the canonical bytes of those that the file names,
+    by their digest.
     """
 
     snapshot: Snapshot
@@ -30,3 +32,4 @@ class Compiled:
     data_dir: Path
     console: Console | None
     notes: tuple[str, ...] = ()
+    directories: Mapping[str, bytes] = field(default_factory=dict, repr=False)

@@ -1,12 +1,15 @@
 """The kinds of value that the sections share: names, paths, addresses, secrets."""
 
 import re
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from trunkline.config import addresses, strength, units
 from trunkline.config.readers import Mistake, parsed, text
 
 NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+DAY_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+HOW_DAY = "write it like 2026-06-30"
 NAME = text(
     "a name: letters, digits, `.`, `_` and `-`, at most 64 of them",
     NODE.pattern,
@@ -55,11 +58,21 @@ def _time_zone(value: str) -> str:
     return value
 
 
+def _day(value: str) -> date:
+    if not DAY_FORM.fullmatch(value):
+        raise Mistake("is no day", HOW_DAY)
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise Mistake("is no day of the calendar", HOW_DAY) from None
+
+
 def _workers(value: str) -> int:
     if value != "1":
         raise Mistake("only one worker is supported yet", "write 1")
     return 1
 
 
+DAY = parsed(_day, "a day", HOW_DAY)
 TIME_ZONE = parsed(_time_zone, "a time zone", "write it like America/New_York")
 WORKERS = parsed(_workers, "a whole number", "write 1")

@@ -33,5 +33,3 @@ def _of_route(name: str, route: Route) -> Iterator[str]:
 def _of_tenant(name: str, tenant: Tenant) -> Iterator[str]:
     if tenant.regulated:
         yield f"tenants.{name}.regulated {NOT_YET}"
-    if tenant.time_zone != "UTC":
-        yield f"tenants.{name}.time_zone {NOT_YET}"

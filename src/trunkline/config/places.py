@@ -51,7 +51,11 @@ class Problems:
 
     def add(self, place: Place, message: str, fix: str) -> None:
         """Report a mistake at a value."""
-        self.found.append(Problem(self.file, place.node.line, place.node.column, place.path, message, fix))
+        self.take(Problem(self.file, place.node.line, place.node.column, place.path, message, fix))
+
+    def take(self, problem: Problem) -> None:
+        """Add a mistake that was found elsewhere."""
+        self.found.append(problem)
         if len(self.found) >= MOST_PROBLEMS:
             raise TooManyProblems
 

@@ -4,37 +4,68 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from trunkline.config.checks import names_of, words_of
+from trunkline.config.contracts import check_days, priced, without_price
 from trunkline.config.places import Place, Problems, nearest
-from trunkline.config.prices import PriceList, override
+from trunkline.config.prices import PriceList
 from trunkline.config.schema import PriceOverride, Root
 from trunkline.model.snapshot import Price
 
 BASE_URLS = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
 
 
-def price_all(root: Root, price_list: Callable[[], PriceList], problems: Problems) -> dict[str, Price]:
-    """Return the prices by `provider/model`; report the models without one, and the overrides without a use."""
+def price_all(root: Root, price_list: Callable[[], PriceList], now: float, problems: Problems) -> dict[str, Price]:
+    """Return the prices by `provider/model`; report the models without one, and the overrides without a use.
+
+    `now` is the Unix second from which on there has to be one.
+    """
     overrides = root.prices or {}
     used = _used(root)
-    prices: dict[str, Price] = {name: override(section) for name, section in overrides.items() if name in used}
     written = set(names_of(root, "prices"))
-    missing = [name for name in used if name not in written]
-    found = price_list() if missing else None
-    for name in missing:
-        provider_name, _, model = name.partition("/")
-        provider = root.providers.get(provider_name)
-        if provider is None or provider.dialect is None or found is None:
-            continue
-        base_url = provider.base_url or BASE_URLS[provider.dialect]
-        price = found.price(provider.dialect, base_url, model)
-        if price is None:
-            _report_unpriced(used[name], name, found.names(provider.dialect, base_url), problems)
-        else:
-            prices[name] = price
-    for name, section in overrides.items():
-        if name not in used:
-            _report_unused(name, section, list(used), problems)
+    prices: dict[str, Price] = {}
+    lists: list[PriceList] = []
+
+    def listed(name: str) -> Price | None:
+        """Look the model up in the price list, which is read when it is needed first."""
+        lists.extend([price_list()] if not lists else [])
+        return _listed(root, name, lists[0])
+
+    for name, place in used.items():
+        sections = overrides.get(name, ())
+        if sections and check_days(sections, problems):
+            undated = any(section.first is None and section.last is None for section in sections)
+            price = priced(sections, None if undated else listed(name), now)
+            if price is None:
+                without_price(sections[0].place, name, problems)
+            else:
+                prices[name] = price
+        elif name not in written and _known(root, name):
+            price = listed(name)
+            if price is None:
+                _report_unpriced(place, name, _names(root, name, lists[0]), problems)
+            else:
+                prices[name] = price
+    for name, sections in overrides.items():
+        if name not in used and sections:
+            _report_unused(name, sections[0], list(used), problems)
     return prices
+
+
+def _known(root: Root, name: str) -> bool:
+    provider = root.providers.get(name.partition("/")[0])
+    return provider is not None and provider.dialect is not None
+
+
+def _listed(root: Root, name: str, found: PriceList) -> Price | None:
+    provider_name, _, model = name.partition("/")
+    if not _known(root, name):
+        return None
+    provider = root.providers[provider_name]
+    return found.price(provider.dialect, provider.base_url or BASE_URLS[provider.dialect], model)
+
+
+def _names(root: Root, name: str, found: PriceList) -> list[str]:
+    provider = root.providers[name.partition("/")[0]]
+    return found.names(provider.dialect, provider.base_url or BASE_URLS[provider.dialect])
 
 
 def _used(root: Root) -> dict[str, Place]:

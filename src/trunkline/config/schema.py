@@ -1,10 +1,12 @@
 # ruff: noqa: RUF009  `option` declares a key; what it returns is the field's own
-"""The sections of the file: every key, how it is read, and its default. `docs/configuration.md` lists them.
+"""The sections of the file: every key, how it is read, its default, and what it says. `reference.py`
+makes the tables of docs/configuration.md of it.
 
 Names and defaults are those of the snapshot where it has them.
 """
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -32,24 +34,24 @@ LOG, AUDIT, ROUTE = model.Log(), model.Audit(), model.Route("", ())
 class Tls(Section):
     """TLS on the data plane: PEM files."""
 
-    cert: str = option(kinds.PATH, stand_in="")
-    key: str = option(kinds.PATH, stand_in="")
+    cert: str = option(kinds.PATH, stand_in="", says="file with the certificate chain, PEM")
+    key: str = option(kinds.PATH, stand_in="", says="file with its private key, PEM")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Console(Section):
     """The admin API's own listener."""
 
-    listen: str = option(kinds.LISTEN, "127.0.0.1:8081")
-    admin_token: str = option(kinds.SECRET, stand_in="")
+    listen: str = option(kinds.LISTEN, "127.0.0.1:8081", says="its address")
+    admin_token: str = option(kinds.SECRET, stand_in="", says="what its callers must show")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Log(Section):
     """The operational log."""
 
-    format: Any = option(choice("text", "json"), LOG.format)
-    level: Any = option(choice("info", "warning", "error"), LOG.level)
+    format: Any = option(choice("text", "json"), LOG.format, says="`text` or `json`")
+    level: Any = option(choice("info", "warning", "error"), LOG.level, says="`info`, `warning` or `error`")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,73 +59,97 @@ class Provider(Section):
     """An account at a provider."""
 
     LATER = ("capacity",)
-    dialect: Any = option(choice("openai", "anthropic"))
-    base_url: str | None = option(kinds.PROVIDER_URL, None)
-    api_key: tuple[str, ...] | None = option(optional(one_or_many(kinds.PROVIDER_KEY, "keys", 100)))
-    region: str | None = option(kinds.NAME, None)
-    data_retention: float | None = option(kinds.RETENTION, None)
-    keep_warm: int = option(whole(0, 1_000), 0)
-    models: tuple[str, ...] = option(listing(kinds.MODEL, "models"), ())
-    proxy: str | None = option(kinds.PROXY_URL, None)
-    ca_bundle: str | None = option(kinds.PATH, None)
-    headers: dict[str, str] | None = option(Named(kinds.HEADER, kinds.HEADER_VALUE, "header values", most=64), None)
+    dialect: Any = option(choice("openai", "anthropic"), says="the API that it speaks: `openai` or `anthropic`")
+    base_url: str | None = option(
+        kinds.PROVIDER_URL,
+        None,
+        says="https, or http on this machine (where a proxy may add TLS); no user, query or fragment, and no path that"
+        " the dialect appends: `/chat/completions`, or `/v1` and `/v1/messages`",
+    )
+    api_key: tuple[str, ...] | None = option(
+        optional(one_or_many(kinds.PROVIDER_KEY, "keys", 100)),
+        says="a key, a list of keys, or `null` where none is needed",
+    )
+    region: str | None = option(kinds.NAME, None, says="where it processes data; tenants may insist on regions")
+    data_retention: float | None = option(
+        kinds.RETENTION, None, says="how long it keeps data: `zero` or a duration; unstated is longer than any limit"
+    )
+    keep_warm: int = option(whole(0, 1_000), 0, says="idle connections held open")
+    models: tuple[str, ...] = option(listing(kinds.MODEL, "models"), (), says="what `provider/model` may name")
+    proxy: str | None = option(
+        kinds.PROXY_URL, None, says="URL of an HTTP proxy on the way, with its user and password"
+    )
+    ca_bundle: str | None = option(
+        kinds.PATH, None, says="PEM file with the authorities to trust instead of the system's"
+    )
+    headers: dict[str, str] | None = option(
+        Named(kinds.HEADER, kinds.HEADER_VALUE, "header values", most=64),
+        None,
+        says="more headers for every request; not those of the connection, the body or the dialect",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Params(Section):
     """Changes to a request's parameters for one target."""
 
-    default: dict[str, Any] | None = option(Named(kinds.PARAMETER, json_value, "values"), None)
-    set: dict[str, Any] | None = option(Named(kinds.PARAMETER, json_value, "values"), None)
-    drop: tuple[str, ...] = option(listing(kinds.PARAMETER, "parameters"), ())
+    default: dict[str, Any] | None = option(
+        Named(kinds.PARAMETER, json_value, "values"), None, says="set where the client does not"
+    )
+    set: dict[str, Any] | None = option(Named(kinds.PARAMETER, json_value, "values"), None, says="set always")
+    drop: tuple[str, ...] = option(listing(kinds.PARAMETER, "parameters"), (), says="taken away")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target(Section):
     """A model at a provider, as used on one route."""
 
-    provider: str = option(kinds.NAME, stand_in="")
-    model: str = option(kinds.MODEL, stand_in="")
-    weight: int = option(whole(1, 1_000_000), 1)
-    first_token: float | None = option(kinds.TIMEOUT, None)
-    max_output_tokens: int | None = option(whole(1, 10_000_000), None)
-    params: Params = option(SectionReader(Params), EMPTY)
+    provider: str = option(kinds.NAME, stand_in="", says="a provider of this file")
+    model: str = option(kinds.MODEL, stand_in="", says="the provider's name of the model")
+    weight: int = option(whole(1, 1_000_000), 1, says="share of the calls; for `weighted` only")
+    first_token: float | None = option(kinds.TIMEOUT, None, says="instead of the route's timeout of that name")
+    max_output_tokens: int | None = option(
+        whole(1, 10_000_000), None, says="sent where the provider requires a limit and the client names none"
+    )
+    params: Params = option(SectionReader(Params), EMPTY, says="changes to the request's parameters")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retry(Section):
     """How often one target is asked."""
 
-    attempts_per_target: int = option(whole(1, 10), ROUTE.attempts_per_target)
+    attempts_per_target: int = option(
+        whole(1, 10), ROUTE.attempts_per_target, says="how often a target is asked before the next one"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timeouts(Section):
     """How long a call may take, by part."""
 
-    connect: float = option(kinds.TIMEOUT, TIMEOUTS.connect)
-    first_token: float = option(kinds.TIMEOUT, TIMEOUTS.first_token)
-    gap: float = option(kinds.TIMEOUT, TIMEOUTS.gap)
-    total: float = option(kinds.TIMEOUT, TIMEOUTS.total)
+    connect: float = option(kinds.TIMEOUT, TIMEOUTS.connect, says="to open a connection")
+    first_token: float = option(kinds.TIMEOUT, TIMEOUTS.first_token, says="to the first piece of a stream")
+    gap: float = option(kinds.TIMEOUT, TIMEOUTS.gap, says="between two pieces of a stream")
+    total: float = option(kinds.TIMEOUT, TIMEOUTS.total, says="the whole call, failover included")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Breaker(Section):
     """When a target is left out for a while."""
 
-    failures: int = option(whole(1, 1_000), BREAKER.failures)
-    within: float = option(kinds.TIMEOUT, BREAKER.within)
-    open_for: float = option(kinds.TIMEOUT, BREAKER.open_for)
+    failures: int = option(whole(1, 1_000), BREAKER.failures, says="so many")
+    within: float = option(kinds.TIMEOUT, BREAKER.within, says="in this time")
+    open_for: float = option(kinds.TIMEOUT, BREAKER.open_for, says="leave it out this long; then one call decides")
 
 
 @dataclass(frozen=True, kw_only=True)
 class InsteadOfError(Section):
     """What a caller hears where an error would be silence."""
 
-    blocked: str | None = option(kinds.SENTENCE, None)
-    limited: str | None = option(kinds.SENTENCE, None)
-    over_budget: str | None = option(kinds.SENTENCE, None)
-    unavailable: str | None = option(kinds.SENTENCE, None)
+    blocked: str | None = option(kinds.SENTENCE, None, says="a guardrail stopped the call; no effect yet")
+    limited: str | None = option(kinds.SENTENCE, None, says="a limit is reached; no effect yet")
+    over_budget: str | None = option(kinds.SENTENCE, None, says="a budget is used up; no effect yet")
+    unavailable: str | None = option(kinds.SENTENCE, None, says="no provider answered")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,23 +157,41 @@ class Route(Section):
     """What a client names as `model`, and where such calls go."""
 
     LATER = ("guardrails", "hold", "prompt", "require_prompt", "client_system", "keepalive")
-    strategy: Any = option(choice("priority", "weighted", later=("least_latency", "cheapest")), ROUTE.strategy)
-    targets: tuple[Target, ...] = option(listing(SectionReader(Target), "targets", least=1, most=100), stand_in=())
-    retry: Retry = option(SectionReader(Retry), EMPTY)
-    timeouts: Timeouts = option(SectionReader(Timeouts), EMPTY)
-    breaker: Breaker = option(SectionReader(Breaker), EMPTY)
-    sticky: Any = option(choice("session", "user"), None)
-    pass_through: Any = option(choice("allow", "drop", "refuse"), ROUTE.pass_through)
-    instead_of_error: InsteadOfError = option(SectionReader(InsteadOfError), EMPTY)
+    strategy: Any = option(
+        choice("priority", "weighted", later=("least_latency", "cheapest")),
+        ROUTE.strategy,
+        says="`priority`: in order; `weighted`: by chance in proportion to the weights",
+    )
+    targets: tuple[Target, ...] = option(
+        listing(SectionReader(Target), "targets", least=1, most=100), stand_in=(), says="where calls go, at least one"
+    )
+    retry: Retry = option(SectionReader(Retry), EMPTY, says="trying again")
+    timeouts: Timeouts = option(
+        SectionReader(Timeouts), EMPTY, says="a default longer than a written `total` counts as long as that"
+    )
+    breaker: Breaker = option(SectionReader(Breaker), EMPTY, says="leaving out a target that fails")
+    sticky: Any = option(
+        choice("session", "user"),
+        None,
+        says="`session` or `user`: the same one stays with its target; for `weighted` only",
+    )
+    pass_through: Any = option(
+        choice("allow", "drop", "refuse"),
+        ROUTE.pass_through,
+        says="what the gateway does not know: `allow`, `drop` or `refuse`",
+    )
+    instead_of_error: InsteadOfError = option(
+        SectionReader(InsteadOfError), EMPTY, says="a sentence to answer with where an error would be silence"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Allow(Section):
     """What a tenant has approved; a key that is absent allows all."""
 
-    providers: tuple[str, ...] | None = option(listing(kinds.NAME, "providers"), None)
-    regions: tuple[str, ...] | None = option(listing(kinds.NAME, "regions"), None)
-    data_retention: float | None = option(kinds.RETENTION, None)
+    providers: tuple[str, ...] | None = option(listing(kinds.NAME, "providers"), None, says="only these")
+    regions: tuple[str, ...] | None = option(listing(kinds.NAME, "regions"), None, says="only providers in these")
+    data_retention: float | None = option(kinds.RETENTION, None, says="only providers that keep data at most so long")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,10 +199,20 @@ class Key(Section):
     """A virtual key of a tenant's."""
 
     LATER = ("limits", "budget")
-    secret: tuple[str, ...] = option(one_or_many(kinds.SECRET, "secrets", 2), stand_in=())
-    routes: tuple[str, ...] | None = option(listing(kinds.ROUTE_OR_MODEL, "routes", least=1), None)
-    team: str | None = option(kinds.NAME, None)
-    expires: int | None = option(kinds.EXPIRY, None)
+    secret: tuple[str, ...] = option(
+        one_or_many(kinds.SECRET, "secrets", 2),
+        stand_in=(),
+        says="the secret; or two of them, while one replaces the other",
+    )
+    routes: tuple[str, ...] | None = option(
+        listing(kinds.ROUTE_OR_MODEL, "routes", least=1),
+        None,
+        says="routes and `provider/model` names that it may use; without it every route",
+    )
+    team: str | None = option(kinds.NAME, None, says="the team of its calls, where the directory has none for the user")
+    expires: int | None = option(
+        kinds.EXPIRY, None, says="`2027-06-30`: good to the end of that day in UTC; or a time with its zone"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +220,6 @@ class Tenant(Section):
     """A customer of the gateway's operator."""
 
     LATER = (
-        "directory",
         "limits",
         "user_limits",
         "team_limits",
@@ -180,11 +233,20 @@ class Tenant(Section):
         "enforce",
         "guardrails",
     )
-    regulated: bool = option(flag, default=False)
-    time_zone: str = option(kinds.TIME_ZONE, "UTC")
-    require: tuple[Any, ...] = option(listing(choice("user"), "fields"), ())
-    allow: Allow = option(SectionReader(Allow), EMPTY)
-    keys: dict[str, Key] | None = option(Named(kinds.NAME, SectionReader(Key), "keys"), None)
+    regulated: bool = option(flag, default=False, says="rules for regulated firms apply; no effect yet")
+    time_zone: str = option(
+        kinds.TIME_ZONE,
+        "UTC",
+        says="where its days begin, for its directory and imported costs (IANA database)",
+    )
+    require: tuple[Any, ...] = option(listing(choice("user"), "fields"), (), says="`[user]`: a call must name its user")
+    allow: Allow = option(SectionReader(Allow), EMPTY, says="what it has approved, failover included")
+    directory: str | None = option(kinds.PATH, None, says="CSV file of its users and their teams")
+    keys: dict[str, Key] | None = option(
+        Named(kinds.NAME, SectionReader(Key), "keys"),
+        None,
+        says="its keys, by an id that no other key of any tenant has",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +254,9 @@ class Audit(Section):
     """How durable a record is before the answer leaves."""
 
     LATER = ("retention", "key_file", "copies", "archive")
-    durability: Any = option(choice("before_response"), AUDIT.durability)
+    durability: Any = option(
+        choice("before_response"), AUDIT.durability, says="no byte of an answer leaves before its record is on disk"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,29 +267,44 @@ class PriceOverride(Section):
     and audio as output.
     """
 
-    input_per_million: Decimal = option(decimal(1_000_000), stand_in=Decimal(0))
-    output_per_million: Decimal = option(decimal(1_000_000), stand_in=Decimal(0))
-    cached_input_per_million: Decimal | None = option(decimal(1_000_000), None)
-    cache_write_per_million: Decimal | None = option(decimal(1_000_000), None)
-    cache_write_1h_per_million: Decimal | None = option(decimal(1_000_000), None)
-    audio_input_per_million: Decimal | None = option(decimal(1_000_000), None)
-    cached_audio_input_per_million: Decimal | None = option(decimal(1_000_000), None)
-    reasoning_per_million: Decimal | None = option(decimal(1_000_000), None)
-    audio_output_per_million: Decimal | None = option(decimal(1_000_000), None)
-    per_request: Decimal = option(decimal(1_000_000), Decimal(0))
+    first: date | None = option(kinds.DAY, None, name="from", says="the first day of this price, in UTC")
+    last: date | None = option(kinds.DAY, None, name="to", says="its last day, in UTC")
+
+    input_per_million: Decimal = option(
+        decimal(1_000_000), stand_in=Decimal(0), says="USD per million tokens of input; so for the other classes"
+    )
+    output_per_million: Decimal = option(decimal(1_000_000), stand_in=Decimal(0), says="of output")
+    cached_input_per_million: Decimal | None = option(
+        decimal(1_000_000), None, says="read from the cache; else as input"
+    )
+    cache_write_per_million: Decimal | None = option(
+        decimal(1_000_000), None, says="written to the cache; else as input"
+    )
+    cache_write_1h_per_million: Decimal | None = option(
+        decimal(1_000_000), None, says="written to the cache for an hour; else as `cache_write`"
+    )
+    audio_input_per_million: Decimal | None = option(decimal(1_000_000), None, says="of audio; else as input")
+    cached_audio_input_per_million: Decimal | None = option(
+        decimal(1_000_000), None, says="of audio from the cache; else as cached input"
+    )
+    reasoning_per_million: Decimal | None = option(decimal(1_000_000), None, says="of reasoning; else as output")
+    audio_output_per_million: Decimal | None = option(decimal(1_000_000), None, says="of audio; else as output")
+    per_request: Decimal = option(decimal(1_000_000), Decimal(0), says="USD per call")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server(Section):
     """Limits of the data plane's wire."""
 
-    max_body: int = option(units.size("1KB", "1GB"), SERVER.max_body)
-    max_headers: int = option(units.size("1KB", "1MB"), SERVER.max_headers)
-    header_timeout: float = option(kinds.TIMEOUT, SERVER.header_timeout)
-    idle_timeout: float = option(kinds.TIMEOUT, SERVER.idle_timeout)
-    max_connections: int = option(whole(1, 1_000_000), SERVER.max_connections)
-    max_in_flight_bytes: int = option(units.size("1MB", "1000GB"), SERVER.max_in_flight_bytes)
-    drain: float = option(units.duration("0s", "1h"), SERVER.drain)
+    max_body: int = option(units.size("1KB", "1GB"), SERVER.max_body, says="of a request")
+    max_headers: int = option(units.size("1KB", "1MB"), SERVER.max_headers, says="of a request")
+    header_timeout: float = option(kinds.TIMEOUT, SERVER.header_timeout, says="for a request's head")
+    idle_timeout: float = option(kinds.TIMEOUT, SERVER.idle_timeout, says="of a connection between requests")
+    max_connections: int = option(whole(1, 1_000_000), SERVER.max_connections, says="more are refused")
+    max_in_flight_bytes: int = option(
+        units.size("1MB", "1000GB"), SERVER.max_in_flight_bytes, says="of all requests and answers in memory"
+    )
+    drain: float = option(units.duration("0s", "1h"), SERVER.drain, says="for calls in flight at shutdown")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,21 +312,33 @@ class Root(Section):
     """The whole file."""
 
     LATER = ("guardrails", "limits", "prompts", "alerts", "telemetry", "slo", "cors")
-    version: int = option(whole(1, 1), stand_in=1)
-    data_dir: str = option(kinds.PATH, "./trunkline-data")
-    node: str | None = option(kinds.NAME, None)
-    listen: str = option(kinds.LISTEN, "127.0.0.1:8080")
-    tls: Tls | None = option(SectionReader(Tls), None)
-    console: Console | None = option(SectionReader(Console), None)
-    workers: int = option(kinds.WORKERS, 1)
-    log: Log = option(SectionReader(Log), EMPTY)
+    version: int = option(whole(1, 1), stand_in=1, says="the version of this format: `1`")
+    data_dir: str = option(kinds.PATH, "./trunkline-data", says="where logs and state are")
+    node: str | None = option(kinds.NAME, None, says="names this machine's logs")
+    listen: str = option(
+        kinds.LISTEN, "127.0.0.1:8080", says="the data plane's address; an IPv6 address stands in brackets"
+    )
+    tls: Tls | None = option(SectionReader(Tls), None, says="TLS on the data plane")
+    console: Console | None = option(
+        SectionReader(Console), None, says="the admin API's listener; without it there is none"
+    )
+    workers: int = option(kinds.WORKERS, 1, says="how many workers; more than one is not supported yet")
+    log: Log = option(SectionReader(Log), EMPTY, says="the operational log")
     providers: dict[str, Provider] = option(
-        Named(kinds.NAME, SectionReader(Provider), "providers"), stand_in=MappingProxyType({})
+        Named(kinds.NAME, SectionReader(Provider), "providers"),
+        stand_in=MappingProxyType({}),
+        says="accounts at providers, by name",
     )
-    routes: dict[str, Route] | None = option(Named(kinds.ROUTE, SectionReader(Route), "routes"), None)
-    tenants: dict[str, Tenant] | None = option(Named(kinds.NAME, SectionReader(Tenant), "tenants"), None)
-    audit: Audit = option(SectionReader(Audit), EMPTY)
-    prices: dict[str, PriceOverride] | None = option(
-        Named(kinds.PROVIDER_AND_MODEL, SectionReader(PriceOverride), "prices"), None
+    routes: dict[str, Route] | None = option(
+        Named(kinds.ROUTE, SectionReader(Route), "routes"), None, says="what a client may name as `model`"
     )
-    server: Server = option(SectionReader(Server), EMPTY)
+    tenants: dict[str, Tenant] | None = option(
+        Named(kinds.NAME, SectionReader(Tenant), "tenants"), None, says="who may call"
+    )
+    audit: Audit = option(SectionReader(Audit), EMPTY, says="the record log")
+    prices: dict[str, tuple[PriceOverride, ...]] | None = option(
+        Named(kinds.PROVIDER_AND_MODEL, one_or_many(SectionReader(PriceOverride), "prices", 100), "prices"),
+        None,
+        says="prices of your own, by `provider/model`: one, or a list of them with their days",
+    )
+    server: Server = option(SectionReader(Server), EMPTY, says="limits of the data plane")

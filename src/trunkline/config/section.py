@@ -16,6 +16,8 @@ from trunkline.config.readers import BAD, Bad, Reader, is_null
 READER = "reader"
 DEFAULT = "default"
 STAND_IN = "stand_in"
+NAME = "name"
+SAYS = "says"
 
 
 class Absent(Enum):
@@ -44,18 +46,26 @@ class Section:
 S = TypeVar("S", bound=Section)
 
 
-def option(reader: Reader[Any], default: Any = REQUIRED, *, stand_in: Any = None) -> Any:
+def option(
+    reader: Reader[Any], default: Any = REQUIRED, *, stand_in: Any = None, name: str | None = None, says: str = ""
+) -> Any:
     """Declare a key of a section; without a default it must be there.
 
     `stand_in` is what the section has where such a key is missing or bad, so that the rest of it is checked too. It
-    is never compiled, because a problem was reported.
+    is never compiled, because a problem was reported. `name` is what the file calls it where Python has another use for
+    that word; `says` is what the reference says of it.
     """
-    return field(metadata={READER: reader, DEFAULT: default, STAND_IN: stand_in})
+    return field(metadata={READER: reader, DEFAULT: default, STAND_IN: stand_in, NAME: name, SAYS: says})
 
 
 def settings(kind: type[Section]) -> Iterator[Field[Any]]:
     """Yield the keys that a section knows, in the order of their declaration."""
     return (item for item in fields(kind) if READER in item.metadata)
+
+
+def name_of(item: Field[Any]) -> str:
+    """Return what the file calls a key."""
+    return item.metadata[NAME] or item.name
 
 
 class SectionReader(Generic[S]):
@@ -76,20 +86,21 @@ class SectionReader(Generic[S]):
     @property
     def known(self) -> list[str]:
         """The keys that may be written."""
-        return [item.name for item in settings(self.kind)]
+        return [name_of(item) for item in settings(self.kind)]
 
     def _value(self, item: Field[Any], place: Place, problems: Problems) -> Any:
         read, default = item.metadata[READER], item.metadata[DEFAULT]
-        below = place.below(item.name)
+        name = name_of(item)
+        below = place.below(name)
         if below is place and default is REQUIRED:
-            problems.add(place, f"`{item.name}` is missing", f"add `{item.name}:`")
+            problems.add(place, f"`{name}` is missing", f"add `{name}:`")
         elif below is not place and not (is_null(below) and (default is None or default is EMPTY)):
             value = read(below, problems)
             if value is not BAD:
                 return value
         if default is EMPTY:
             nothing = Mapping(place.node.line, place.node.column, ())
-            return read(Place(place.join(item.name), nothing), problems)
+            return read(Place(place.join(name), nothing), problems)
         return item.metadata[STAND_IN] if default is REQUIRED else default
 
     def _refuse_unknown(self, place: Place, node: Mapping, problems: Problems) -> None:

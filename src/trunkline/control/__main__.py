@@ -18,6 +18,9 @@ from trunkline.control.process import ControlProcess, Resumption, SupervisorGone
 from trunkline.control.registry import NotPublished
 from trunkline.operations import OperationalLog, neutral
 
+# The files that libraries make, the index's, are for nobody else either.
+OURS_ALONE = 0o077
+
 
 async def _run(options: argparse.Namespace, log: OperationalLog) -> None:
     link: Link[ToControl] = await Link.open(socket.socket(fileno=options.channel), ToControl)
@@ -39,6 +42,7 @@ async def _run(options: argparse.Namespace, log: OperationalLog) -> None:
 def main() -> int:
     """Run control to its end; the status is EX_CONFIG for a bad file, 1 where it could not begin for another reason."""
     options = _options()
+    os.umask(OURS_ALONE)
     log = OperationalLog(sys.stderr.fileno(), "text", "info", "control")
     try:
         asyncio.run(_run(options, log))

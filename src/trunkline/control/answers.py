@@ -1,5 +1,7 @@
 """What is asked of control and what it answers. Light: a command that asks a running gateway needs nothing else."""
 
+from typing import Annotated
+
 import msgspec
 
 
@@ -48,6 +50,70 @@ class MadeKey(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Say whose it is, not what."""
         return f"MadeKey({self.key.id!r})"
+
+
+class NewUsers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tenant's whole directory, as the text of a CSV file; `file` is its name, for what is wrong with it."""
+
+    tenant: str
+    file: str
+    text: str
+
+
+class ImportedUsers(msgspec.Struct, frozen=True):
+    """How many users a tenant has now, and how many of them are new, gone or changed."""
+
+    tenant: str
+    users: int
+    added: int
+    removed: int
+    changed: int
+
+
+class NewCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Costs of a tenant that no provider of models charges, as the text of a CSV file; `file` is its name."""
+
+    tenant: str
+    file: str
+    text: str
+
+
+class ImportedCosts(msgspec.Struct, frozen=True):
+    """How many rows were added, and what they come to in USD."""
+
+    tenant: str
+    rows: int
+    amount: str
+
+
+class UserQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which rows of the directories to show; None asks for all, `on` for those of a day such as 2026-06-30."""
+
+    tenant: str | None = None
+    user: str | None = None
+    team: str | None = None
+    on: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=250_000)] = 1_000
+
+
+class UserView(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
+    """A row of a directory; `source` says whether a file or a command has brought it."""
+
+    tenant: str
+    user: str
+    name: str | None
+    team: str
+    cost_center: str | None
+    first: str | None
+    last: str | None
+    source: str
+
+
+class UserList(msgspec.Struct, frozen=True):
+    """Rows of the directories, and how many there are of the kind that was asked for."""
+
+    users: tuple[UserView, ...]
+    total: int
 
 
 class Applied(msgspec.Struct, frozen=True):

@@ -1,16 +1,22 @@
 """The admin API: what the commands ask, as HTTP. Paths, bodies and errors are JSON.
 
+    GET    /metrics          for Prometheus
     GET    /api/status       processes, snapshot, logs
     POST   /api/apply        {"config": path}             -> {"digest", "lines"}
     GET    /api/keys                                      -> {"keys": [...]}
     POST   /api/keys         {"tenant", "id", ...}        -> {"key", "secret"}, once
     DELETE /api/keys/{id}                                 -> {"key"}
+    GET    /api/users        ?tenant&user&team&on&limit   -> {"users": [...], "total"}
+    POST   /api/users        {"tenant", "file", "text"}   -> {"users", "added", "removed", "changed"}
+    POST   /api/costs/import {"tenant", "file", "text"}   -> {"rows", "amount"}
 
-Errors are `{"error": {"message", "problems"}}`: 400 and 422 say what to mend, 503 that nothing could be changed.
+and what `ledger_api` adds. Errors are `{"error": {"message", "problems"}}`: 400 and 422 say what to mend, 404 why a
+question has no answer, 503 that nothing could be changed.
 """
 
+import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,10 +24,14 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from trunkline.channel.messages import WorkerState
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.answers import Apply, NewKey, Refused
+from trunkline.control.answers import Apply, NewCosts, NewKey, NewUsers, Refused, UserQuery
 from trunkline.control.journal import Unrecorded
+from trunkline.control.ledger_api import add_ledger
+from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.registry import NotPublished, Registry
+from trunkline.ledger.answers import Misunderstood, Unanswerable
 from trunkline.operations import OperationalLog
 
 JSON = "application/json"
@@ -41,7 +51,12 @@ class Answer(Response):
 
 
 def build(
-    registry: Registry, status: Callable[[], dict[str, Any]], who: Callable[[Request], str], log: OperationalLog
+    registry: Registry,
+    status: Callable[[], dict[str, Any]],
+    who: Callable[[Request], str],
+    log: OperationalLog,
+    desk: LedgerDesk,
+    workers: Callable[[], Sequence[WorkerState]],
 ) -> FastAPI:
     """Return the API for one listener; `who` names the caller in records."""
     app = FastAPI(title="Trunkline admin API", docs_url=None, redoc_url=None, openapi_url=None)
@@ -74,6 +89,30 @@ def build(
         log.event("info", "key_revoked", key=key_id, who=who(request))
         return Answer({"key": view})
 
+    @app.get("/api/users")
+    async def list_users(request: Request) -> Response:
+        query = _query(request)
+        return Answer(await asyncio.to_thread(registry.users, query))
+
+    @app.post("/api/users")
+    async def import_users(request: Request) -> Response:
+        made = await registry.import_users(await _asked(request, NewUsers), who(request))
+        log.event("info", "users_imported", tenant=made.tenant, users=made.users, who=who(request))
+        return Answer(made)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        from trunkline.control.metrics import CONTENT_TYPE, page  # noqa: PLC0415 - only where somebody scrapes
+
+        return Response(page(*desk.counted(), workers()), media_type=CONTENT_TYPE)
+
+    @app.post("/api/costs/import")
+    async def import_costs(request: Request) -> Response:
+        made = await registry.import_costs(await _asked(request, NewCosts), who(request))
+        log.event("info", "costs_imported", tenant=made.tenant, rows=made.rows, amount=made.amount, who=who(request))
+        return Answer(made)
+
+    add_ledger(app, desk, Answer, _asked)
     _handle_errors(app, log)
     return app
 
@@ -88,6 +127,10 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> Response:
         return _error(400, str(error))
+
+    @app.exception_handler(Unanswerable)
+    async def unanswerable(_: Request, error: Unanswerable) -> Response:
+        return _error(422 if isinstance(error, Misunderstood) else 404, str(error))
 
     @app.exception_handler(Unrecorded)
     async def not_recorded(_: Request, error: Unrecorded) -> Response:
@@ -126,6 +169,13 @@ async def _asked(request: Request, shape: type[Shape]) -> Shape:
         raise Refused(f"the body is not what {request.scope['path']} takes: {str(error)[:200]}") from None
     except (ValueError, RecursionError):
         raise Refused("the body is not JSON in UTF-8 of whole characters") from None
+
+
+def _query(request: Request) -> UserQuery:
+    try:
+        return msgspec.convert(dict(request.query_params), UserQuery, strict=False)
+    except msgspec.ValidationError as error:
+        raise Refused(f"the query is not what {request.scope['path']} takes: {str(error)[:200]}") from None
 
 
 def _same_file(named: str | None, running: str) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from trunkline.channel.messages import WorkerState
 from trunkline.control.api import build
+from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.listeners import (
     Guarded,
     PeerProtocol,
@@ -22,14 +24,19 @@ from trunkline.operations import OperationalLog
 
 
 async def serve_admin(
-    registry: Registry, status: Callable[[], dict[str, Any]], sockets: AdminSockets, log: OperationalLog
+    registry: Registry,
+    status: Callable[[], dict[str, Any]],
+    sockets: AdminSockets,
+    log: OperationalLog,
+    desk: LedgerDesk,
+    workers: Callable[[], Sequence[WorkerState]],
 ) -> None:
     """Serve until cancelled; then what is in flight gets a second."""
     logging.getLogger("uvicorn.error").addHandler(Reports(log))
-    local = server(Guarded(build(registry, status, local_caller, log), None), PeerProtocol)
+    local = server(Guarded(build(registry, status, local_caller, log, desk, workers), None), PeerProtocol)
     servers = [(local, sockets.local)]
     if sockets.console is not None:
-        app = Guarded(build(registry, status, console_caller, log), lambda: registry.admin_token_digest)
+        app = Guarded(build(registry, status, console_caller, log, desk, workers), lambda: registry.admin_token_digest)
         servers.append((server(app, HttpToolsProtocol), sockets.console))
     serving = [asyncio.ensure_future(one.serve([sock])) for one, sock in servers]
     try:

@@ -1,13 +1,17 @@
 """The configuration file, compiled with the environment of this process."""
 
+import dataclasses
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from trunkline.config.compile import load
 from trunkline.config.compiled import Compiled
+from trunkline.config.directory import Roll, read_directory
 from trunkline.config.problems import ConfigInvalid, Problem
 from trunkline.control.machine import problem_of, read_configuration, sources
-from trunkline.model.snapshot import Key, Snapshot
+from trunkline.control.state import State
+from trunkline.model.snapshot import Snapshot
 
 
 class Configuration:
@@ -15,10 +19,22 @@ class Configuration:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._rolls: dict[str, tuple[bytes, Roll]] = {}
 
-    def compile(self, keys: Sequence[Key] = ()) -> Compiled:
-        """Return what the file says now, with these keys of control's log. Raises ConfigInvalid."""
-        return load(read_configuration(self.path), self.path, sources(), keys=keys)
+    def compile(self, state: State | None = None) -> Compiled:
+        """Return what the file says now, with the keys and users of control's log. Raises ConfigInvalid."""
+        state = state or State()
+        machine = dataclasses.replace(sources(), read_directory=self._read_directory)
+        text = read_configuration(self.path)
+        return load(text, self.path, machine, keys=state.valid_keys(), directories=state.imported)
+
+    def _read_directory(self, text: str, file: str) -> Roll:
+        """Read a directory unless it is as it was: of a hundred thousand users that takes half a second."""
+        digest = hashlib.sha256(text.encode()).digest()
+        known = self._rolls.get(file)
+        if known is None or known[0] != digest:
+            known = self._rolls[file] = (digest, read_directory(text, file))
+        return known[1]
 
 
 def check_restart(running: Snapshot, data_dir: Path, console: str | None, new: Compiled, file: str) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 
 from trunkline.audit.files.data_dir import LOGS, open_data_dir
-from trunkline.audit.files.reader import read_records
+from trunkline.audit.files.reader import StoredRecord, read_body, read_records
 from trunkline.audit.files.writer import LogFailed, LogSettings, LogWriter
+from trunkline.audit.format.references import BodyRef
 from trunkline.control.state import TYPES, Change, State, fold
 from trunkline.model.ids import prefix_of, uuid7
 
@@ -82,6 +83,27 @@ def _changes(directory: Path) -> Iterator[tuple[str, Change]]:
     for record in read_records(directory, upto="whole"):
         if record.type in TYPES:
             yield record.at, decoder.decode(record.bytes)
+
+
+def read_directory(data_dir: Path, digest: str) -> bytes | None:
+    """Return the canonical bytes of a directory from the log that recorded it. Raises CorruptLog or OSError."""
+    for directory in (data_dir / LOGS).glob(f"*/{PROCESS}"):
+        for record in read_records(directory, upto="whole"):
+            if record.type.startswith("user.") and (body := _directory_in(directory, record, digest)) is not None:
+                return body
+    return None
+
+
+class _Users(msgspec.Struct):
+    digest: str
+    bodies: tuple[BodyRef, ...] = ()
+
+
+def _directory_in(directory: Path, record: StoredRecord, digest: str) -> bytes | None:
+    users = msgspec.json.decode(record.bytes, type=_Users)
+    if users.digest != digest or not users.bodies:
+        return None
+    return read_body(directory, users.bodies[0], record.segment).get("directory")
 
 
 def _new_id() -> str:

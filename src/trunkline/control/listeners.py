@@ -22,6 +22,9 @@ from trunkline.control.users import user_name
 from trunkline.operations import OperationalLog
 
 MAX_BODY = 64 * 1024
+# Files: a directory of a hundred thousand users has some 7 MB.
+MAX_FILE_BODY = 40_000_000
+MAX_BODIES = {"/api/users": MAX_FILE_BODY, "/api/costs/import": MAX_FILE_BODY}
 MAX_CONNECTIONS = 64
 IDLE_SECONDS = 5
 PEER_CREDENTIALS = struct.Struct("3i")
@@ -63,8 +66,9 @@ class Guarded:
         if self._token_digest is not None and not _has_token(scope, self._token_digest()):
             await _refuse(send, 401, "Authorization: Bearer with the admin token is needed", b"Bearer")
             return
-        if _length(scope) > MAX_BODY:
-            await _refuse(send, 413, f"the body is above {MAX_BODY:,} bytes")
+        most = MAX_BODIES.get(scope["path"], MAX_BODY)
+        if _length(scope, most) > most:
+            await _refuse(send, 413, f"the body is above {most:,} bytes")
             return
         await self._app(scope, receive, send)
 
@@ -120,13 +124,13 @@ def _has_token(scope: Scope, digest: str | None) -> bool:
     return same and scheme.lower() == b"bearer"
 
 
-def _length(scope: Scope) -> int:
+def _length(scope: Scope, most: int) -> int:
     """Return the announced length of the body; a chunked one counts as too large, for no command sends one."""
     headers = dict(scope["headers"])
     if b"transfer-encoding" in headers:
-        return MAX_BODY + 1
+        return most + 1
     length = headers.get(b"content-length", b"0")
-    return int(length) if length.isdigit() and len(length) < 12 else MAX_BODY + 1
+    return int(length) if length.isdigit() and len(length) < 12 else most + 1
 
 
 async def _refuse(send: Any, status: int, message: str, challenge: bytes | None = None) -> None:

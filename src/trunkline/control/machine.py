@@ -13,8 +13,8 @@ from trunkline.config.references import resolve
 from trunkline.config.sources import Sources, Unreadable
 
 DEFAULT_DATA_DIR = "./trunkline-data"
-# A file that a configuration names: keys, certificates.
-MAX_FILE = 4_000_000
+# A file that a configuration names: keys, certificates, and directories, of which a user takes some 60 bytes.
+MAX_FILE = 32_000_000
 
 
 def sources() -> Sources:

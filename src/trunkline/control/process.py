@@ -1,10 +1,12 @@
 """Control from its start to its end: the place that builds its objects and hands them to each other."""
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from trunkline.config.compiled import Compiled
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.configuration import Configuration
 from trunkline.control.journal import Journal, Unrecorded
+from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.publisher import ChannelPublisher, logging_of
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.control.snapshots import SnapshotStore
@@ -37,6 +40,7 @@ from trunkline.operations import OperationalLog
 NICENESS = 19
 # Until the commands can be answered; at 19 beside busy workers the imports alone would take a minute.
 NICENESS_AT_FIRST = 10
+AUTOGROUP = "/proc/self/autogroup"
 TICK = 1.0
 
 
@@ -81,9 +85,8 @@ class ControlProcess:
         self._link.send(begin)
         await self._until_begun()
         journal = Journal.open(data_dir, snapshot.node, self._of_log)
-        keys = journal.state.valid_keys()
-        if keys:
-            compiled = self._configuration.compile(keys)
+        if journal.state.valid_keys() or journal.state.imported:
+            compiled = self._configuration.compile(journal.state)
         registry = self._registry(journal, data_dir, console)
         await self._run(journal, registry, data_dir, console, registry.adopt(compiled, "supervisor", "started"))
 
@@ -116,7 +119,7 @@ class ControlProcess:
 
     def _compile(self, journal: Journal) -> tuple[Compiled | None, ConfigInvalid | None]:
         try:
-            return self._configuration.compile(journal.state.valid_keys()), None
+            return self._configuration.compile(journal.state), None
         except ConfigInvalid as error:
             return None, error
 
@@ -196,7 +199,10 @@ class ControlProcess:
         """Serve the admin API; who connects before it is imported waits in the socket's backlog."""
         serve_admin = await asyncio.to_thread(_import_admin)
         _be_nice(NICENESS)
-        await serve_admin(registry, lambda: self._status(registry, journal), sockets, self._log)
+        desk = LedgerDesk(registry.data_dir, self._log)
+        self._spawn(desk.run())
+        status = partial(self._status, registry, journal)
+        await serve_admin(registry, status, sockets, self._log, desk, lambda: self._workers)
 
     def _status(self, registry: Registry, journal: Journal) -> dict[str, Any]:
         return {
@@ -222,8 +228,14 @@ class ControlProcess:
 
 
 def _be_nice(niceness: int) -> None:
-    """Let others go first, at least so much; nobody can take it back."""
+    """Let others go first, at least so much; nobody can take it back.
+
+    Where the kernel groups processes by session (sched(7), "The autogroup feature", on by default), niceness counts
+    only within ours, in which there is nobody else: the group has a niceness of its own.
+    """
     os.nice(max(0, niceness - os.nice(0)))
+    with contextlib.suppress(OSError):  # not every kernel has it, and it takes one change in a tenth of a second
+        Path(AUTOGROUP).write_text(str(niceness))
 
 
 def _import_admin() -> Callable[..., Coroutine[None, None, None]]:

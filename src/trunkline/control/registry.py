@@ -1,9 +1,11 @@
-"""What may be asked of control, one thing at a time: apply the file, create and revoke keys, list them."""
+"""What may be asked of control, one thing at a time: apply the file, change keys and users, list them."""
 
 import asyncio
 import contextlib
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -11,10 +13,26 @@ import msgspec
 from trunkline.config.canonical import digest_of, encode_snapshot
 from trunkline.config.compiled import Compiled
 from trunkline.config.differences import diff
-from trunkline.control.answers import Applied, KeyView, MadeKey, NewKey, Refused
+from trunkline.config.directory import read_directory
+from trunkline.config.places import nearest
+from trunkline.control.answers import (
+    Applied,
+    ImportedCosts,
+    ImportedUsers,
+    KeyView,
+    MadeKey,
+    NewCosts,
+    NewKey,
+    NewUsers,
+    Refused,
+    UserList,
+    UserQuery,
+)
 from trunkline.control.configuration import Configuration, check_restart
+from trunkline.control.directories import Directories, changed, directories_of, looked_up
 from trunkline.control.journal import Journal
 from trunkline.control.keys import make, view_of, views
+from trunkline.control.other_costs import PART, prepared
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.state import KeyRevoked, SnapshotPut
 from trunkline.model.snapshot import Key, Secrets, Snapshot
@@ -39,7 +57,7 @@ class NoWorkers:
 
 
 class Registry:
-    """Keeps the snapshot in force in step with the file and with the keys of the log.
+    """Keeps the snapshot in force in step with the file and with the keys and users of the log.
 
     Every change is in the log, durably, before a worker gets it. `data_dir` and `console` (its address) are what the
     running processes were started with.
@@ -58,6 +76,7 @@ class Registry:
         self.admin_token_digest: str | None = None
         self._journal, self._store, self._publisher = journal, store, publisher
         self.data_dir, self._console = data_dir, console
+        self._directories = Directories(journal, store, data_dir)
         self._in_force: Snapshot | None = None
         self._digest = ""
         self._turn = asyncio.Lock()
@@ -79,7 +98,7 @@ class Registry:
     async def apply(self, who: str, why: str) -> Applied:
         """Put what the file says in force. Raises ConfigInvalid, NotPublished, or Unrecorded; then nothing changes."""
         async with self._turn:
-            compiled = await asyncio.to_thread(self.configuration.compile, self._journal.state.valid_keys())
+            compiled = await asyncio.to_thread(self.configuration.compile, self._journal.state)
             return await self._adopt(compiled, who, why)
 
     async def adopt(self, compiled: Compiled, who: str, why: str) -> Applied:
@@ -88,9 +107,9 @@ class Registry:
             return await self._adopt(compiled, who, why)
 
     async def rebuild(self, who: str, why: str) -> None:
-        """Bring the keys of the snapshot in force to what the log says; the rest stays."""
+        """Bring the keys and users of the snapshot in force to what the log says; the rest stays."""
         async with self._turn:
-            await self._put_keys(who, why)
+            await self._put_state(who, why)
 
     async def create_key(self, asked: NewKey, who: str) -> MadeKey:
         """Make a key, in force when this returns. Raises Refused, NotPublished or Unrecorded; then there is none."""
@@ -99,7 +118,7 @@ class Registry:
             created, secret = make(asked, self._journal.state, self._standing(), now, who)
             await self._journal.record(created)
             try:
-                await self._put_keys(who, f"key {created.key} created")
+                await self._put_state(who, f"key {created.key} created")
             except BaseException:
                 await self._journal.record(KeyRevoked(created.key, who, "it could not be put in force"))
                 raise
@@ -114,7 +133,7 @@ class Registry:
             if entry.revoked is None:
                 await self._journal.record(KeyRevoked(key_id, who))
             try:
-                await self._put_keys(who, f"key {key_id} revoked")
+                await self._put_state(who, f"key {key_id} revoked")
             except NotPublished as error:
                 raise NotPublished(f"{error}; the log has the key as revoked: run the command again") from error
             return view_of(self._journal.state.keys[key_id], time.time())
@@ -123,19 +142,75 @@ class Registry:
         """Return every key there is or was."""
         return views(self._journal.state, self._standing(), time.time())
 
+    async def import_users(self, asked: NewUsers, who: str) -> ImportedUsers:
+        """Replace a tenant's directory. Raises Refused, ConfigInvalid, NotPublished or Unrecorded.
+
+        After NotPublished the log has the new one, which the next change, or the same command again, puts in force.
+        """
+        async with self._turn:
+            before = self._directory_of(asked.tenant)
+            roll = await asyncio.to_thread(read_directory, asked.text, asked.file)
+            imported = self._journal.state.imported.get(asked.tenant)
+            if roll.digest != (imported.digest if imported is not None else digest_of(b"")):
+                await self._directories.record(asked.tenant, roll, who)
+            try:
+                await self._put_state(who, f"users of {asked.tenant} imported", {roll.digest: roll.data})
+            except NotPublished as error:
+                raise NotPublished(f"{error}; the log has the new directory: run the command again") from error
+            return await asyncio.to_thread(changed, asked.tenant, before, roll.data)
+
+    async def import_costs(self, asked: NewCosts, who: str) -> ImportedCosts:
+        """Add costs that no provider of models charges. Raises Refused, ConfigInvalid or Unrecorded."""
+        async with self._turn:
+            tenants = self._standing().tenants
+            if asked.tenant not in tenants:
+                raise Refused(f"there is no tenant `{asked.tenant[:100]}`; {nearest(asked.tenant, tenants)}")
+            tenant, state = tenants[asked.tenant], self._journal.state
+            record, body = await asyncio.to_thread(prepared, asked, tenant, self._store.directory, state, who)
+            await self._journal.record(record, {PART: body})
+            return ImportedCosts(record.tenant, record.rows, record.amount)
+
+    def users(self, query: UserQuery) -> UserList:
+        """Return rows of the directories in force."""
+        return looked_up(self._standing(), self._store.directory, query)
+
+    def _directory_of(self, tenant: str) -> bytes:
+        """Return the directory that an import replaces; raises Refused where none may be imported."""
+        tenants = self._standing().tenants
+        if tenant not in tenants:
+            raise Refused(f"there is no tenant `{tenant[:100]}`; {nearest(tenant, tenants)}")
+        directory = tenants[tenant].directory
+        if directory is None:
+            return b""
+        if directory.source == "file":
+            raise Refused(
+                f"the users of `{tenant}` are in the file that {self.configuration.path} names;"
+                " change that one and run `trunkline apply`"
+            )
+        return self._store.directory(directory.digest) or b""
+
     async def _adopt(self, compiled: Compiled, who: str, why: str) -> Applied:
         before = self._in_force
         if before is not None:
             check_restart(before, self.data_dir, self._console, compiled, self.configuration.path)
+        await self._directories.keep(compiled.snapshot, compiled.directories, who)
         await self._put(compiled.snapshot, compiled.canonical, compiled.secrets, who, why)
         self.admin_token_digest = compiled.console.admin_token_digest if compiled.console else None
         return Applied(compiled.digest, tuple(diff(before, compiled.snapshot)) if before is not None else ())
 
-    async def _put_keys(self, who: str, why: str) -> None:
+    async def _put_state(self, who: str, why: str, directories: Mapping[str, bytes] = MappingProxyType({})) -> None:
         standing = self._standing()
         keys: dict[str, Key] = {name: key for name, key in standing.keys.items() if key.source == "file"}
         keys |= {key.id: key for key in self._journal.state.valid_keys()}
-        snapshot = msgspec.structs.replace(standing, keys=keys)
+        imported = self._journal.state.imported
+        tenants = {
+            name: tenant
+            if tenant.directory is not None and tenant.directory.source == "file"
+            else msgspec.structs.replace(tenant, directory=imported.get(name))
+            for name, tenant in standing.tenants.items()
+        }
+        snapshot = msgspec.structs.replace(standing, keys=keys, tenants=tenants)
+        await self._directories.keep(snapshot, directories, who)
         await self._put(snapshot, encode_snapshot(snapshot), None, who, why)
 
     async def _put(self, snapshot: Snapshot, canonical: bytes, secrets: Secrets | None, who: str, why: str) -> None:
@@ -147,7 +222,8 @@ class Registry:
         await self._publisher.publish(path, digest, snapshot, secrets)
         self._in_force, self._digest = snapshot, digest
         with contextlib.suppress(OSError):  # it is in force whatever the pointer says; the next change writes it again
-            await asyncio.to_thread(self._store.point, digest)
+            named = {directory.digest for directory in directories_of(snapshot).values()}
+            await asyncio.to_thread(self._store.point, digest, named)
 
     def _standing(self) -> Snapshot:
         if self._in_force is None:

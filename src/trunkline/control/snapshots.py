@@ -1,7 +1,11 @@
-"""The snapshots on disk: `data_dir/snapshots/<digest>.json`, and `current`, which names the one in force."""
+"""The snapshots on disk: `data_dir/snapshots/<digest>.json`, and `current`, which names the one in force.
+
+The directories of users that it names lie beside it as `<digest>.users`.
+"""
 
 import contextlib
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -22,16 +26,23 @@ class SnapshotStore:
 
     def put(self, digest: str, canonical: bytes) -> Path:
         """Write a snapshot under its digest, if it is not there; returns its path. Raises OSError."""
-        self._directory.mkdir(mode=0o700, exist_ok=True)
-        path = self._directory / f"{digest}.json"
-        if self._read(path) is None:
-            _write(path, canonical)
-        return path
+        return self._put(self._directory / f"{digest}.json", canonical)
 
-    def point(self, digest: str) -> None:
-        """Name the snapshot in force, and remove old ones. Raises OSError."""
+    def put_directory(self, digest: str, data: bytes) -> None:
+        """Write a directory under its digest, if it is not there. Raises OSError."""
+        self._put(self._directory / f"{digest}.users", data)
+
+    def directory(self, digest: str) -> bytes | None:
+        """Return the canonical bytes of a directory; None where it is missing or damaged."""
+        return self._read(self._directory / f"{digest}.users")
+
+    def point(self, digest: str, directories: Collection[str] = ()) -> None:
+        """Name the snapshot in force; remove old ones, and all directories but those that it names. Raises OSError."""
         _write(self._directory / POINTER, f"{digest}\n".encode())
         self._prune(digest)
+        for path in self._directory.glob("*.users"):
+            if path.stem not in directories:
+                path.unlink(missing_ok=True)
 
     def current(self) -> tuple[str, Snapshot] | None:
         """Return the snapshot that was in force last with its digest; None where there is none that is whole."""
@@ -49,6 +60,12 @@ class SnapshotStore:
             return decode_snapshot(data) if data is not None else None
         except msgspec.MsgspecError:
             return None
+
+    def _put(self, path: Path, data: bytes) -> Path:
+        self._directory.mkdir(mode=0o700, exist_ok=True)
+        if self._read(path) is None:
+            _write(path, data)
+        return path
 
     def _read(self, path: Path) -> bytes | None:
         try:

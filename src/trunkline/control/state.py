@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from trunkline.config.units import LATEST_EXPIRY
-from trunkline.model.snapshot import Key
+from trunkline.model.snapshot import Directory, Key
 
 
 class SnapshotPut(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot", omit_defaults=True):
@@ -36,8 +36,36 @@ class KeyRevoked(msgspec.Struct, frozen=True, tag_field="type", tag="key.revoked
     why: str | None = None
 
 
-Change = SnapshotPut | KeyCreated | KeyRevoked
-TYPES = frozenset({"snapshot", "key.created", "key.revoked"})
+class UsersRead(msgspec.Struct, frozen=True, tag_field="type", tag="user.directory", omit_defaults=True):
+    """A directory that the file names is about to be put in force; its canonical bytes are the body `directory`."""
+
+    tenant: str
+    digest: str
+    users: int
+    who: str
+
+
+class UsersImported(msgspec.Struct, frozen=True, tag_field="type", tag="user.imported", omit_defaults=True):
+    """A tenant's directory was replaced by command; its canonical bytes are the body `directory`. None has 0 users."""
+
+    tenant: str
+    digest: str
+    users: int
+    who: str
+
+
+class CostsImported(msgspec.Struct, frozen=True, tag_field="type", tag="cost.imported", omit_defaults=True):
+    """Costs that no provider of models charges were added; the body `costs` has a line of JSON for each."""
+
+    tenant: str
+    digest: str
+    rows: int
+    amount: str
+    who: str
+
+
+Change = SnapshotPut | KeyCreated | KeyRevoked | UsersRead | UsersImported | CostsImported
+TYPES = frozenset({"snapshot", "key.created", "key.revoked", "user.directory", "user.imported", "cost.imported"})
 
 
 class KeyEntry(msgspec.Struct, frozen=True):
@@ -66,10 +94,17 @@ class KeyEntry(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """The keys by id, in the order in which they were made, and the digest of the last snapshot."""
+    """The keys by id, in the order in which they were made, and the digest of the last snapshot.
+
+    `imported` are the directories that commands have made, by tenant; `directories` the digests of all that the log
+    has the bytes of. `costs` are the digests of imported costs, with the time of each.
+    """
 
     keys: dict[str, KeyEntry] = {}
     snapshot: str | None = None
+    imported: dict[str, Directory] = {}
+    directories: frozenset[str] = frozenset()
+    costs: dict[str, str] = {}
 
     def valid_keys(self) -> tuple[Key, ...]:
         """Return the keys that were not revoked; expired ones are among them, refused by whoever looks at the time."""
@@ -82,6 +117,7 @@ def fold(state: State, changes: Iterable[tuple[str, Change]]) -> State:
     An id is made once and revoked once: what comes again changes nothing, so that the same record twice is harmless.
     """
     keys, snapshot = dict(state.keys), state.snapshot
+    imported, directories, costs = dict(state.imported), set(state.directories), dict(state.costs)
     for at, change in changes:
         match change:
             case SnapshotPut(digest):
@@ -92,4 +128,13 @@ def fold(state: State, changes: Iterable[tuple[str, Change]]) -> State:
                 entry = keys.get(key)
                 if entry is not None and entry.revoked is None:
                     keys[key] = msgspec.structs.replace(entry, revoked=change, revoked_at=at)
-    return State(keys, snapshot)
+            case UsersRead(_, digest):
+                directories.add(digest)
+            case UsersImported(tenant, digest, users):
+                directories.add(digest)
+                imported.pop(tenant, None)
+                if users:
+                    imported[tenant] = Directory(digest, users, "log")
+            case CostsImported(_, digest):
+                costs.setdefault(digest, at)
+    return State(keys, snapshot, imported, frozenset(directories), costs)

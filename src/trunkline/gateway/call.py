@@ -24,8 +24,8 @@ class Tally:
     """What has come of an answer so far, counted delta by delta."""
 
     __slots__ = (
-        "characters", "declined", "finish", "provider_id", "provider_model", "stop_reason", "tools", "uncounted",
-        "usage",
+        "characters", "declined", "finish", "provider_id", "provider_model", "service_tier", "stop_reason", "tools",
+        "uncounted", "usage",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -35,6 +35,7 @@ class Tally:
         self.stop_reason: str | None = None
         self.provider_id: str | None = None
         self.provider_model: str | None = None
+        self.service_tier: str | None = None
         self.tools: list[str] = []
         self.usage: Usage | None = None
         self.uncounted = False  # whether the provider's counts lack something
@@ -58,6 +59,7 @@ class Tally:
             self.characters += len(delta.reasoning)
         if delta.provider_id is not None:
             self.provider_id = delta.provider_id
+            self.service_tier = delta.service_tier  # a provider says both in one place
         if delta.model is not None:
             self.provider_model = delta.model
 

@@ -108,10 +108,12 @@ class Exchange:
                 "The header `content-encoding` must be left out: send the body as it is.", param="content-encoding"
             )
         chat = call.chat = decode_request(call.request.body)
-        call.plan = call.in_force.plan(call.key, chat.model)
+        now = time.time()
+        call.plan = call.in_force.plan(call.key, chat.model, now)
         if "prompt" in chat.raw or b"x-trunkline-prompt" in call.request.headers:
             raise InvalidRequest("Prompt references are not supported yet: send the messages.", param="prompt")
-        call.identity = assert_identity(call.key, call.plan.tenant, call.request.headers, chat)
+        plan, headers = call.plan, call.request.headers
+        call.identity = assert_identity(call.key, plan.tenant, headers, chat, plan.roster, now)
         if chat.unknown:
             handling = call.plan.route.pass_through
             if handling == "refuse":

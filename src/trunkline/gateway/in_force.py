@@ -3,14 +3,16 @@
 One object is in force at a time; a reload swaps the reference, and a call keeps the one it started with.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import final
 
 from trunkline.gateway.upstreams import Upstream
 from trunkline.model.snapshot import Key, Price, Route, Snapshot, Target, Tenant
 from trunkline.policy.access import KeyRing, resolve_route, usable_models
 from trunkline.policy.health import TargetHealth
+from trunkline.policy.pricing import NEVER, price_at
 from trunkline.policy.routing import choices
+from trunkline.policy.teams import Roster
 
 
 @final
@@ -35,12 +37,20 @@ class PlannedTarget:
 
 @final
 class Plan:
-    """A route as one tenant may use it. Never changed."""
+    """A route as one tenant may use it, until the Unix second at which a price of it changes. Never changed."""
 
-    __slots__ = ("route", "targets", "tenant")
+    __slots__ = ("roster", "route", "targets", "tenant", "until")
 
-    def __init__(self, route: Route, tenant: Tenant, targets: tuple[PlannedTarget, ...]) -> None:
+    def __init__(
+        self,
+        route: Route,
+        tenant: Tenant,
+        targets: tuple[PlannedTarget, ...],
+        roster: Roster | None = None,
+        until: float = NEVER,
+    ) -> None:
         self.route, self.tenant, self.targets = route, tenant, targets
+        self.roster, self.until = roster, until
 
 
 class InForce:
@@ -52,38 +62,43 @@ class InForce:
         digest: str,
         upstreams: dict[str, Upstream],
         health_of: Callable[[str], TargetHealth],
+        rosters: Mapping[str, Roster] | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.digest = digest
         self.keys = KeyRing(snapshot.keys.values())
         self._upstreams = upstreams
         self._health_of = health_of
+        self.rosters = rosters or {}
         # Filled as calls come; bounded by what the configuration can name: keys x (routes + listed models).
         self._plans: dict[tuple[str, str], Plan] = {}
 
-    def plan(self, key: Key, model: str) -> Plan:
-        """Return where this key's calls for `model` may go; raises what `resolve_route` raises."""
+    def plan(self, key: Key, model: str, now: float) -> Plan:
+        """Return where this key's calls for `model` may go at Unix second `now`; raises what `resolve_route` raises."""
         plan = self._plans.get((key.id, model))
-        if plan is None:
-            plan = self._plans[key.id, model] = self._make_plan(key, model)
+        if plan is None or now >= plan.until:
+            plan = self._plans[key.id, model] = self._make_plan(key, model, now)
         return plan
 
     def models(self, key: Key) -> tuple[str, ...]:
         """Return the names that this key may put into `model`."""
         return usable_models(self.snapshot, key)
 
-    def _make_plan(self, key: Key, model: str) -> Plan:
+    def _make_plan(self, key: Key, model: str, now: float) -> Plan:
         route = resolve_route(self.snapshot, key, model)
         tenant = self.snapshot.tenants[key.tenant]
+        found = choices(route, tenant, self.snapshot.providers)
+        prices = {c.target.name: price_at(self.snapshot.prices[c.target.name], now) for c in found}
         targets = tuple(
             PlannedTarget(
                 target=choice.target,
                 skip=choice.skip,
                 upstream=self._upstreams[choice.target.provider],
-                price=self.snapshot.prices[choice.target.name],
+                price=prices[choice.target.name][0],
                 health=self._health_of(choice.target.name),
                 first_token=choice.target.first_token or route.timeouts.first_token,
             )
-            for choice in choices(route, tenant, self.snapshot.providers)
+            for choice in found
         )
-        return Plan(route, tenant, targets)
+        until = min((until for _, until in prices.values()), default=NEVER)
+        return Plan(route, tenant, targets, self.rosters.get(tenant.name), until)

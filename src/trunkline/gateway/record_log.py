@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Sequence
 from typing import NoReturn, Protocol
 
+from trunkline.audit.files.flush_times import FlushTimes
 from trunkline.audit.files.writer import Bodies, BodyRef, LogFailed
 
 NOT_OPEN = "the log is not open"
@@ -14,6 +15,14 @@ class RecordLog(Protocol):
     @property
     def healthy(self) -> bool:
         """Whether the log takes records."""
+
+    @property
+    def flush_times(self) -> FlushTimes:
+        """How long flushes took."""
+
+    @property
+    def backlog(self) -> int:
+        """The bytes that wait for the disk."""
 
     def append(
         self,
@@ -42,6 +51,10 @@ class UnopenedLog:
     """In the place of a log that cannot be opened: takes nothing, so that every call is refused."""
 
     healthy = False
+    backlog = 0
+
+    def __init__(self) -> None:
+        self.flush_times = FlushTimes()
 
     def append(
         self,

@@ -10,6 +10,9 @@ from trunkline.model.snapshot import Price
 from trunkline.policy import estimates
 from trunkline.policy.pricing import cost_of, sum_of
 
+# Price lists have the usual tier's prices. What is answered in another (flex, priority, batch) costs more or less.
+LISTED_TIERS = frozenset({None, "default", "standard", "auto"})
+
 
 def outcome_of_answer(call: Call) -> Outcome:
     """Return the outcome of a call whose answer came whole."""
@@ -33,7 +36,8 @@ def charge(call: Call, now_ns: int, *, whole: bool) -> None:
         estimated = usage is None or not whole or tally.uncounted
         if usage is None or estimated:
             usage = _probable_usage(call, whole=whole)
-        cost = cost_of(usage, target.price, estimated=estimated)
+        off_list = tally.service_tier not in LISTED_TIERS
+        cost = cost_of(usage, target.price, estimated=estimated or off_list)
         call.usage = usage
         call.cost = cost if call.spent is None else sum_of(call.spent, cost)
     attempt.provider_model = tally.provider_model

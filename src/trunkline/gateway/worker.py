@@ -9,13 +9,14 @@ answers all the same: every call with 503, until the log is open.
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import socket
 import ssl
 import sys
 import time
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,7 @@ import uvloop
 from trunkline.audit.files.data_dir import open_data_dir
 from trunkline.audit.files.writer import LogSettings, LogWriter, OnEvent, Recovery
 from trunkline.channel.link import Link, LinkBroken
-from trunkline.channel.messages import Drain, Drained, Load, Loaded, LoadFailed, NotReady, Ready, ToWorker
+from trunkline.channel.messages import Drain, Drained, Load, Loaded, LoadFailed, NotReady, Ready, Report, ToWorker
 from trunkline.config.canonical import decode_snapshot, digest_of
 from trunkline.errors import CallError
 from trunkline.gateway.endpoints import Endpoints
@@ -37,16 +38,19 @@ from trunkline.gateway.machine_code import compiled
 from trunkline.gateway.record_log import RecordLog, UnopenedLog
 from trunkline.gateway.recovery import abandoned_record
 from trunkline.gateway.refusals import Refusals, refused_record
+from trunkline.gateway.rosters import read_rosters
 from trunkline.gateway.upstreams import Upstream, Upstreams
 from trunkline.model.snapshot import Server as ServerSection
 from trunkline.model.snapshot import Snapshot
 from trunkline.operations import OperationalLog
 from trunkline.policy.health import TargetHealth
+from trunkline.policy.teams import Roster
 from trunkline.wire.server import Server, ServerLimits
 from trunkline.wire.tls import UnusableCertificate, reload, server_context
 
 TICK = 0.1  # seconds between looks at what is to be flushed
 REFUSALS_EVERY = 1.0  # seconds; what one record of refusals covers
+REPORT_EVERY = 5.0  # seconds
 DRAIN_WITHOUT_ORDERS = 10.0  # seconds for calls in flight when the supervisor has vanished
 YOUNG_OBJECTS = 50_000  # a collection a second instead of hundreds: nothing on the path of a call makes cycles
 MAX_PIPELINED = 16
@@ -114,7 +118,9 @@ class Worker:
     async def _load(self, order: Load) -> None:
         """Put a snapshot in force, whole or not at all."""
         try:
-            snapshot = await asyncio.to_thread(_read_snapshot, order)
+            in_force = self._endpoints.in_force
+            known = in_force.rosters if in_force is not None else {}
+            snapshot, rosters = await asyncio.to_thread(_read, order, known)
             prepared = self._upstreams.prepare(snapshot, order.secrets)
             await self._serve(snapshot)
         except (OSError, ValueError, UnusableCertificate) as error:
@@ -122,7 +128,7 @@ class Worker:
             self._link.send(LoadFailed(order.digest, str(error)))
             return
         self._operations.configure(snapshot.log.format, snapshot.log.level)
-        in_force = InForce(snapshot, order.digest, prepared, self._health_of)
+        in_force = InForce(snapshot, order.digest, prepared, self._health_of, rosters)
         retired = self._upstreams.adopt(prepared)
         self._endpoints.in_force = in_force
         self._forgive_unauthorized(retired, prepared)
@@ -177,7 +183,7 @@ class Worker:
 
     async def _tick(self) -> None:
         """Flush what waits, and say when readiness changes."""
-        counted = time.monotonic()
+        counted = reported = time.monotonic()
         while True:
             await asyncio.sleep(TICK)
             self._operations.flush()
@@ -186,6 +192,23 @@ class Worker:
                 counted = time.monotonic()
                 self._log.heartbeat()
                 self._flush_refusals()
+            if time.monotonic() - reported >= REPORT_EVERY:
+                reported = time.monotonic()
+                self._report()
+
+    def _report(self) -> None:
+        """Say what nobody else can see: breakers, rests, flushes, calls in flight."""
+        now, times = asyncio.get_running_loop().time(), self._log.flush_times
+        report = Report(
+            breakers={target: health.breaker.phase for target, health in self._health.items()},
+            resting=tuple(target for target, health in self._health.items() if now < health.resting_until),
+            flushes=tuple(times.counts),
+            flush_seconds=times.total_seconds,
+            in_flight=self._server.in_flight if self._server is not None else 0,
+            log_waiting_bytes=self._log.backlog,
+        )
+        with contextlib.suppress(LinkBroken):  # the supervisor does not read; it has other ways to notice
+            self._link.send(report)
 
     def _flush_refusals(self) -> None:
         try:
@@ -232,12 +255,16 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
 
-def _read_snapshot(order: Load) -> Snapshot:
-    """Return the snapshot that an order names; raises OSError, or ValueError if the file is not that one."""
+def _read(order: Load, known: Mapping[str, Roster]) -> tuple[Snapshot, dict[str, Roster]]:
+    """Return the snapshot that an order names, with its directories.
+
+    Raises OSError, or ValueError if a file is not the one that it should be.
+    """
     data = Path(order.snapshot).read_bytes()
     if digest_of(data) != order.digest:
         raise ValueError(f"{order.snapshot} is not the snapshot {order.digest}")
-    return decode_snapshot(data)
+    snapshot = decode_snapshot(data)
+    return snapshot, read_rosters(snapshot, Path(order.snapshot).parent, known)
 
 
 def _limits(section: ServerSection) -> ServerLimits:

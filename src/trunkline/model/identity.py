@@ -9,7 +9,9 @@ UserSource = Literal["header", "safety_identifier", "body"]
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
-    """Tenant, team and key come from the key alone; the rest is asserted by the tenant's application.
+    """Tenant and key come from the key alone; the rest is asserted by the tenant's application.
+
+    The team is the user's of that day by the tenant's directory, else the key's.
 
     `subject` is the person the call is about and defaults to the user; `user_source` says where the user was named.
     """

@@ -90,6 +90,17 @@ class Allow(msgspec.Struct, frozen=True, omit_defaults=True):
     data_retention: float | None = None
 
 
+class Directory(msgspec.Struct, frozen=True):
+    """A tenant's users, which lie beside the snapshot under the SHA-256 of their canonical bytes (`model.directory`).
+
+    By name only: a hundred thousand people would make every snapshot, and so every change of a key, megabytes.
+    """
+
+    digest: str
+    users: int
+    source: Literal["file", "log"]
+
+
 class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
     """A customer of the gateway's operator."""
 
@@ -98,6 +109,7 @@ class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
     time_zone: str = "UTC"
     require: tuple[Literal["user"], ...] = ()
     allow: Allow = Allow()
+    directory: Directory | None = None
 
 
 class Key(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -132,12 +144,24 @@ class Rates(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Price(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The price of one model: tiers by prompt size, ascending from 0. `version` names the data it came from."""
+    """The price of one model: tiers by prompt size, ascending from 0. `version` names the data it came from.
+
+    Within the time of one of the `dated`, that one counts instead; they are in order, and no two have a time in common.
+    """
 
     version: str
     source: str
     tiers: tuple[Rates, ...]
     per_request: Decimal = Decimal(0)
+    dated: tuple["DatedPrice", ...] = ()
+
+
+class DatedPrice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A price from one Unix second on until before another; None is open."""
+
+    price: Price
+    start: int | None = None
+    end: int | None = None
 
 
 class Server(msgspec.Struct, frozen=True):

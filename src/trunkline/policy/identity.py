@@ -7,20 +7,27 @@ from typing import Final, cast, get_args
 from trunkline.errors import InvalidRequest, UserRequired
 from trunkline.model.chat import ChatRequest
 from trunkline.model.identity import Identity, Purpose, UserSource
+from trunkline.model.names import CONTROL, NAME_LIMIT
 from trunkline.model.snapshot import Key, Tenant
+from trunkline.policy.teams import Roster
 
-NAME_LIMIT: Final = 512  # characters of a user, subject or session
 TAG_PAIRS, TAG_KEY_LIMIT, TAG_VALUE_LIMIT = 16, 64, 512  # OpenAI's limits for metadata
 RESERVED_TAGS: Final = frozenset({"subject", "session"})
 PURPOSES: Final = frozenset(get_args(Purpose))
-# C0 and C1 controls, line and paragraph separators, and what reverses the direction of writing: in a list of names,
-# each could make one look like another.
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def assert_identity(key: Key, tenant: Tenant, headers: Mapping[bytes, bytes], request: ChatRequest) -> Identity:
-    """Return the identity of a call from its key, its headers and its body.
+def assert_identity(
+    key: Key,
+    tenant: Tenant,
+    headers: Mapping[bytes, bytes],
+    request: ChatRequest,
+    roster: Roster | None = None,
+    now: float = 0.0,
+) -> Identity:
+    """Return the identity of a call from its key, its headers and its body, at Unix second `now`.
+
+    The team is the user's by the tenant's `roster`, else the key's.
 
     Raises UserRequired where the tenant requires a user and none is named, InvalidRequest for a malformed name, tag
     or purpose.
@@ -36,7 +43,7 @@ def assert_identity(key: Key, tenant: Tenant, headers: Mapping[bytes, bytes], re
     return Identity(
         tenant=key.tenant,
         key_id=key.id,
-        team=key.team,
+        team=(roster.team_of(user, now) if roster is not None and user is not None else None) or key.team,
         user=user,
         user_source=source,
         subject=_header(headers, b"x-trunkline-subject") or _name(metadata.get("subject"), "metadata.subject") or user,
@@ -82,7 +89,7 @@ def _header(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
 def _name(value: str | None, param: str) -> str | None:
     if not value:
         return None
-    if len(value) > NAME_LIMIT or _CONTROL.search(value):
+    if len(value) > NAME_LIMIT or CONTROL.search(value):
         raise InvalidRequest(
             f"`{param}` must be at most {NAME_LIMIT} characters without control characters.", param=param
         )
@@ -113,7 +120,7 @@ def _tags(metadata: Mapping[str, str], headers: Mapping[bytes, bytes]) -> dict[s
     if len(tags) > TAG_PAIRS:
         raise InvalidRequest(f"A call may have at most {TAG_PAIRS} tags; this one has {len(tags)}.", param="metadata")
     for name, value in tags.items():
-        if len(name) > TAG_KEY_LIMIT or len(value) > TAG_VALUE_LIMIT or _CONTROL.search(name + value):
+        if len(name) > TAG_KEY_LIMIT or len(value) > TAG_VALUE_LIMIT or CONTROL.search(name + value):
             raise InvalidRequest(
                 f"A tag's name may have {TAG_KEY_LIMIT} characters and its value {TAG_VALUE_LIMIT}, "
                 "without control characters.",

@@ -11,7 +11,18 @@ from trunkline.model.records import Cost, CostLine
 from trunkline.model.snapshot import Price, Rates
 
 MILLIONTH: Final = Decimal("0.000001")
+NEVER: Final = float("inf")
 TOKEN_CLASSES: Final = Usage.__struct_fields__
+
+
+def price_at(price: Price, now: float) -> tuple[Price, float]:
+    """Return the price in force at Unix second `now`, and the second from which another one may be."""
+    for dated in price.dated:
+        if dated.start is not None and now < dated.start:
+            return price, dated.start
+        if dated.end is None or now < dated.end:
+            return dated.price, NEVER if dated.end is None else dated.end
+    return price, NEVER
 
 
 def rates_for(price: Price, prompt_tokens: int) -> Rates:

@@ -17,6 +17,7 @@ from trunkline.channel.messages import (
     LoadFailed,
     NotReady,
     Ready,
+    Report,
     WorkerState,
 )
 from trunkline.operations import OperationalLog
@@ -141,7 +142,7 @@ class Slot:
             return 1, f"cannot start a process: {error.strerror}"
         self._child = child
         self._running.set()
-        self._set(pid=child.pid, started_at=time.time(), reason="starting")
+        self._set(pid=child.pid, started_at=time.time(), reason="starting", report=None)
         if self._stopping.is_set():
             child.kill()
         self.follow()
@@ -194,6 +195,8 @@ class Slot:
                 self._set(ready=False, reason=reason)
             case Drained():
                 self._set(ready=False, reason=DRAINED)
+            case Report():
+                self._set(report=message)
 
     def _answer(self, failure: str | None) -> None:
         if self._answers and not (answer := self._answers.popleft()).done():

@@ -6,14 +6,7 @@ from typing import final
 from trunkline.audit.format.bodies import Bodies, encode_body
 from trunkline.audit.format.codecs import Codec
 from trunkline.audit.format.frames import RECORD, encode_frame
-from trunkline.audit.format.records import (
-    ENVELOPE_ROOM,
-    SPILL_ABOVE,
-    SPILLED_PART,
-    Envelope,
-    call_of,
-    spilled_members,
-)
+from trunkline.audit.format.records import ENVELOPE_ROOM, SPILL_ABOVE, SPILLED_PART, Envelope, call_of, spilled_members
 from trunkline.audit.format.references import BodyRef, decode_reference, encode_reference
 
 

@@ -1,0 +1,112 @@
+"""The ledger without a gateway: the index is brought up to date here, and asked, under the lock of its directory."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from trunkline.audit.files.settings import CorruptLog
+from trunkline.cli.failure import Failed, Misused
+from trunkline.cli.ledger_client import OnProgress
+from trunkline.cli.progress import IndexProgress
+from trunkline.ledger.answers import (
+    CallsQuestion,
+    IndexStatus,
+    Misunderstood,
+    SessionsQuestion,
+    SqlQuestion,
+    Story,
+    Table,
+    Transcript,
+    Unanswerable,
+)
+from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
+from trunkline.ledger.index import IndexDamaged
+from trunkline.ledger.ledger import Ledger
+from trunkline.operations import neutral
+
+
+class LocalLedger:
+    """Opens the index for each question, and reads what the logs have since got."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        os.umask(0o077)  # the database makes files of its own: they are for nobody else either
+
+    def calls(self, asked: CallsQuestion) -> Table:
+        """Return calls, newest first. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            return ledger.calls(asked)
+
+    def call(self, named: str, *, bodies: bool) -> Story:
+        """Return the story of a call. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            return ledger.call(named, bodies=bodies)
+
+    def sessions(self, asked: SessionsQuestion) -> Table:
+        """Return sessions, the latest first. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            return ledger.sessions(asked)
+
+    def session(self, session: str, tenant: str | None) -> Transcript:
+        """Return a session as one conversation. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            return ledger.session(session, tenant)
+
+    def sql(self, asked: SqlQuestion) -> Table:
+        """Return the answer to a query. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            return ledger.sql(asked)
+
+    def costs(self, asked: CostsQuestion) -> CostReport:
+        """Return what calls have cost. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            return ledger.costs(asked)
+
+    def paid(self, asked: PaidQuestion) -> PaidReport:
+        """Return what was paid to providers. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            return ledger.paid(asked)
+
+    def rebuild(self, on_progress: OnProgress) -> IndexStatus:
+        """Make the index again. Raises Failed."""
+        with self._failures():
+            ledger = Ledger(self._data_dir, _damaged)
+            try:
+                ledger.clear()
+                ledger.catch_up(on_progress)
+                return ledger.status()
+            finally:
+                ledger.close()
+
+    @contextmanager
+    def _up_to_date(self) -> Iterator[Ledger]:
+        with self._failures():
+            ledger = Ledger(self._data_dir, _damaged)
+            try:
+                ledger.open()
+                with IndexProgress() as progress:
+                    ledger.catch_up(progress.show)
+                yield ledger
+            finally:
+                ledger.close()
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except Misunderstood as error:
+            raise Misused(str(error)) from None
+        except Unanswerable as error:
+            raise Failed(str(error)) from None
+        except IndexDamaged as error:
+            raise Failed(f"{error}; `trunkline index rebuild` makes it again from the logs") from None
+        except (duckdb.Error, OSError) as error:
+            raise Failed(f"the index in {self._data_dir} cannot be used: {error}") from None
+
+
+def _damaged(error: CorruptLog) -> None:
+    sys.stderr.write(f"trunkline: {neutral(str(error))}; what stands behind that is not in the index\n")

@@ -1,0 +1,105 @@
+"""`/metrics` in Prometheus' text format: what the ledger has counted, and what the workers report of themselves.
+
+Names and labels are on docs/operations.md. Every label's values come from the configuration or from a closed list.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from trunkline.audit.files.flush_times import BOUNDS
+from trunkline.channel.messages import WorkerState
+from trunkline.ledger.telemetry import CallCounts, Histogram
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PHASES = {"closed": 0, "half_open": 1, "open": 2}
+SERIES = ("tenant", "route", "provider", "model")
+
+
+def page(counts: CallCounts, lag_seconds: float | None, workers: Sequence[WorkerState]) -> bytes:
+    """Return the page; a lag of None says that the ledger is not there (yet)."""
+    registry = CollectorRegistry(auto_describe=False)
+    of_ledger = [*_of_calls(counts), *_of_times(counts), *_of_lag(lag_seconds)]
+    registry.register(_Families([*of_ledger, *_of_workers(workers)]))
+    return generate_latest(registry)
+
+
+class _Families(Collector):
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _of_calls(counts: CallCounts) -> Iterator[Metric]:
+    calls = CounterMetricFamily(
+        "trunkline_calls", "Calls that have ended or were refused.", labels=(*SERIES, "outcome")
+    )
+    tokens = CounterMetricFamily("trunkline_tokens", "Tokens, in disjoint classes.", labels=(*SERIES, "class"))
+    cost = CounterMetricFamily("trunkline_cost_usd", "What calls cost, in USD.", labels=SERIES)
+    for series, counted in list(counts.calls.items()):
+        for outcome, count in list(counted.outcomes.items()):
+            calls.add_metric((*series, outcome), count)
+        for name, count in counted.tokens.items():
+            if count:
+                tokens.add_metric((*series, name), count)
+        cost.add_metric(series, counted.cost)
+    yield from (calls, tokens, cost)
+
+
+def _of_times(counts: CallCounts) -> Iterator[Metric]:
+    families = {
+        name: HistogramMetricFamily(f"trunkline_{name}_seconds", about, labels=("route",))
+        for name, about in (
+            ("first_token", "From a call's beginning to the first token."),
+            ("call", "From a call's beginning to its end."),
+            ("overhead", "What the gateway itself took of a call."),
+            ("hold", "How long text was held back for checks."),
+        )
+    }
+    for route, times in list(counts.times.items()):
+        for name, family in families.items():
+            histogram: Histogram = getattr(times, name)
+            family.add_metric((route,), _buckets(histogram.bounds, histogram.counts), histogram.seconds)
+    yield from families.values()
+
+
+def _of_lag(lag_seconds: float | None) -> Iterator[Metric]:
+    lag = GaugeMetricFamily("trunkline_log_lag_seconds", "How long ago the index had all that the logs have.")
+    if lag_seconds is not None:
+        lag.add_metric((), lag_seconds)
+    yield lag
+
+
+def _of_workers(workers: Sequence[WorkerState]) -> Iterator[Metric]:
+    ready = GaugeMetricFamily("trunkline_worker_ready", "Whether a worker takes calls.", labels=("worker",))
+    restarts = CounterMetricFamily("trunkline_worker_restarts", "How often a worker was replaced.", labels=("worker",))
+    flights = GaugeMetricFamily("trunkline_calls_in_flight", "Requests that a worker carries.", labels=("worker",))
+    waiting = GaugeMetricFamily("trunkline_log_waiting_bytes", "What waits for the disk.", labels=("worker",))
+    flushes = HistogramMetricFamily("trunkline_flush_seconds", "How long flushes of the log took.", labels=("worker",))
+    breakers = GaugeMetricFamily(
+        "trunkline_breaker_state", "0 closed, 1 half open, 2 open.", labels=("worker", "target")
+    )
+    resting = GaugeMetricFamily("trunkline_target_resting", "Whether a target rests.", labels=("worker", "target"))
+    for state in workers:
+        worker, report = str(state.index), state.report
+        ready.add_metric((worker,), state.ready)
+        restarts.add_metric((worker,), state.restarts)
+        if report is None:
+            continue
+        flights.add_metric((worker,), report.in_flight)
+        waiting.add_metric((worker,), report.log_waiting_bytes)
+        flushes.add_metric((worker,), _buckets(BOUNDS, report.flushes), report.flush_seconds)
+        for target, phase in report.breakers.items():
+            breakers.add_metric((worker, target), PHASES.get(phase, PHASES["open"]))
+            resting.add_metric((worker, target), target in report.resting)
+    yield from (ready, restarts, flights, waiting, flushes, breakers, resting)
+
+
+def _buckets(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
+    """Return a histogram as Prometheus has it: each bucket with all that is below it."""
+    return list(zip([*map(str, bounds), "+Inf"], accumulate(counts), strict=True))

@@ -1,0 +1,45 @@
+"""Getting records and bodies of a call back from the logs, by where the index says that they stand."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trunkline.audit.files.batches import body_of, record_at
+from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.frames import BadFrame
+from trunkline.audit.format.heads import BadRecord, decode_head
+from trunkline.audit.format.references import BodyRef
+from trunkline.ledger.follow import whole_record
+
+TIMING = "_timing"
+
+
+class Stored:
+    """A record that stands in a log; `bodies` are parts by name, those of several frames joined."""
+
+    def __init__(self, directory: Path, segment: int, offset: int, record: bytes) -> None:
+        self._directory, self._segment, self._offset = directory, segment, offset
+        self.members: dict[str, Any] = msgspec.json.decode(record)
+        self._bodies = decode_head(record).bodies
+
+    def bodies(self) -> dict[str, bytes]:
+        """Return what was asked or answered, without timings; raises CorruptLog if something is missing."""
+        parts: dict[str, bytes] = {}
+        for reference in self._bodies:
+            for name, data in self._body(reference).items():
+                if not name.endswith(TIMING):
+                    parts[name] = parts.get(name, b"") + data
+        return parts
+
+    def _body(self, reference: BodyRef) -> dict[str, bytes]:
+        return body_of(self._directory, reference, self._segment, self._offset)
+
+
+def stored(directory: Path, segment: int, offset: int) -> Stored | None:
+    """Return the record whose frame begins there, None where the log does not have it any more."""
+    try:
+        record = record_at(directory, segment, offset)
+        return Stored(directory, segment, offset, whole_record(directory, record, segment))
+    except (CorruptLog, BadFrame, BadRecord, msgspec.MsgspecError):
+        return None

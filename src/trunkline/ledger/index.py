@@ -1,0 +1,253 @@
+"""The index on the disk: one DuckDB file, written by one process, made again from the logs whenever it has to be.
+
+`Index` is used by several threads: one adds, others ask. It can be lent: then this process lets go of the file, so that
+another one can read it, and whoever wants it waits.
+"""
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from trunkline.audit.files.batches import Position
+from trunkline.ledger.fold import Key, Lines, Running, Standing, running_again, unreadable_line
+from trunkline.ledger.loading import LINES, rows_of
+from trunkline.ledger.schema import FACTS, SCHEMA_VERSION, statements
+
+DIRECTORY = "index"
+FILE = "ledger.duckdb"
+# What DuckDB may take for itself; all processes of a gateway have to do with 200 MB.
+MEMORY = "64MB"
+SPILL = "2GB"
+CHECKPOINT_AT = "32MB"
+
+
+class IndexDamaged(Exception):
+    """The index cannot be opened; it has to be made again: `trunkline index rebuild`."""
+
+
+class Index:
+    """The index of a data directory, whose lock this process holds."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._directory = data_dir / DIRECTORY
+        self._path = self._directory / FILE
+        self._turn = threading.RLock()
+        self._spools: dict[str, Spool] = {}
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    def open(self) -> bool:
+        """Open the index, made anew if there is none or one of another version; return whether it was made.
+
+        Raises IndexDamaged or OSError.
+        """
+        with self._turn:
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            self._connection = self._connect()
+            if self._version() == SCHEMA_VERSION:
+                return False
+            self.close()
+            self._remove()
+            self._connection = self._connect()
+            self._make()
+            return True
+
+    def close(self) -> None:
+        """Let go of the file; what was added is in it."""
+        with self._turn:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
+            for spool in self._spools.values():
+                spool.close()
+            self._spools = {}
+
+    def clear(self) -> None:
+        """Throw away all that is in it."""
+        with self._turn:
+            self.close()
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            self._remove()
+            self.open()
+
+    @contextmanager
+    def lent(self) -> Iterator[Path]:
+        """Let another process read the file for as long as the context lasts; who wants the index here waits."""
+        with self._turn:
+            self.close()
+            try:
+                yield self._path
+            finally:
+                with suppress(IndexDamaged):  # whoever wants it next tries again, and is told
+                    self._connection = self._connect()
+
+    def ask(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query of ours."""
+        with self._turn:
+            return self._connected().execute(sql, list(values)).fetchall()
+
+    def positions(self) -> dict[str, tuple[int, Position]]:
+        """Return for each log that is known, by its directory below the logs', its number and where to read on."""
+        found = self.ask(f'SELECT directory, log, segment, "offset" FROM {FACTS}.logs')
+        return {directory: (log, Position(segment, offset)) for directory, log, segment, offset in found}
+
+    def running(self) -> list[tuple[Key, Running]]:
+        """Return the calls that have been opened and have not ended."""
+        found = self.ask(f'SELECT CAST(id AS VARCHAR), opened, log, segment, "offset" FROM {FACTS}.running')
+        return [
+            ((log, call), running_again(opened.encode(), Standing(log, *rest))) for call, opened, log, *rest in found
+        ]
+
+    def add(
+        self,
+        lines: Lines,
+        begun: Iterable[bytes],
+        ended: Sequence[Key],
+        positions: Iterable[tuple[int, str, Position]],
+    ) -> None:
+        """Add what was read, and how far that is, in one transaction: both are there, or neither.
+
+        `begun` are lines for `running`; `ended` are calls to be taken out of it. Raises duckdb.Error.
+        """
+        with self._turn:
+            kept = (lines, list(begun), ended, list(positions))
+            try:
+                self._add(*kept)
+            except (duckdb.DataError, duckdb.InvalidInputException):
+                # A value that no column takes, such as a text with a zero byte: that record is unreadable, no other.
+                self._weed(lines)
+                self._add(*kept)
+
+    def _add(
+        self, lines: Lines, begun: Sequence[bytes], ended: Sequence[Key], positions: Sequence[tuple[int, str, Position]]
+    ) -> None:
+        connection = self._connected()
+        connection.execute("BEGIN")
+        try:
+            self._take("calls", lines.calls)
+            self._take("refusals", lines.refusals)
+            self._take("imports", lines.imports)
+            self._take("unreadable", lines.unreadable)
+            if ended:
+                logs, calls = zip(*ended, strict=True)
+                connection.execute(
+                    f"DELETE FROM {FACTS}.running WHERE (log, id) IN (SELECT unnest(?::INTEGER[]), unnest(?::UUID[]))",
+                    [list(logs), list(calls)],
+                )
+            self._take("running", begun)
+            for log, directory, position in positions:
+                connection.execute(f"DELETE FROM {FACTS}.logs WHERE log = ?", [log])
+                connection.execute(f"INSERT INTO {FACTS}.logs VALUES (?, ?, ?, ?)", [log, directory, *position])
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(duckdb.Error):
+                connection.execute("ROLLBACK")
+            raise
+
+    def _weed(self, lines: Lines) -> None:
+        """Take the lines that DuckDB does not take out of a step, and note their records as unreadable."""
+        taken = (("calls", lines.calls), ("refusals", lines.refusals), ("imports", lines.imports))
+        for table, of_table in taken:
+            bad = dict(self._bad(table, of_table))
+            of_table[:] = [line for line in of_table if line not in bad]
+            lines.unreadable.extend(unreadable_line(line, reason) for line, reason in bad.items())
+
+    def _bad(self, table: str, lines: Sequence[bytes]) -> Iterator[tuple[bytes, str]]:
+        if not lines:
+            return
+        try:
+            self._connected().execute(self._spools[table].read(lines)).fetchall()
+        except duckdb.Error as error:
+            if len(lines) == 1:
+                yield lines[0], str(error).partition("\n")[0]
+                return
+            middle = len(lines) // 2
+            yield from self._bad(table, lines[:middle])
+            yield from self._bad(table, lines[middle:])
+
+    def _take(self, table: str, lines: Sequence[bytes]) -> None:
+        if lines:
+            self._connected().execute(self._spools[table].insert(lines))
+
+    def _connected(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        try:
+            connection = duckdb.connect(
+                str(self._path),
+                config={
+                    "threads": 1,
+                    "memory_limit": MEMORY,
+                    "temp_directory": str(self._directory / "spill"),
+                    "max_temp_directory_size": SPILL,
+                    "checkpoint_threshold": CHECKPOINT_AT,
+                    "autoinstall_known_extensions": False,
+                    "autoload_known_extensions": False,
+                },
+            )
+            os.chmod(self._path, 0o600)
+            self._spools = {table: Spool(table) for table in LINES}
+            # From here on it reads no file but what we hand it in memory.
+            connection.execute(f"SET allowed_paths = [{', '.join(repr(s.path) for s in self._spools.values())}]")
+            connection.execute(
+                "SET TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true"
+            )
+        except duckdb.Error as error:
+            raise IndexDamaged(f"{self._path} cannot be opened: {error}") from None
+        return connection
+
+    def _version(self) -> int | None:
+        try:
+            ((version,),) = self.ask(f"SELECT version FROM {FACTS}.meta")
+        except (duckdb.Error, ValueError):
+            return None
+        return int(version)
+
+    def _make(self) -> None:
+        connection = self._connected()
+        connection.execute("BEGIN")
+        for statement in statements():
+            connection.execute(statement)
+        connection.execute("COMMIT")
+
+    def _remove(self) -> None:
+        for path in (self._path, self._path.with_name(FILE + ".wal")):
+            path.unlink(missing_ok=True)
+
+
+class Spool:
+    """A file in memory in which lines go to DuckDB."""
+
+    def __init__(self, table: str) -> None:
+        self._fd = os.memfd_create(f"trunkline-{table}")
+        self.path = f"/proc/self/fd/{self._fd}"
+        self._table = table
+
+    def insert(self, lines: Sequence[bytes]) -> str:
+        """Put these lines in, in place of what was there, and return the statement that takes them into the table."""
+        return f"INSERT INTO {FACTS}.{self._table} {self.read(lines)}"
+
+    def read(self, lines: Sequence[bytes]) -> str:
+        """Put these lines in, in place of what was there, and return the query whose rows they are."""
+        data = b"\n".join(lines)
+        os.ftruncate(self._fd, 0)
+        written = 0
+        while written < len(data):
+            written += os.pwrite(self._fd, memoryview(data)[written:], written)
+        return rows_of(self._table, self.path)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        os.close(self._fd)

@@ -1,0 +1,149 @@
+"""The ledger of a data directory as a whole: one object that follows the logs and answers questions."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from trunkline.audit.files.settings import CorruptLog
+from trunkline.ledger.answers import (
+    CallsQuestion,
+    IndexStatus,
+    SessionsQuestion,
+    SqlQuestion,
+    Story,
+    Table,
+    Transcript,
+)
+from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
+from trunkline.ledger.costs import paid, report
+from trunkline.ledger.follow import STEP_RECORDS, Counting, Follower
+from trunkline.ledger.index import Index
+from trunkline.ledger.questions import list_calls, list_sessions, show_call
+from trunkline.ledger.sessions import show_session
+from trunkline.ledger.telemetry import CallCounts
+from trunkline.ledger.user_sql import run_sql
+
+# Steps before an answer, so that it has what has just happened: a second's calls, not a night's.
+FRESH_STEPS = 4
+
+
+class Ledger:
+    """For any number of threads; the process has the lock of the data directory."""
+
+    def __init__(self, data_dir: Path, on_corrupt: Callable[[CorruptLog], None]) -> None:
+        self._data_dir, self._on_corrupt = data_dir, on_corrupt
+        self._index = Index(data_dir)
+        self._turn = threading.RLock()
+        self._follower: Follower | None = None
+        self._records = 0
+        self._caught_up = False
+        self._caught_up_at = time.monotonic()
+        self._counting: Counting | None = None
+
+    def open(self) -> None:
+        """Open the index. Raises IndexDamaged or OSError."""
+        with self._turn:
+            self._index.open()
+            self._follow()
+
+    def close(self) -> None:
+        """Let go of the index and of the logs."""
+        with self._turn:
+            if self._follower is not None:
+                self._follower.close()
+                self._follower = None
+            self._index.close()
+
+    def step(self, most: int = STEP_RECORDS) -> int:
+        """Read what is next in the logs; return how many records those were. Raises duckdb.Error or OSError."""
+        with self._turn:
+            done = self._following().step(most)
+            self._records += done
+            self._caught_up = done == 0
+            if self._caught_up:
+                self._caught_up_at = time.monotonic()
+            return done
+
+    def catch_up(self, on_step: Callable[[IndexStatus], None] = lambda _: None) -> None:
+        """Read all that there is by now."""
+        while self.step():
+            on_step(self.status())
+
+    def clear(self) -> None:
+        """Begin the index anew; what follows reads all logs again."""
+        with self._turn:
+            if self._follower is not None:
+                self._follower.close()
+            self._index.clear()
+            self._records, self._caught_up = 0, False
+            self._follow()
+
+    @property
+    def counts(self) -> CallCounts:
+        """What has been counted since the ledger was opened."""
+        return self._counting.counts if self._counting is not None else CallCounts()
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long ago the index had all that the logs have."""
+        return time.monotonic() - self._caught_up_at
+
+    def status(self) -> IndexStatus:
+        """Return how far the index is."""
+        with self._turn:
+            return IndexStatus(self._records, self._following().unread_bytes(), self._caught_up)
+
+    def sql(self, asked: SqlQuestion) -> Table:
+        """Return the answer to a query of a user's own. Raises Misunderstood or Unanswerable."""
+        behind = self._refresh()
+        return replace(run_sql(self._index, asked.query, asked.limit), behind=behind)
+
+    def calls(self, asked: CallsQuestion) -> Table:
+        """Return calls, newest first. Raises Misunderstood."""
+        behind = self._refresh()
+        return replace(list_calls(self._index, asked), behind=behind)
+
+    def costs(self, asked: CostsQuestion) -> CostReport:
+        """Return what calls have cost. Raises Misunderstood."""
+        behind = self._refresh()
+        return replace(report(self._index, asked), behind=behind)
+
+    def paid(self, asked: PaidQuestion) -> PaidReport:
+        """Return what was paid to providers. Raises Misunderstood."""
+        behind = self._refresh()
+        return replace(paid(self._index, asked), behind=behind)
+
+    def call(self, named: str, *, bodies: bool) -> Story:
+        """Return a call's story. Raises Misunderstood or Unanswerable."""
+        self._refresh()
+        return show_call(self._index, self._data_dir, named, bodies=bodies)
+
+    def sessions(self, asked: SessionsQuestion) -> Table:
+        """Return sessions, the latest first. Raises Misunderstood."""
+        behind = self._refresh()
+        return replace(list_sessions(self._index, asked), behind=behind)
+
+    def session(self, session: str, tenant: str | None) -> Transcript:
+        """Return a session as one conversation. Raises Misunderstood or Unanswerable."""
+        self._refresh()
+        return show_session(self._index, self._data_dir, session, tenant)
+
+    def _refresh(self) -> int:
+        """Read what the logs have by now, as far as that is quick; return how many bytes are left."""
+        for _ in range(FRESH_STEPS):
+            if self.step() == 0:
+                return 0
+        return self.status().unread_bytes
+
+    def _follow(self) -> None:
+        if self._counting is None:
+            self._counting = Counting({name: position for name, (_, position) in self._index.positions().items()})
+        self._follower = Follower(self._index, self._data_dir, self._on_corrupt, self._counting)
+
+    def _following(self) -> Follower:
+        if self._follower is None:
+            raise ValueError("a ledger is opened before it is used")
+        return self._follower

@@ -1,0 +1,122 @@
+"""The queries behind `calls list` and `sessions list`. Pure: SQL and the values for it."""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from trunkline.ledger.answers import CallsQuestion, Period, SessionsQuestion
+from trunkline.ledger.schema import FACTS
+
+CALL_COLUMNS = (
+    "at",
+    "id",
+    "tenant",
+    "team",
+    "user",
+    "subject",
+    "session",
+    "route",
+    "model",
+    "outcome",
+    "status",
+    "count",
+    "attempts",
+    "tokens",
+    "cost",
+    "first_token_ms",
+    "total_ms",
+)
+SESSION_COLUMNS = ("session", "tenant", "user", "subject", "first_at", "last_at", "calls", "cost")
+
+
+class Query(NamedTuple):
+    """SQL with a question mark for each value."""
+
+    sql: str
+    values: list[object]
+
+
+class _Where:
+    """Conditions that all have to hold."""
+
+    def __init__(self) -> None:
+        self._conditions = ["true"]
+        self.values: list[object] = []
+
+    def equal(self, column: str, value: str | None) -> None:
+        if value is not None:
+            self.holds(f"{column} = ?", value)
+
+    def within(self, period: Period) -> None:
+        if period.since is not None:
+            self.holds('"at" >= ?', _moment(period.since))
+        if period.until is not None:
+            self.holds('"at" < ?', _moment(period.until))
+
+    def holds(self, condition: str, *values: object) -> None:
+        self._conditions.append(condition)
+        self.values += values
+
+    def __str__(self) -> str:
+        return " AND ".join(self._conditions)
+
+
+def calls(asked: CallsQuestion) -> Query:
+    """Return the query for calls and, where nothing is asked that only a call has, for refusals."""
+    query = _calls(asked)
+    if any((asked.team, asked.subject, asked.session, asked.finding, asked.tool)):
+        return query
+    refusals = _refusals(asked)
+    both = f"SELECT * FROM ({query.sql}) UNION ALL SELECT * FROM ({refusals.sql})"
+    return Query(f'{both} ORDER BY "at" DESC LIMIT {asked.limit + 1}', query.values + refusals.values)
+
+
+def _calls(asked: CallsQuestion) -> Query:
+    where = _Where()
+    for column in ("tenant", "team", "subject", "session", "route", "outcome"):
+        where.equal(column, getattr(asked, column))
+    where.equal("user_id", asked.user)
+    where.within(asked.period)
+    if asked.tool is not None:
+        where.holds("list_contains(tool_calls, ?)", asked.tool)
+    if asked.finding is not None:
+        of_finding = f"SELECT call_id FROM {FACTS}.findings WHERE rule = ? OR policy = ?"
+        where.holds(f"id IN ({of_finding})", asked.finding, asked.finding)
+    sql = f"""
+        SELECT "at", id, tenant, team, user_id, subject, session, route, model, outcome, status, 1 AS "count",
+               attempts, prompt_tokens + completion_tokens, cost, first_token_ms, total_ms
+        FROM {FACTS}.calls WHERE {where} ORDER BY "at" DESC LIMIT {asked.limit + 1}
+    """
+    return Query(sql, where.values)
+
+
+def _refusals(asked: CallsQuestion) -> Query:
+    where = _Where()
+    for column in ("tenant", "route", "outcome"):
+        where.equal(column, getattr(asked, column))
+    where.equal("user_id", asked.user)
+    where.within(asked.period)
+    sql = f"""
+        SELECT "at", first_call, tenant, NULL, user_id, NULL, NULL, route, NULL, outcome, status, "count",
+               0, NULL, NULL, NULL, NULL
+        FROM {FACTS}.refusals WHERE {where} ORDER BY "at" DESC LIMIT {asked.limit + 1}
+    """
+    return Query(sql, where.values)
+
+
+def sessions(asked: SessionsQuestion) -> Query:
+    """Return the query for sessions that had a call within the period."""
+    where = _Where()
+    where.equal("tenant", asked.tenant)
+    where.equal("user_id", asked.user)
+    where.equal("subject", asked.subject)
+    where.within(asked.period)
+    sql = f"""
+        SELECT session, tenant, arg_min(user_id, id), arg_min(subject, id), min("at"), max("at"), count(*), sum(cost)
+        FROM {FACTS}.calls WHERE session IS NOT NULL AND {where}
+        GROUP BY tenant, session ORDER BY max("at") DESC LIMIT {asked.limit + 1}
+    """
+    return Query(sql, where.values)
+
+
+def _moment(second: float) -> datetime:
+    return datetime.fromtimestamp(second, UTC)

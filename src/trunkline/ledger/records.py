@@ -1,0 +1,163 @@
+"""What the index takes from the records of calls: a part of each record, typed, so that a bad one is found here. Pure.
+
+The names are those of the records (`model.records`). A record that was spilled has to be whole before it is decoded.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from trunkline.audit.format.references import BodyRef
+from trunkline.model.records import CostLine
+
+OPENED = b"call.opened"
+CLOSED = b"call.closed"
+ABANDONED = b"call.abandoned"
+REFUSED = b"call.refused"
+IMPORTED = b"cost.imported"
+TAKEN = frozenset({OPENED, CLOSED, ABANDONED, REFUSED})
+
+# Every record begins with these bytes and its type (docs/record-log.md).
+_BEGINNING = b'{"v":1,"type":"'
+
+
+CallId = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+
+
+class OpenedPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """Of `call.opened`."""
+
+    id: CallId
+    at: str
+    tenant: str
+    key_id: str
+    purpose: str
+    endpoint: str
+    route: str
+    stream: bool
+    prompt_fingerprint: str
+    snapshot: str
+    team: str | None = None
+    user: str | None = None
+    subject: str | None = None
+    session: str | None = None
+    tags: dict[str, str] = {}
+    traceparent: str | None = None
+
+
+class UsagePart(msgspec.Struct, gc=False, omit_defaults=True):
+    """A call's tokens in disjoint classes (`model.delta.Usage`)."""
+
+    input: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    cache_write_1h: int = 0
+    audio_input: int = 0
+    cached_audio_input: int = 0
+    output: int = 0
+    reasoning: int = 0
+    audio_output: int = 0
+
+
+class CostPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """What a call or an attempt cost."""
+
+    amount: str
+    estimated: bool
+    price_version: str
+    lines: tuple[CostLine, ...] = ()
+
+
+class AttemptPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """A target that was asked or passed over; `n` is added: 1, 2, 3 in their order."""
+
+    provider: str
+    model: str
+    outcome: str
+    reason: str | None = None
+    started_ms: float | None = None
+    first_token_ms: float | None = None
+    total_ms: float | None = None
+    status: int | None = None
+    cost: CostPart | None = None
+    n: int = 0
+
+
+class TimingsPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """Where the time went."""
+
+    total_ms: float
+    overhead_ms: float
+    first_token_ms: float | None = None
+    hold_ms: float = 0.0
+
+
+class ErrorPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """What the call ended with."""
+
+    code: str | None
+    source: str
+
+
+class EndedPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """Of `call.closed` or `call.abandoned`; the latter has no more than outcome and cost."""
+
+    call: str
+    at: str
+    outcome: str
+    status: int | None = None
+    finish_reason: str | None = None
+    error: ErrorPart | None = None
+    attempts: tuple[AttemptPart, ...] = ()
+    provider: str | None = None
+    model: str | None = None
+    usage: UsagePart | None = None
+    cost: CostPart | None = None
+    timings: TimingsPart | None = None
+    tool_calls: tuple[str, ...] = ()
+
+
+class RefusedPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """Of `call.refused`."""
+
+    at: str
+    outcome: str
+    status: int
+    code: str | None
+    source: str
+    count: int
+    snapshot: str
+    rule: str | None = None
+    tenant: str | None = None
+    key_id: str | None = None
+    route: str | None = None
+    user: str | None = None
+    first_call: str | None = None
+    message: str | None = None
+
+
+class ImportedPart(msgspec.Struct, gc=False):
+    """Of `cost.imported`; the rows are in the body that it names."""
+
+    tenant: str
+    bodies: tuple[BodyRef, ...] = ()
+
+
+class OtherCostPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """A row of it (`model.other_costs`)."""
+
+    at: str
+    kind: str
+    amount: str
+    session: str | None = None
+    user: str | None = None
+    note: str | None = None
+    team: str | None = None
+
+
+def kind_of(record: bytes) -> bytes:
+    """Return the type of a record, empty if it does not begin like one."""
+    if not record.startswith(_BEGINNING):
+        return b""
+    start = len(_BEGINNING)
+    return record[start : record.find(b'"', start)]

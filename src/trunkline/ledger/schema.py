@@ -1,0 +1,230 @@
+"""The tables of the index, and the views over them that users and other packages read. Pure: text only.
+
+The views have the names and columns of docs/ledger.md. The tables behind them are in the schema `facts` and may change
+with SCHEMA_VERSION: an index of another version is made again from the logs.
+"""
+
+from collections.abc import Mapping
+
+SCHEMA_VERSION = 2
+FACTS = "facts"
+
+# Exact for every price list that is known: a token's price has at most twelve decimals.
+MONEY = "DECIMAL(38,18)"
+TEXT, WHOLE, NUMBER, ID, TIME = "VARCHAR", "BIGINT", "DOUBLE", "UUID", "TIMESTAMPTZ"
+
+Columns = Mapping[str, str]
+
+# Where a record stands: the number of its log (`facts.logs`), the first index of its segment, and its offset in that.
+_STANDS = {"log": "INTEGER", "segment": WHOLE, "offset": WHOLE}
+
+CALLS: Columns = {
+    "id": ID,
+    "at": TIME,
+    "tenant": TEXT,
+    "team": TEXT,
+    "user_id": TEXT,
+    "subject": TEXT,
+    "key_id": TEXT,
+    "session": TEXT,
+    "purpose": TEXT,
+    "endpoint": TEXT,
+    "route": TEXT,
+    "provider": TEXT,
+    "model": TEXT,
+    "prompt_name": TEXT,
+    "prompt_version": TEXT,
+    "prompt_fingerprint": TEXT,
+    "stream": "BOOLEAN",
+    "outcome": TEXT,
+    "status": "SMALLINT",
+    "error_code": TEXT,
+    "error_source": TEXT,
+    "finish_reason": TEXT,
+    "attempts": "SMALLINT",
+    "prompt_tokens": WHOLE,
+    "cached_tokens": WHOLE,
+    "completion_tokens": WHOLE,
+    "reasoning_tokens": WHOLE,
+    "cost": MONEY,
+    "estimated": "BOOLEAN",
+    "first_token_ms": NUMBER,
+    "total_ms": NUMBER,
+    "overhead_ms": NUMBER,
+    "hold_ms": NUMBER,
+    "tags": "MAP(VARCHAR, VARCHAR)",
+    "snapshot": TEXT,
+    "trace_id": TEXT,
+}
+
+ATTEMPTS: Columns = {
+    "call_id": ID,
+    "n": "SMALLINT",
+    "provider": TEXT,
+    "model": TEXT,
+    "started_at": TIME,
+    "status": "SMALLINT",
+    "outcome": TEXT,
+    "reason": TEXT,
+    "first_token_ms": NUMBER,
+    "total_ms": NUMBER,
+}
+
+FINDINGS: Columns = {
+    "call_id": ID,
+    "policy": TEXT,
+    "policy_version": TEXT,
+    "rule": TEXT,
+    "stage": TEXT,
+    "action": TEXT,
+    "start": WHOLE,
+    "end": WHOLE,
+    "ms": NUMBER,
+}
+
+COSTS: Columns = {
+    "call_id": ID,
+    "provider": TEXT,
+    "model": TEXT,
+    "token_class": TEXT,
+    "tokens": WHOLE,
+    "unit_price": MONEY,
+    "amount": MONEY,
+    "price_version": TEXT,
+}
+
+SESSIONS: Columns = {
+    "session": TEXT,
+    "tenant": TEXT,
+    "user_id": TEXT,
+    "subject": TEXT,
+    "first_at": TIME,
+    "last_at": TIME,
+    "calls": WHOLE,
+    "cost": MONEY,
+}
+
+SCORES: Columns = {
+    "call_id": ID,
+    "name": TEXT,
+    "value": NUMBER,
+    "label": TEXT,
+    "source": TEXT,
+    "at": TIME,
+}
+
+REFUSALS: Columns = {
+    "first_call": ID,
+    "at": TIME,
+    "tenant": TEXT,
+    "key_id": TEXT,
+    "user_id": TEXT,
+    "route": TEXT,
+    "outcome": TEXT,
+    "status": "SMALLINT",
+    "error_code": TEXT,
+    "error_source": TEXT,
+    "rule": TEXT,
+    "message": TEXT,
+    "count": WHOLE,
+    "snapshot": TEXT,
+}
+
+IMPORTS: Columns = {
+    "at": TIME,
+    "tenant": TEXT,
+    "team": TEXT,
+    "user_id": TEXT,
+    "session": TEXT,
+    "kind": TEXT,
+    "amount": MONEY,
+    "note": TEXT,
+}
+
+# What is in force for users and other packages: view -> its columns, in their order.
+VIEWS: Mapping[str, Columns] = {
+    "calls": CALLS,
+    "attempts": ATTEMPTS,
+    "findings": FINDINGS,
+    "costs": COSTS,
+    "sessions": SESSIONS,
+    "scores": SCORES,
+    "refusals": REFUSALS,
+    "imports": IMPORTS,
+}
+
+_TRIED = {name: kind for name, kind in ATTEMPTS.items() if name not in {"call_id", "started_at"}} | {
+    "started_ms": NUMBER
+}
+_PAID = {name: kind for name, kind in COSTS.items() if name != "call_id"}
+
+
+def struct_of(columns: Columns) -> str:
+    """Return the type of a structure with these members."""
+    return f"STRUCT({', '.join(f'{quoted(name)} {kind}' for name, kind in columns.items())})"
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL takes it, whatever words the language has for itself (`at`, `end`)."""
+    return f'"{name}"'
+
+
+# table -> its columns. Attempts and costs are lists in the row of their call: nothing is joined, or written twice.
+TABLES: Mapping[str, Columns] = {
+    "calls": {
+        **CALLS,
+        "ended_at": TIME,
+        "tool_calls": "VARCHAR[]",
+        "price_version": TEXT,
+        "tried": f"{struct_of(_TRIED)}[]",
+        "paid": f"{struct_of(_PAID)}[]",
+        **_STANDS,
+        "end_segment": WHOLE,
+        "end_offset": WHOLE,
+    },
+    "findings": FINDINGS,
+    "scores": SCORES,
+    "refusals": {**REFUSALS, **_STANDS},
+    "imports": {**IMPORTS, "n": "INTEGER", **_STANDS},
+    # Calls that have been opened and have not ended, with the part of the record that their row will need.
+    "running": {"id": ID, **_STANDS, "opened": TEXT},
+    # Records that could not be understood: kept count of, never skipped in silence.
+    "unreadable": {**_STANDS, "reason": TEXT},
+    # How far each log has been read: the place of its first batch that has not.
+    "logs": {"log": "INTEGER", "directory": TEXT, "segment": WHOLE, "offset": WHOLE},
+    "meta": {"version": "INTEGER", "made_at": TIME},
+}
+
+_SOURCES = {
+    "attempts": f"""
+        SELECT id AS call_id, one.n AS n, one.provider AS provider, one.model AS model,
+               "at" + to_microseconds(CAST(round(one.started_ms * 1000) AS BIGINT)) AS started_at, one.status AS status,
+               one.outcome AS outcome, one.reason AS reason, one.first_token_ms AS first_token_ms,
+               one.total_ms AS total_ms
+        FROM (SELECT id, "at", unnest(tried) AS one FROM {FACTS}.calls)
+    """,
+    "costs": f"""
+        SELECT id AS call_id, coalesce(one.provider, provider) AS provider, coalesce(one.model, model) AS model,
+               one.token_class AS token_class, one.tokens AS tokens, one.unit_price AS unit_price,
+               one.amount AS amount, coalesce(one.price_version, price_version) AS price_version
+        FROM (SELECT id, provider, model, price_version, unnest(paid) AS one FROM {FACTS}.calls)
+    """,
+    "sessions": f"""
+        SELECT session, tenant, arg_min(user_id, id) AS user_id, arg_min(subject, id) AS subject,
+               min("at") AS first_at, max("at") AS last_at, count(*) AS calls, CAST(sum(cost) AS {MONEY}) AS cost
+        FROM {FACTS}.calls WHERE session IS NOT NULL GROUP BY tenant, session
+    """,
+}
+
+
+def statements() -> list[str]:
+    """Return what makes an empty index."""
+    made = [f"CREATE SCHEMA {FACTS}"]
+    for name, columns in TABLES.items():
+        made.append(f"CREATE TABLE {FACTS}.{name} ({', '.join(f'{quoted(c)} {t}' for c, t in columns.items())})")
+    for name, columns in VIEWS.items():
+        names = ", ".join(map(quoted, columns))
+        source = f"({_SOURCES[name]})" if name in _SOURCES else f"{FACTS}.{name}"
+        made.append(f"CREATE VIEW {name} AS SELECT {names} FROM {source}")
+    made.append(f"INSERT INTO {FACTS}.meta VALUES ({SCHEMA_VERSION}, now())")
+    return made

@@ -1,0 +1,63 @@
+"""The page of metrics is one that Prometheus' own parser reads, with what was counted."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from trunkline.audit.files.flush_times import BOUNDS
+from trunkline.channel.messages import Report, WorkerState
+from trunkline.control.metrics import page
+from trunkline.ledger.records import CostPart, EndedPart, TimingsPart, UsagePart
+from trunkline.ledger.telemetry import CallCounts
+
+
+def counts() -> CallCounts:
+    made = CallCounts()
+    ended = EndedPart(
+        "c", "t", "answered", provider="openai", model="m", usage=UsagePart(input=7), cost=CostPart("0.5", False, "p"),
+        timings=TimingsPart(1200.0, 0.7, first_token_ms=300.0),
+    )  # fmt: skip
+    made.ended("harbor", 'a "route"\n', ended)
+    return made
+
+
+def worker(report: Report | None) -> WorkerState:
+    return WorkerState(0, 1, ready=True, reason=None, digest="d", restarts=2, started_at=0.0, report=report)
+
+
+def samples(text: bytes) -> dict[tuple, float]:
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
+
+
+def test_what_was_counted_is_on_the_page():
+    found = samples(page(counts(), 1.5, []))
+    who = (("model", "m"), ("provider", "openai"), ("route", 'a "route"\n'), ("tenant", "harbor"))
+    assert found["trunkline_calls_total", *sorted([*who, ("outcome", "answered")])] == 1
+    assert found["trunkline_tokens_total", *sorted([*who, ("class", "input")])] == 7
+    assert found["trunkline_cost_usd_total", *who] == 0.5
+    route = ("route", 'a "route"\n')
+    assert found["trunkline_first_token_seconds_bucket", ("le", "0.28"), route] == 0
+    assert found["trunkline_first_token_seconds_bucket", ("le", "0.4"), route] == 1
+    assert found["trunkline_call_seconds_sum", route] == 1.2
+    assert found["trunkline_overhead_seconds_count", route] == 1
+    assert found["trunkline_log_lag_seconds",] == 1.5
+
+
+def test_what_workers_report_is_on_the_page():
+    flushes = (3, *([0] * (len(BOUNDS) - 1)), 1)
+    report = Report({"openai/m": "open", "b/m": "closed"}, ("b/m",), flushes, 0.25, 9, 1000)
+    found = samples(page(CallCounts(), None, [worker(report)]))
+    here = ("worker", "0")
+    assert found["trunkline_breaker_state", ("target", "openai/m"), here] == 2
+    assert found["trunkline_target_resting", ("target", "b/m"), here] == 1
+    assert found["trunkline_flush_seconds_bucket", ("le", "0.0001"), here] == 3
+    assert found["trunkline_flush_seconds_count", here] == 4
+    assert found["trunkline_calls_in_flight", here] == 9
+    assert found["trunkline_worker_restarts_total", here] == 2
+
+
+def test_a_worker_that_has_not_reported_is_on_the_page_all_the_same():
+    found = samples(page(CallCounts(), None, [worker(None)]))
+    assert found["trunkline_worker_ready", ("worker", "0")] == 1

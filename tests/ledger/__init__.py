@@ -1,0 +1,1 @@
+"""Tests of the ledger: real logs on the disk, a real index."""
