@@ -128,4 +128,5 @@ class TargetHealth:
         if now + wait <= self.resting_until:
             return self.resting_until - now
         self.resting_until, self.rest_reason = now + wait, reason
-        return wait  # not the difference of the two times, which may be a little more: a caller would be told 51 ms for 50
+        # Not the difference of the two times, which may be a little more: a caller would be told 51 ms for 50.
+        return wait
