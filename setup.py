@@ -26,6 +26,7 @@ SOURCE = Path("src")
 PACKAGE = SOURCE / "trunkline"
 BUILD = Path("build")  # where mypyc writes its C
 RECORD = "compiled.json"  # in the package: the digests of the sources that were compiled
+METADATA = frozenset({"egg_info", "dist_info"})  # what pip asks for before it builds
 WANTED = os.environ.get("TRUNKLINE_COMPILE", "")
 
 
@@ -146,7 +147,8 @@ def extensions() -> list[Extension]:
     if WANTED == "0":
         return []
     if missing is not None:
-        stays_interpreted(missing)
+        if METADATA.isdisjoint(sys.argv):
+            stays_interpreted(missing)
         return []
     return [Extension("trunkline", sources=[])]
 

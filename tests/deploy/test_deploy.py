@@ -15,7 +15,6 @@ from trunkline.config.compile import load
 from trunkline.config.compiled import Compiled
 from trunkline.config.sources import Sources
 from trunkline.config.units import seconds
-from trunkline.gateway.endpoints import Endpoints
 from trunkline.model.snapshot import Server
 from trunkline.supervisor.supervisor import DRAIN_GRACE, LAST_WORDS
 
@@ -150,7 +149,7 @@ def test_the_pod_may_do_nothing_that_it_need_not():
 def test_probes_and_services_name_the_gateways_port_and_paths():
     (port,) = CONTAINER["ports"]
     assert port["containerPort"] == int(configured().snapshot.listen.rpartition(":")[2])
-    source = Path(__import__("inspect").getfile(Endpoints)).read_text()
+    source = (ROOT / "src/trunkline/gateway/endpoints.py").read_text()
     for probe in ("readinessProbe", "livenessProbe", "startupProbe"):
         assert CONTAINER[probe]["httpGet"]["port"] == port["name"]
         assert f'"{CONTAINER[probe]["httpGet"]["path"]}"' in source

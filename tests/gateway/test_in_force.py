@@ -7,15 +7,9 @@ import pytest
 
 from gateway.running import compile_once
 from trunkline.gateway.in_force import InForce
+from trunkline.gateway.upstreams import Upstreams
 from trunkline.model.snapshot import DatedPrice
 from trunkline.policy.health import TargetHealth
-
-
-class Upstreams(dict):
-    """Upstreams that nobody asks anything of."""
-
-    def __missing__(self, name):
-        return None
 
 
 def in_force(**dated: DatedPrice) -> InForce:
@@ -24,8 +18,9 @@ def in_force(**dated: DatedPrice) -> InForce:
         name: msgspec.structs.replace(price, dated=(dated[name],)) if name in dated else price
         for name, price in snapshot.prices.items()
     }
+    snapshot = msgspec.structs.replace(snapshot, prices=prices)
     health = TargetHealth()
-    return InForce(msgspec.structs.replace(snapshot, prices=prices), "digest", Upstreams(), lambda _: health)
+    return InForce(snapshot, "digest", Upstreams().prepare(snapshot, {}), lambda _: health)
 
 
 @pytest.mark.parametrize(("now", "amount"), [(99.9, "0.15"), (100.0, "9"), (199.9, "9"), (200.0, "0.15")])

@@ -298,9 +298,13 @@ class Server(Section):
 
     max_body: int = option(units.size("1KB", "1GB"), SERVER.max_body, says="of a request")
     max_headers: int = option(units.size("1KB", "1MB"), SERVER.max_headers, says="of a request")
-    header_timeout: float = option(kinds.TIMEOUT, SERVER.header_timeout, says="for a request's head")
+    header_timeout: float = option(
+        kinds.TIMEOUT, SERVER.header_timeout, says="for a request's head, and for a TLS handshake"
+    )
     idle_timeout: float = option(kinds.TIMEOUT, SERVER.idle_timeout, says="of a connection between requests")
-    max_connections: int = option(whole(1, 1_000_000), SERVER.max_connections, says="more are refused")
+    max_connections: int = option(
+        whole(1, 1_000_000), SERVER.max_connections, says="TLS handshakes included; more are refused"
+    )
     max_in_flight_bytes: int = option(
         units.size("1MB", "1000GB"), SERVER.max_in_flight_bytes, says="of all requests and answers in memory"
     )
