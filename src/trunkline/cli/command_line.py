@@ -36,7 +36,7 @@ COMMANDS = {
     "calls": Entry("trunkline.cli.calls", "List past calls, and show the story of one."),
     "sessions": Entry("trunkline.cli.sessions", "List conversations, and show one as a transcript."),
     "sql": Entry("trunkline.cli.sql", "Ask the ledger in SQL, read-only."),
-    "index": Entry("trunkline.cli.index", "Make the ledger's index again from the logs."),
+    "index": Entry("trunkline.cli.index", "Make the ledger's index again, or take old calls out of it."),
     "demo": Entry("trunkline.cli.demo.command", "Watch a gateway at work between simulated providers."),
     "bench": Entry("trunkline.cli.bench.command", "Measure the gateway against a direct baseline."),
 }
