@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 
 from trunkline.control.answers import Refused
 from trunkline.control.ledger_desk import LedgerDesk
+from trunkline.control.listeners import LOCAL
 from trunkline.ledger.answers import CallsQuestion, Forget, Period, SessionsQuestion, SqlQuestion
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
@@ -32,6 +33,8 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
     @app.get("/api/calls/{call_id}")
     async def show_call(call_id: str, request: Request) -> Response:
         bodies = request.query_params.get("bodies") == "yes"
+        if bodies:
+            _at_home(request)
         return answer(await desk.ask(lambda ledger: ledger.call(call_id, bodies=bodies)))
 
     @app.get("/api/sessions")
@@ -41,6 +44,7 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
 
     @app.get("/api/sessions/{session:path}")
     async def show_session(session: str, request: Request) -> Response:
+        _at_home(request)
         tenant = request.query_params.get("tenant")
         return answer(await desk.ask(lambda ledger: ledger.session(session, tenant)))
 
@@ -62,6 +66,12 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
     async def forget(request: Request) -> Response:
         question = await asked(request, Forget)
         return answer(await desk.ask(lambda ledger: ledger.forget(question)))
+
+
+def _at_home(request: Request) -> None:
+    """Let nobody read conversations who could not read the files: the admin token is not made for that."""
+    if not request.scope.get(LOCAL):
+        raise Refused("what was said is shown on the gateway's machine only: run `trunkline` there")
 
 
 def from_query(request: Request, shape: type[Shape]) -> Shape:

@@ -25,6 +25,8 @@ MAX_BODY = 64 * 1024
 MAX_CONNECTIONS = 64
 IDLE_SECONDS = 5
 PEER_CREDENTIALS = struct.Struct("3i")
+# In the scope of a request (ASGI): whether it came over the socket, from somebody who may read the files anyhow.
+LOCAL = "trunkline.local"
 
 Scope = dict[str, Any]
 
@@ -66,7 +68,7 @@ class Guarded:
         if _length(scope) > MAX_BODY:
             await _refuse(send, 413, f"the body is above {MAX_BODY:,} bytes")
             return
-        await self._app(scope, receive, send)
+        await self._app(scope | {LOCAL: self._token_digest is None}, receive, send)
 
 
 def local_caller(request: Request) -> str:
