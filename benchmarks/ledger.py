@@ -22,7 +22,7 @@ from trunkline.audit.files.segments import segments_of
 from trunkline.audit.files.settings import CorruptLog
 from trunkline.audit.files.writer import LogSettings, LogWriter
 from trunkline.ledger.answers import CallsQuestion, Period, SessionsQuestion, SqlQuestion
-from trunkline.ledger.follow import Follower
+from trunkline.ledger.follow import Counting, Follower
 from trunkline.ledger.index import Index
 from trunkline.ledger.ledger import Ledger
 from trunkline.model.delta import Usage
@@ -152,7 +152,7 @@ def index(data_dir: DataDir) -> None:
     """Read what is new into the index, and say how fast."""
     ledger = Index(data_dir.path)
     ledger.open()
-    follower = Follower(ledger, data_dir.path, _stop)
+    follower = Follower(ledger, data_dir.path, _stop, Counting({}))
     began, cpu, records = time.perf_counter(), time.process_time(), 0
     while done := follower.step():
         records += done
@@ -183,7 +183,7 @@ def ask(data_dir: DataDir) -> None:
     latest = [row[1] for row in ledger.calls(CallsQuestion(limit=2000)).rows]
     draw = random.Random(1)
     some = iter(draw.sample(latest, 200))
-    session = ledger.calls(CallsQuestion(limit=1)).rows[0][6]
+    _, _, tenant, _, _, _, session, *_ = ledger.calls(CallsQuestion(limit=1)).rows[0]
     by_user = (
         "SELECT user_id, count(*), sum(cost) FROM calls WHERE at > now() - INTERVAL 30 DAY GROUP BY 1 ORDER BY 3 DESC"
     )
@@ -196,7 +196,7 @@ def ask(data_dir: DataDir) -> None:
         "calls show": lambda: ledger.call(next(some), bodies=False),
         "calls show --bodies": lambda: ledger.call(next(some), bodies=True),
         "sessions list --since 1d": lambda: ledger.sessions(SessionsQuestion(period=Period(time.time() - 86_400))),
-        "sessions show": lambda: ledger.session(session, None),
+        "sessions show": lambda: ledger.session(session, tenant),
         "cost by user, a month (sql)": lambda: ledger.sql(SqlQuestion(by_user)),
     }
     for name, question in questions.items():

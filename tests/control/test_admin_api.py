@@ -83,6 +83,17 @@ def test_the_console_is_for_the_one_with_the_admin_token(tmp_path):
     asyncio.run(main())
 
 
+def test_the_admin_token_shows_no_conversation(tmp_path):
+    async def main():
+        async with serving(tmp_path) as (port, _):
+            for path in ("/api/calls/01a214f8-68c2-7ee4-baa0-000000000001?bodies=yes", "/api/sessions/s-1"):
+                status, body = await asyncio.to_thread(ask, port, "GET", path, authorization=BEARER)
+                assert status == 400
+                assert "on the gateway's machine only" in body["error"]["message"]
+
+    asyncio.run(main())
+
+
 def test_a_new_admin_token_holds_as_soon_as_it_is_applied(tmp_path):
     async def main():
         async with serving(tmp_path) as (port, control):

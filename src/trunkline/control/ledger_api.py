@@ -17,7 +17,8 @@ from fastapi import FastAPI, Request, Response
 
 from trunkline.control.answers import Refused
 from trunkline.control.ledger_desk import LedgerDesk
-from trunkline.ledger.answers import CallsQuestion, Period, SessionsQuestion, SqlQuestion
+from trunkline.control.listeners import LOCAL
+from trunkline.ledger.answers import CallsQuestion, Forget, Period, SessionsQuestion, SqlQuestion
 from trunkline.ledger.cost_answers import CostsQuestion, PaidQuestion
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
@@ -35,6 +36,8 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
     @app.get("/api/calls/{call_id}")
     async def show_call(call_id: str, request: Request) -> Response:
         bodies = request.query_params.get("bodies") == "yes"
+        if bodies:
+            _at_home(request)
         return answer(await desk.ask(lambda ledger: ledger.call(call_id, bodies=bodies)))
 
     @app.get("/api/sessions")
@@ -44,6 +47,7 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
 
     @app.get("/api/sessions/{session:path}")
     async def show_session(session: str, request: Request) -> Response:
+        _at_home(request)
         tenant = request.query_params.get("tenant")
         return answer(await desk.ask(lambda ledger: ledger.session(session, tenant)))
 
@@ -70,6 +74,17 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
     async def rebuild_index() -> Response:
         await desk.clear()
         return answer(await desk.ask(lambda ledger: ledger.status()))
+
+    @app.post("/api/index/forget")
+    async def forget(request: Request) -> Response:
+        question = await asked(request, Forget)
+        return answer(await desk.ask(lambda ledger: ledger.forget(question)))
+
+
+def _at_home(request: Request) -> None:
+    """Let nobody read conversations who could not read the files: the admin token is not made for that."""
+    if not request.scope.get(LOCAL):
+        raise Refused("what was said is shown on the gateway's machine only: run `trunkline` there")
 
 
 def from_query(request: Request, shape: type[Shape]) -> Shape:

@@ -28,6 +28,8 @@ MAX_BODIES = {"/api/users": MAX_FILE_BODY, "/api/costs/import": MAX_FILE_BODY}
 MAX_CONNECTIONS = 64
 IDLE_SECONDS = 5
 PEER_CREDENTIALS = struct.Struct("3i")
+# In the scope of a request (ASGI): whether it came over the socket, from somebody who may read the files anyhow.
+LOCAL = "trunkline.local"
 
 Scope = dict[str, Any]
 
@@ -70,7 +72,7 @@ class Guarded:
         if _length(scope, most) > most:
             await _refuse(send, 413, f"the body is above {most:,} bytes")
             return
-        await self._app(scope, receive, send)
+        await self._app(scope | {LOCAL: self._token_digest is None}, receive, send)
 
 
 def local_caller(request: Request) -> str:

@@ -1,6 +1,9 @@
 """A session from the index and the logs, as one conversation."""
 
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from trunkline.audit.files.data_dir import LOGS
 from trunkline.audit.files.settings import CorruptLog
@@ -18,35 +21,35 @@ SAID = frozenset({"answered", "tool_call", "refused", "replaced"})
 
 def show_session(index: Index, data_dir: Path, session: str, tenant: str | None) -> Transcript:
     """Return a session as one conversation. Raises Misunderstood or Unanswerable."""
-    owner, calls, cost = _found(index, session, tenant)
-    turns, note = _turns(index, data_dir, session, owner)
-    return Transcript(session, owner, calls, cost, transcribed(turns), note)
+    by_tenant: dict[str, list[tuple[Any, ...]]] = {}
+    for owner, *row in index.ask(_CALLS, [session]):
+        by_tenant.setdefault(owner, []).append(tuple(row))
+    owner = _owner(by_tenant, session, tenant)
+    rows = by_tenant[owner]
+    cost = sum((row[0] for row in rows if row[0] is not None), Decimal(0))
+    turns, note = _turns(data_dir, [row[1:] for row in rows])
+    return Transcript(session, owner, len(rows), plain_value(cost), transcribed(turns), note)
 
 
-def _found(index: Index, session: str, tenant: str | None) -> tuple[str, int, str]:
-    sql = f"SELECT tenant, count(*), coalesce(sum(cost), 0) FROM {FACTS}.calls WHERE session = ? GROUP BY tenant"
-    found = {owner: (count, cost) for owner, count, cost in index.ask(sql, [session])}
-    if tenant is None and len(found) > 1:
-        owners = ", ".join(sorted(found))
+_CALLS = f"""
+    SELECT c.tenant, c.cost, c."at", CAST(c.id AS VARCHAR), c.outcome, c.error_code, l.directory,
+           c.segment, c."offset", c.end_segment, c.end_offset
+    FROM {FACTS}.calls c JOIN {FACTS}.logs l ON l.log = c.log WHERE c.session = ? ORDER BY c."at", c.id
+"""
+
+
+def _owner(by_tenant: Mapping[str, object], session: str, tenant: str | None) -> str:
+    if tenant is None and len(by_tenant) > 1:
+        owners = ", ".join(sorted(by_tenant))
         raise Misunderstood(f"several tenants have a session of this name: say which with --tenant ({owners})")
-    owner = tenant if tenant is not None else next(iter(found), None)
-    if owner is None or owner not in found:
-        raise Unanswerable(
-            f"there is no session `{session[:100]}` in the index; `trunkline sessions list` shows the latest"
-        )
-    count, cost = found[owner]
-    return owner, count, plain_value(cost)
+    owner = tenant if tenant is not None else next(iter(by_tenant), None)
+    if owner is None or owner not in by_tenant:
+        raise Unanswerable(f"there is no session `{session[:100]}`; `trunkline sessions list` shows the latest")
+    return owner
 
 
-def _turns(index: Index, data_dir: Path, session: str, tenant: str) -> tuple[list[Turn], str | None]:
+def _turns(data_dir: Path, rows: Sequence[tuple[Any, ...]]) -> tuple[list[Turn], str | None]:
     """Return the calls of a session with their bodies, and what is missing."""
-    sql = f"""
-        SELECT c."at", CAST(c.id AS VARCHAR), c.outcome, c.error_code, l.directory,
-               c.segment, c."offset", c.end_segment, c.end_offset
-        FROM {FACTS}.calls c JOIN {FACTS}.logs l ON l.log = c.log
-        WHERE c.session = ? AND c.tenant = ? ORDER BY c."at", c.id LIMIT {MOST_CALLS + 1}
-    """
-    rows = index.ask(sql, [session, tenant])
     turns: list[Turn] = []
     size = 0
     note = f"only its first {MOST_CALLS:,} calls are here" if len(rows) > MOST_CALLS else None
