@@ -1,12 +1,10 @@
 """The commands that ask the ledger, against a real gateway while it runs and after it has stopped."""
 
-import asyncio
 import csv
 import io
 import json
 import signal
 import subprocess
-import threading
 
 import openai
 import pytest
@@ -16,44 +14,21 @@ from trunkline.cli.control_client import _Connection
 from trunkline.simulator import Simulator
 
 
-class Provider(threading.Thread):
-    """Simulated providers in a thread of their own."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.port = 0
-        self._ready, self._over = threading.Event(), None
-        self.start()
-        assert self._ready.wait(PATIENCE)
-
-    def run(self) -> None:
-        async def main() -> None:
-            self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-            async with Simulator() as simulator:
-                self.port = int(simulator.openai.url.split(":")[2].split("/")[0])
-                self._ready.set()
-                await self._over.wait()
-
-        asyncio.run(main())
-
-    def end(self) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
-        self.join(PATIENCE)
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A directory in which a gateway has carried four calls; yields it with their ids, first running, then not."""
     directory = tmp_path_factory.mktemp("place")
-    provider = Provider()
-    write_configuration(directory, provider=provider.port)
-    with gateway(directory) as running:
+    with Simulator.in_thread() as simulator, gateway(configured(directory, simulator.openai.port)) as running:
         ids = ask(running.port)
         # A refusal is in the log when its second is over.
         while not json.loads(done(running.command("calls", "list", "--outcome", "invalid", "--format", "json"))):
             pass
         yield directory, ids, running, metrics(directory)
-    provider.end()
+
+
+def configured(directory, provider: int):
+    write_configuration(directory, provider=provider)
+    return directory
 
 
 def ask(port: int) -> list[str]:
@@ -201,6 +176,16 @@ def test_the_index_is_made_again_and_answers_the_same(commands):
     assert done(run("calls", "list")) == before
 
 
+def test_what_the_index_forgets_the_logs_still_have(commands):
+    run, _ = commands
+    before = done(run("calls", "list"))
+    assert done(run("index", "forget", "--before", "1d")).startswith("0 rows")
+    assert done(run("index", "forget", "--before", "2100-01-01")).startswith("5 rows")
+    assert json.loads(done(run("calls", "list", "--format", "json"))) == []
+    done(run("index", "rebuild"))
+    assert done(run("calls", "list")) == before
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -213,6 +198,8 @@ def test_the_index_is_made_again_and_answers_the_same(commands):
         ("sql", "SELECT * FROM read_csv('/etc/passwd')"),
         ("sql", "SELECT 1", "--limit", "1000000000"),
         ("sql",),
+        ("index", "forget"),
+        ("index", "forget", "--before", "long ago"),
     ],
 )
 def test_misuse_is_64_and_one_line(commands, words):

@@ -189,6 +189,7 @@ def test_a_change_is_applied_and_shown(gateway):
 
 def test_the_data_directory_has_what_the_operations_page_lists(gateway):
     listed = {quoted(path)[0].removesuffix("/") for path, _ in rows("docs/operations.md", "path", "what")}
+    assert gateway.command("calls", "list").returncode == 0  # the index is made when control gets to it
     data = gateway.directory / "trunkline-data"
     found = {path.name for path in data.iterdir() if path.name != "log"}
     found |= {f"log/<node>/{path.name}" for path in (data / "log" / "gw-1").iterdir()}

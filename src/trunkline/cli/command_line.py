@@ -39,7 +39,7 @@ COMMANDS = {
     "sessions": Entry("trunkline.cli.sessions", "List conversations, and show one as a transcript."),
     "costs": Entry("trunkline.cli.costs", "Say what calls have cost, by whom and what; compare with a bill."),
     "sql": Entry("trunkline.cli.sql", "Ask the ledger in SQL, read-only."),
-    "index": Entry("trunkline.cli.index", "Make the ledger's index again from the logs."),
+    "index": Entry("trunkline.cli.index", "Make the ledger's index again, or take old calls out of it."),
     "demo": Entry("trunkline.cli.demo.command", "Watch a gateway at work between simulated providers."),
     "bench": Entry("trunkline.cli.bench.command", "Measure the gateway against a direct baseline."),
 }

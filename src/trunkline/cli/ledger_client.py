@@ -9,6 +9,8 @@ import msgspec
 
 from trunkline.ledger.answers import (
     CallsQuestion,
+    Forget,
+    Forgotten,
     IndexStatus,
     Period,
     SessionsQuestion,
@@ -49,6 +51,9 @@ class LedgerOffice(Protocol):
 
     def rebuild(self, on_progress: OnProgress) -> IndexStatus:
         """Make the index again; returns when all of the logs is in it."""
+
+    def forget(self, asked: Forget) -> Forgotten:
+        """Take old rows out of the index."""
 
 
 class LiveLedger:
@@ -96,6 +101,10 @@ class LiveLedger:
             time.sleep(POLL)
             status = self.status()
         return status
+
+    def forget(self, asked: Forget) -> Forgotten:
+        """Take old rows out of the index."""
+        return msgspec.convert(self._ask("POST", "/api/index/forget", msgspec.to_builtins(asked)), Forgotten)
 
     def status(self) -> IndexStatus:
         """Return how far the index is."""

@@ -14,6 +14,8 @@ from trunkline.cli.ledger_client import OnProgress
 from trunkline.cli.progress import IndexProgress
 from trunkline.ledger.answers import (
     CallsQuestion,
+    Forget,
+    Forgotten,
     IndexStatus,
     Misunderstood,
     SessionsQuestion,
@@ -81,6 +83,11 @@ class LocalLedger:
                 return ledger.status()
             finally:
                 ledger.close()
+
+    def forget(self, asked: Forget) -> Forgotten:
+        """Take old rows out of the index. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            return ledger.forget(asked)
 
     @contextmanager
     def _up_to_date(self) -> Iterator[Ledger]:

@@ -17,7 +17,7 @@ from fastapi import FastAPI, Request, Response
 
 from trunkline.control.answers import Refused
 from trunkline.control.ledger_desk import LedgerDesk
-from trunkline.ledger.answers import CallsQuestion, Period, SessionsQuestion, SqlQuestion
+from trunkline.ledger.answers import CallsQuestion, Forget, Period, SessionsQuestion, SqlQuestion
 from trunkline.ledger.cost_answers import CostsQuestion, PaidQuestion
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
@@ -70,6 +70,11 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
     async def rebuild_index() -> Response:
         await desk.clear()
         return answer(await desk.ask(lambda ledger: ledger.status()))
+
+    @app.post("/api/index/forget")
+    async def forget(request: Request) -> Response:
+        question = await asked(request, Forget)
+        return answer(await desk.ask(lambda ledger: ledger.forget(question)))
 
 
 def from_query(request: Request, shape: type[Shape]) -> Shape:

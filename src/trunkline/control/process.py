@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import os
 import time
 from collections.abc import Callable, Coroutine
@@ -239,7 +240,9 @@ def _be_nice(niceness: int) -> None:
 
 
 def _import_admin() -> Callable[..., Coroutine[None, None, None]]:
-    """Import the web framework late, and in a thread: that takes longer than a whole start may."""
+    """Import web framework and database late, and in a thread: that takes longer than a whole start may."""
     from trunkline.control.app import serve_admin  # noqa: PLC0415
+
+    importlib.import_module("trunkline.ledger.ledger")  # before control is so nice that it would take a minute
 
     return serve_admin

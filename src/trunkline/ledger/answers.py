@@ -119,6 +119,18 @@ class Transcript(msgspec.Struct, frozen=True):
     note: str | None = None
 
 
+class Forget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Take calls and refusals from before this Unix second out of the index; the logs keep them."""
+
+    before: float
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    """How many rows were taken out."""
+
+    rows: int
+
+
 class IndexStatus(msgspec.Struct, frozen=True):
     """How far the index is: records read since it was opened, bytes of the logs behind them, whether that was all.
 

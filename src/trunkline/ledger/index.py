@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,19 @@ class Index:
         """Return the rows of a query of ours."""
         with self._turn:
             return self._connected().execute(sql, list(values)).fetchall()
+
+    def forget(self, before: datetime) -> int:
+        """Take out what was opened, refused, or spent besides, before then; return how many rows that were."""
+        with self._turn:
+            connection = self._connected()
+            connection.execute("BEGIN")
+            rows = 0
+            for table in ("calls", "refusals", "imports"):
+                done = connection.execute(f'DELETE FROM {FACTS}.{table} WHERE "at" < ?', [before]).fetchone()
+                rows += int(done[0]) if done is not None else 0
+            connection.execute("COMMIT")
+            connection.execute("CHECKPOINT")  # gives the room back
+            return rows
 
     def positions(self) -> dict[str, tuple[int, Position]]:
         """Return for each log that is known, by its directory below the logs', its number and where to read on."""

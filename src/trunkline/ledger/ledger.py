@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -10,7 +11,10 @@ from msgspec.structs import replace
 from trunkline.audit.files.settings import CorruptLog
 from trunkline.ledger.answers import (
     CallsQuestion,
+    Forget,
+    Forgotten,
     IndexStatus,
+    Misunderstood,
     SessionsQuestion,
     SqlQuestion,
     Story,
@@ -80,6 +84,15 @@ class Ledger:
             self._index.clear()
             self._records, self._caught_up = 0, False
             self._follow()
+
+    def forget(self, asked: Forget) -> Forgotten:
+        """Take old rows out of the index, where they are for as long as nobody makes it again. Raises Misunderstood."""
+        try:
+            before = datetime.fromtimestamp(asked.before, UTC)
+        except (ValueError, OverflowError, OSError):
+            raise Misunderstood("the calendar has no such time") from None
+        self._refresh()
+        return Forgotten(self._index.forget(before))
 
     @property
     def counts(self) -> CallCounts:
