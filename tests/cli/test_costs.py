@@ -7,23 +7,31 @@ import signal
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import openai
 import pytest
-from running_gateway import PATIENCE, command, gateway, write_configuration
-from test_ledger_commands import Provider, ask
+from running_gateway import PATIENCE, SECRET, command, gateway, write_configuration
 
 from trunkline.ledger.focus import COLUMNS
+from trunkline.simulator import Simulator
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A directory in which a gateway has carried four calls, in two conversations."""
     directory = tmp_path_factory.mktemp("place")
-    provider = Provider()
-    write_configuration(directory, provider=provider.port)
-    with gateway(directory) as running:
-        ask(running.port)
-        yield directory, running
-    provider.end()
+    with Simulator.in_thread() as simulator:
+        write_configuration(directory, provider=simulator.openai.port)
+        with gateway(directory) as running:
+            ask(running.port)
+            yield directory, running
+
+
+def ask(port):
+    hello = [{"role": "user", "content": "Hello?"}]
+    with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=SECRET, max_retries=0) as client:
+        for user, session in (("ann", "s-1"), ("=cmd()", "s-2"), ("ann", "s-1")):
+            client.chat.completions.create(model="fast", messages=hello, user=user, metadata={"session": session})
+        assert list(client.chat.completions.create(model="fast", messages=hello, stream=True))
 
 
 @pytest.fixture(scope="module", params=["while it runs", "in-process"])

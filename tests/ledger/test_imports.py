@@ -1,5 +1,7 @@
 """What is imported is in the index once, and in the report of whoever it belongs to."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
@@ -74,6 +76,14 @@ def test_a_session_of_another_tenant_is_another_one(book):
     book.add(session="s-1", user_id="ann", tenant="other")
     bring(book, "1", session="s-1")
     assert totals(told(book, "tenant", "user"))[("harbor", None)] == ("0", "1", "1")
+
+
+def test_what_the_index_forgets_of_calls_it_forgets_of_imports(book):
+    book.add(cost="1")
+    bring(book, "2", at="2026-06-10T00:00:00Z")
+    bring(book, "4", at="2026-06-20T00:00:00Z")
+    assert book.index.forget(datetime(2026, 6, 18, tzinfo=UTC)) == 2
+    assert told(book).total.total == "4"
 
 
 def test_the_follower_takes_each_import_once_and_a_rebuild_makes_the_same(tmp_path):

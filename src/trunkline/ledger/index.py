@@ -97,12 +97,12 @@ class Index:
             return self._connected().execute(sql, list(values)).fetchall()
 
     def forget(self, before: datetime) -> int:
-        """Take out what was opened, or refused, before then; return how many rows that were."""
+        """Take out what was opened, refused, or spent besides, before then; return how many rows that were."""
         with self._turn:
             connection = self._connected()
             connection.execute("BEGIN")
             rows = 0
-            for table in ("calls", "refusals"):
+            for table in ("calls", "refusals", "imports"):
                 done = connection.execute(f'DELETE FROM {FACTS}.{table} WHERE "at" < ?', [before]).fetchone()
                 rows += int(done[0]) if done is not None else 0
             connection.execute("COMMIT")
