@@ -20,7 +20,7 @@ from trunkline.ledger.records import TAKEN, kind_of
 from trunkline.ledger.telemetry import CallCounts
 
 # Records in a step: enough for DuckDB to be quick, little enough to stay small.
-STEP_RECORDS = 8192
+STEP_RECORDS = 16_384
 _SPILLED = b'"spilled":'
 NOWHERE = Position(-1, 0)
 
