@@ -23,7 +23,7 @@ from trunkline.ledger.records import IMPORTED, TAKEN, ImportedPart, kind_of
 from trunkline.ledger.telemetry import CallCounts
 
 # Records in a step: enough for DuckDB to be quick, little enough to stay small.
-STEP_RECORDS = 8192
+STEP_RECORDS = 16_384
 # The log of control, and the part of an import's body that has its rows.
 CONTROL, COSTS = "control", "costs"
 _SPILLED = b'"spilled":'
