@@ -4,6 +4,10 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+VOICE_VENV := .venv-voice
+VOICE_READY := $(VOICE_VENV)/.ready
+# What the frameworks' packages ask for and no test reaches, as it works on sound: a third of a gigabyte.
+SILENT := docopt flatbuffers llvmlite numba onnxruntime resampy
 
 # The path of a call as machine code, made anew whenever a source that it may hang on has changed: see setup.py.
 # `TRUNKLINE_COMPILE=0 make ...` does without.
@@ -12,13 +16,17 @@ CALL_PATH := setup.py pyproject.toml $(shell find src/trunkline -name '*.py' -no
     -not -path '*/simulator/*' -not -path '*/supervisor/*')
 BUILT := $(if $(filter 0,$(TRUNKLINE_COMPILE)),pure,$(COMPILED))
 
-.PHONY: demo test soak bench compiled pure check format lock clean
+.PHONY: demo test test-voice soak bench compiled pure check format lock clean
 
 demo: $(READY) $(BUILT)
 	$(BIN)/trunkline demo --once
 
 test: $(READY) $(BUILT) check
 	$(BIN)/pytest -m "not soak"
+
+# The frameworks are installed only there, and what they themselves use that is deprecated is their own affair.
+test-voice: $(BUILT) $(VOICE_READY)
+	$(VOICE_VENV)/bin/pytest -W ignore::DeprecationWarning tests/voice
 
 soak: $(READY) $(BUILT)
 	$(BIN)/pytest -m soak
@@ -51,10 +59,17 @@ lock: $(READY)
 	    --no-emit-find-links --no-annotate --python-version 3.11 --upgrade --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --constraint requirements.lock --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links --no-annotate --python-version 3.11 --output-file deploy/requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group voice --constraint requirements.lock --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --python-version 3.11 $(addprefix --no-emit-package ,$(SILENT)) \
+	    --output-file requirements-voice.lock
 
 $(READY): requirements.lock pyproject.toml tools/setup.sh
 	PYTHON="$(PYTHON)" tools/setup.sh $(VENV)
 	touch $@
 
+$(VOICE_READY): requirements-voice.lock pyproject.toml tools/setup.sh
+	PYTHON="$(PYTHON)" tools/setup.sh $(VOICE_VENV) requirements-voice.lock
+	touch $@
+
 clean: pure
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VOICE_VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Makes the virtual environment that the Makefile's targets run in: tools/setup.sh DIRECTORY
+# Makes the virtual environment that the Makefile's targets run in: tools/setup.sh DIRECTORY [LOCK FILE]
 # Debian packages are installed only when root and only when missing.
 set -eu
 venv=$1
+lock=${2:-requirements.lock}
 
 complete() {
     "$1" -c 'import ensurepip, os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null
@@ -39,6 +40,6 @@ if [ -n "$missing" ]; then
 fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement "$lock"
 # Nothing is compiled here: that is the Makefile's, which knows when it has to be done again.
 TRUNKLINE_COMPILE=0 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
