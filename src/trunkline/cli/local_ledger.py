@@ -107,10 +107,10 @@ class LocalLedger:
             yield
         except Misunderstood as error:
             raise Misused(str(error)) from None
-        except Unanswerable as error:
-            raise Failed(str(error)) from None
         except IndexDamaged as error:
             raise Failed(f"{error}; `trunkline index rebuild` makes it again from the logs") from None
+        except Unanswerable as error:
+            raise Failed(str(error)) from None
         except (duckdb.Error, OSError) as error:
             raise Failed(f"the index in {self._data_dir} cannot be used: {error}") from None
 

@@ -213,7 +213,8 @@ class ControlProcess:
             "snapshot": registry.digest,
             "supervisor": {"pid": self._supervisor},
             "control": {"pid": os.getpid(), "started_at": self._started_at, "log_failure": journal.failure},
-            "workers": [msgspec.to_builtins(worker) for worker in self._workers],
+            # What they measure of themselves is on the page of metrics.
+            "workers": [_without_report(worker) for worker in self._workers],
         }
 
     async def _tick(self, journal: Journal) -> None:
@@ -226,6 +227,12 @@ class ControlProcess:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _without_report(worker: WorkerState) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(worker)
+    del fields["report"]
+    return fields
 
 
 def _be_nice(niceness: int) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from trunkline.audit.files.batches import Position
+from trunkline.ledger.answers import Unanswerable
 from trunkline.ledger.fold import Key, Lines, Running, Standing, running_again, unreadable_line
 from trunkline.ledger.loading import LINES, rows_of
 from trunkline.ledger.schema import FACTS, SCHEMA_VERSION, statements
@@ -27,7 +28,7 @@ SPILL = "2GB"
 CHECKPOINT_AT = "32MB"
 
 
-class IndexDamaged(Exception):
+class IndexDamaged(Unanswerable):
     """The index cannot be opened; it has to be made again: `trunkline index rebuild`."""
 
 
@@ -53,7 +54,7 @@ class Index:
         """
         with self._turn:
             self._directory.mkdir(mode=0o700, exist_ok=True)
-            self._connection = self._connect()
+            self._connected()
             if self._version() == SCHEMA_VERSION:
                 return False
             self.close()
@@ -92,9 +93,12 @@ class Index:
                     self._connection = self._connect()
 
     def ask(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Return the rows of a query of ours."""
+        """Return the rows of a query of ours. Raises Unanswerable where it needs too much memory."""
         with self._turn:
-            return self._connected().execute(sql, list(values)).fetchall()
+            try:
+                return self._connected().execute(sql, list(values)).fetchall()
+            except duckdb.OutOfMemoryException:
+                raise Unanswerable(f"that needs more than the index's {MEMORY}: ask for a shorter time") from None
 
     def forget(self, before: datetime) -> int:
         """Take out what was opened, refused, or spent besides, before then; return how many rows that were."""

@@ -50,8 +50,9 @@ class Ledger:
     def open(self) -> None:
         """Open the index. Raises IndexDamaged or OSError."""
         with self._turn:
-            self._index.open()
-            self._follow()
+            if self._follower is None:
+                self._index.open()
+                self._follow()
 
     def close(self) -> None:
         """Let go of the index and of the logs."""

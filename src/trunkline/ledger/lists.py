@@ -1,5 +1,6 @@
 """The queries behind `calls list` and `sessions list`. Pure: SQL and the values for it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -103,19 +104,36 @@ def _refusals(asked: CallsQuestion) -> Query:
     return Query(sql, where.values)
 
 
-def sessions(asked: SessionsQuestion) -> Query:
-    """Return the query for sessions that had a call within the period."""
+def latest_sessions(asked: SessionsQuestion, calls: int) -> Query:
+    """Return the query for tenant and session of so many calls, the newest first: what to look for sessions in."""
+    where = _of_sessions(asked)
+    sql = f"""
+        SELECT tenant, session FROM {FACTS}.calls WHERE session IS NOT NULL AND {where}
+        ORDER BY "at" DESC LIMIT {calls}
+    """
+    return Query(sql, where.values)
+
+
+def sessions(asked: SessionsQuestion, found: Sequence[tuple[str, str]]) -> Query:
+    """Return the query for these sessions, each a tenant and a name, as far as they are within the period."""
+    where = _of_sessions(asked)
+    tenants, names = [tenant for tenant, _ in found], [name for _, name in found]
+    sql = f"""
+        SELECT session, tenant, arg_min(user_id, id), arg_min(subject, id), min("at"), max("at"), count(*), sum(cost)
+        FROM {FACTS}.calls
+        WHERE {where} AND (tenant, session) IN (SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]))
+        GROUP BY tenant, session ORDER BY max("at") DESC
+    """
+    return Query(sql, [*where.values, tenants, names])
+
+
+def _of_sessions(asked: SessionsQuestion) -> _Where:
     where = _Where()
     where.equal("tenant", asked.tenant)
     where.equal("user_id", asked.user)
     where.equal("subject", asked.subject)
     where.within(asked.period)
-    sql = f"""
-        SELECT session, tenant, arg_min(user_id, id), arg_min(subject, id), min("at"), max("at"), count(*), sum(cost)
-        FROM {FACTS}.calls WHERE session IS NOT NULL AND {where}
-        GROUP BY tenant, session ORDER BY max("at") DESC LIMIT {asked.limit + 1}
-    """
-    return Query(sql, where.values)
+    return where
 
 
 def _moment(second: float) -> datetime:

@@ -16,6 +16,10 @@ from trunkline.ledger.values import plain_value
 from trunkline.model.records import OUTCOMES
 
 MOST_LISTED = 10_000
+# Calls in which the latest sessions are looked for, at first, and by what factor more if there are too few in them.
+FIRST_CALLS = 4096
+MORE_CALLS = 8
+MOST_CALLS = 500_000
 # What a call's answer calls itself (`id`), in front of the call id.
 ANSWER_PREFIX = "chatcmpl-"
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -30,15 +34,33 @@ def list_calls(index: Index, asked: CallsQuestion) -> Table:
 
 
 def list_sessions(index: Index, asked: SessionsQuestion) -> Table:
-    """Return sessions, the latest first. Raises Misunderstood."""
-    return _listed(index, lists.SESSION_COLUMNS, lists.sessions(asked), asked.limit)
+    """Return sessions, the latest first. Raises Misunderstood.
+
+    They are looked for among the newest calls: all sessions of years would not go into the memory that there is.
+    """
+    _check_limit(asked.limit)
+    calls, found = FIRST_CALLS, dict[tuple[str, str], None]()
+    while True:
+        rows = index.ask(*lists.latest_sessions(asked, calls))
+        found = dict.fromkeys((tenant, session) for tenant, session in rows)
+        if len(found) > asked.limit or len(rows) < calls or calls >= MOST_CALLS:
+            break
+        calls *= MORE_CALLS
+    latest = list(found)[: asked.limit]
+    query = lists.sessions(asked, latest)
+    rows = [tuple(map(plain_value, row)) for row in index.ask(*query)] if latest else []
+    return Table(lists.SESSION_COLUMNS, [list(row) for row in rows], more=len(found) > asked.limit)
 
 
 def _listed(index: Index, columns: tuple[str, ...], query: lists.Query, limit: int) -> Table:
-    if not 1 <= limit <= MOST_LISTED:
-        raise Misunderstood(f"the limit has to be between 1 and {MOST_LISTED:,}")
+    _check_limit(limit)
     rows = [[plain_value(value) for value in row] for row in index.ask(*query)]
     return Table(columns, rows[:limit], more=len(rows) > limit)
+
+
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= MOST_LISTED:
+        raise Misunderstood(f"the limit has to be between 1 and {MOST_LISTED:,}")
 
 
 def call_id_of(named: str) -> str:
