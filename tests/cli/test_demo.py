@@ -1,5 +1,6 @@
 """The demo, played once into a pipe: real processes, and what a person reads of them."""
 
+import dataclasses
 import io
 import re
 import signal
@@ -10,10 +11,11 @@ from rich.console import Console
 from running_gateway import COMMAND
 
 from trunkline.cli.demo.advisors import ADVISORS, BO, CLEO, directory_file
+from trunkline.cli.demo.command import play
 from trunkline.cli.demo.commands import output_of, written
 from trunkline.cli.demo.narration import WIDTH, Narrator
 from trunkline.cli.demo.promises import DemoFailed, expect
-from trunkline.cli.demo.stage import Stage, StageFailed
+from trunkline.cli.demo.stage import Stage, StageFailed, simulated
 
 LONG = 120.0
 SCENES = [
@@ -132,6 +134,14 @@ def test_sql_counts_the_attempts_that_the_calls_made(played):
 
 def test_the_record_has_every_call(played):
     assert len(re.findall(r"^  \.\.[0-9a-f]{6} ", scene(played, "The record"), flags=re.MULTILINE)) == 15
+
+
+def test_real_providers_are_asked_everything_but_to_fail():
+    out = io.StringIO()
+    with simulated() as stage:
+        play(dataclasses.replace(stage, simulator=None), Narrator(Console(file=out, width=WIDTH)))
+    titles = re.findall(r"^\d+\. (.*?) ─+$", out.getvalue(), flags=re.MULTILINE)
+    assert titles == [title for title in SCENES if title not in {"A failover at peak", "The record"}]
 
 
 def test_a_command_that_fails_fails_the_demo_with_its_own_words(tmp_path):

@@ -40,7 +40,7 @@ def command(
     setting: AbstractContextManager[Stage] = real() if with_real else simulated()
     try:
         with setting as stage:
-            _play(stage, narrator)
+            play(stage, narrator)
             if not once:
                 _wait(console, stage)
             status = stop(stage.gateway)
@@ -52,7 +52,8 @@ def command(
     narrator.close(CLOSING)
 
 
-def _play(stage: Stage, narrator: Narrator) -> None:
+def play(stage: Stage, narrator: Narrator) -> None:
+    """Play every scene for which the gateway has to run. Raises StageFailed and DemoFailed."""
     inquiries = Inquiries(stage, narrator)
     inquiries.directory()
     call = Scenes(stage, narrator).play()
