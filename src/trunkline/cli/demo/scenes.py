@@ -1,18 +1,21 @@
-"""The demo's calls, made with the real openai SDK. Each checks what it shows, so that a demo that lies fails."""
+"""The demo's calls. Each checks what it shows, so that a demo that lies fails."""
 
 import json
 from typing import Any
 
-import openai
-from openai.types.chat import ChatCompletion, ChatCompletionMessageParam, ChatCompletionToolParam
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
+from trunkline.cli.demo.advisors import ANN, BO
+from trunkline.cli.demo.caller import Caller, Ended
 from trunkline.cli.demo.narration import Narrator
-from trunkline.cli.demo.stage import VOICE_PACE, Stage
-from trunkline.simulator import ErrorAnswer, Script
+from trunkline.cli.demo.peak import Peak
+from trunkline.cli.demo.promises import DemoFailed, expect
+from trunkline.cli.demo.stage import Stage
 
-ROUTE = "advisor-voice"
-SYSTEM = "You are the voice assistant of a wealth manager's advisors. Keep answers short."
+MORNING = "morning"
+REVIEW = "review"
 QUESTION = "What is the current allocation for the Henderson household?"
+PERFORMANCE = "And how have they performed this year?"
 TOOL: ChatCompletionToolParam = {
     "type": "function",
     "function": {
@@ -25,134 +28,98 @@ TOOL: ChatCompletionToolParam = {
         },
     },
 }
-ALLOCATION = {"equities": 60, "fixed_income": 30, "cash": 10}
-
-
-class DemoFailed(Exception):
-    """Something that the demo promised did not happen."""
-
-
-def expect(condition: object, promise: str) -> None:
-    """Raise DemoFailed unless the promise was kept."""
-    if not condition:
-        raise DemoFailed(f"This did not happen: {promise}.")
+ALLOCATION = json.dumps({"equities": 61, "fixed_income": 32, "cash": 7})
+HEARD_WORDS = 5
+INTERRUPTION = "Thanks. What did they pay in fees?"
 
 
 class Scenes:
-    """The walk: a call, a stream, a tool call, a failover."""
+    """The calls: a plain one, a stream, one with a tool, and many at once while a provider fails."""
 
     def __init__(self, stage: Stage, narrator: Narrator) -> None:
         self._stage, self._narrator = stage, narrator
-        self._client = openai.OpenAI(base_url=stage.url, api_key=stage.key, max_retries=0, timeout=30.0)
+        self._caller = Caller(stage.url, stage.key)
 
-    def play(self) -> None:
-        """Play all scenes in order."""
-        with self._client:
-            self.call()
+    def play(self) -> str:
+        """Play all scenes in order; returns the id of the call whose story is worth reading."""
+        with self._caller:
+            telling = self.call()
             self.stream()
             self.tool_call()
             if self._stage.simulator is not None:
-                self.failover()
+                telling = self.failover()
+        return telling
 
-    def call(self) -> None:
-        """One JSON call."""
+    def call(self) -> str:
+        """One JSON call; returns its id."""
         narrator = self._narrator
-        narrator.scene(1, "A call", "The openai SDK, pointed at the gateway; the model is a route.")
-        narrator.says("advisor", QUESTION)
-        answer = self._ask("advisor-117", [{"role": "user", "content": QUESTION}])
-        narrator.says("assistant", answer.choices[0].message.content or "")
-        expect(answer.choices[0].message.content, "the call is answered")
+        narrator.scene("A call", "The openai SDK, pointed at the gateway. The model it names is a route.")
+        narrator.says(ANN.first_name, QUESTION)
+        ended = self._caller.ask(ANN, MORNING, [{"role": "user", "content": QUESTION}])
+        narrator.says("assistant", ended.message.content or "")
+        self._account(ended)
+        expect(ended.message.content, "the call is answered")
+        return ended.call
 
     def stream(self) -> None:
         """One streamed call; what is known only at its end is in its last chunk."""
         narrator = self._narrator
-        narrator.scene(2, "A stream", "Each word leaves as it comes; outcome and cost are in the last chunk.")
-        narrator.says("advisor", "How has it changed since last quarter?")
-        raw = self._client.chat.completions.with_raw_response.create(
-            model=ROUTE,
-            stream=True,
-            stream_options={"include_usage": True},
-            extra_headers=_who("advisor-117"),
-            messages=[
-                {"role": "system", "content": SYSTEM},
-                {"role": "user", "content": "How has it changed since last quarter?"},
-            ],
-        )
-        narrator.piece("  assistant  ")
-        last: Any = None
-        words = 0
-        for chunk in raw.parse():
-            last = chunk
-            if chunk.choices and chunk.choices[0].delta.content:
-                words += 1
-                narrator.piece(chunk.choices[0].delta.content)
-        narrator.piece("\n")
-        narrator.headers(raw.headers)
-        narrator.ending(last.usage, last.trunkline)
-        expect(words > 1, "the answer comes in pieces")
+        narrator.scene("A stream", "Each word leaves as it comes. Outcome and cost are in the last chunk.")
+        narrator.says(ANN.first_name, PERFORMANCE)
+        narrator.begins_to_say("assistant")
+        words: list[str] = []
+
+        def hears(piece: str) -> None:
+            words.append(piece)
+            narrator.piece(piece)
+
+        ended = self._caller.stream(ANN, MORNING, PERFORMANCE, hears)
+        narrator.ends_to_say()
+        self._account(ended)
+        expect(len(words) > 1, "the answer comes in pieces")
 
     def tool_call(self) -> None:
         """A tool call and the answer that uses its result."""
         narrator = self._narrator
-        narrator.scene(3, "A tool call", "The model asks for a tool; its result goes back through the gateway.")
+        narrator.scene("A tool call", "The model asks for a tool. Its result goes back through the gateway.")
         messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": QUESTION}]
-        narrator.says("advisor", QUESTION)
-        first = self._ask("advisor-204", messages, tools=[TOOL])
-        calls = first.choices[0].message.tool_calls or []
-        expect(calls and calls[0].type == "function", "the model calls a tool")
-        call = calls[0]
-        if call.type != "function":
-            raise DemoFailed("the model called something that is no function")
-        narrator.says("assistant", f"{call.function.name}({call.function.arguments})")
-        narrator.says("tool", json.dumps(ALLOCATION))
+        narrator.says(BO.first_name, QUESTION)
+        first = self._caller.ask(BO, REVIEW, messages, tools=[TOOL])
+        calls = first.message.tool_calls or []
+        if not calls or calls[0].type != "function":
+            raise DemoFailed("This did not happen: the model calls a function.")
+        called: dict[str, Any] = calls[0].function.model_dump(include={"name", "arguments"})
+        narrator.says("assistant", f"{called['name']}({called['arguments']})")
+        narrator.ending(first.usage, first.trunkline)
+        narrator.says("tool", ALLOCATION)
         messages += [
-            {
-                "role": "assistant",
-                "tool_calls": [
-                    {
-                        "id": call.id,
-                        "type": "function",
-                        "function": {"name": call.function.name, "arguments": call.function.arguments},
-                    }
-                ],
-            },
-            {"role": "tool", "tool_call_id": call.id, "content": json.dumps(ALLOCATION)},
+            {"role": "assistant", "tool_calls": [{"id": calls[0].id, "type": "function", "function": called}]},  # type: ignore[typeddict-item]
+            {"role": "tool", "tool_call_id": calls[0].id, "content": ALLOCATION},
         ]
-        second = self._ask("advisor-204", messages, tools=[TOOL])
-        narrator.says("assistant", second.choices[0].message.content or "")
-        expect(second.choices[0].message.content, "the tool's result is answered")
+        second = self._caller.ask(BO, REVIEW, messages, tools=[TOOL])
+        narrator.says("assistant", second.message.content or "")
+        narrator.ending(second.usage, second.trunkline)
+        expect(second.message.content, "the tool's result is answered")
+        self._interrupt(messages, second.message.content)
 
-    def failover(self) -> None:
-        """The first provider says 429; the caller hears the second one."""
-        narrator, simulator = self._narrator, self._stage.simulator
-        if simulator is None:
+    def _interrupt(self, messages: list[ChatCompletionMessageParam], answer: str) -> None:
+        """The next call, whose history has what was spoken of the answer before it was interrupted."""
+        narrator = self._narrator
+        narrator.tells("\nBo interrupts. His application's next call says how far the answer had been spoken.\n")
+        narrator.says(BO.first_name, INTERRUPTION)
+        heard = " ".join(answer.split()[:HEARD_WORDS])
+        messages += [{"role": "assistant", "content": heard}, {"role": "user", "content": INTERRUPTION}]
+        third = self._caller.ask(BO, REVIEW, messages)
+        narrator.says("assistant", third.message.content or "")
+        narrator.ending(third.usage, third.trunkline)
+
+    def failover(self) -> str:
+        """Calls of three advisors while the first provider says 429; returns the id of the one that met it."""
+        if self._stage.simulator is None:
             raise DemoFailed("a failover is only staged with simulated providers")
-        narrator.scene(
-            4,
-            "A failover",
-            "OpenAI now answers 429 with Retry-After: 7. The call goes on to Anthropic, in its own format; the caller "
-            "sees an answer.",
-        )
-        simulator.openai.play(Script(fault=ErrorAnswer(status=429, retry_after=7)))
-        narrator.says("advisor", QUESTION)
-        answer = self._ask("advisor-331", [{"role": "user", "content": QUESTION}])
-        narrator.says("assistant", answer.choices[0].message.content or "")
-        simulator.openai.play(VOICE_PACE)
-        about: dict[str, Any] = getattr(answer, "trunkline", {})
-        expect(about.get("attempts") == 2, "the second provider answers")
+        self._narrator.scene("A failover at peak", "All three advisors are on the phone.")
+        return Peak(self._caller, self._stage.simulator, self._narrator).play()
 
-    def _ask(self, user: str, messages: list[ChatCompletionMessageParam], **options: Any) -> ChatCompletion:
-        raw = self._client.chat.completions.with_raw_response.create(
-            model=ROUTE,
-            messages=[{"role": "system", "content": SYSTEM}, *messages],
-            extra_headers=_who(user),
-            **options,
-        )
-        answer: ChatCompletion = raw.parse()
-        self._narrator.headers(raw.headers)
-        self._narrator.ending(answer.usage, getattr(answer, "trunkline", {}))
-        return answer
-
-
-def _who(user: str) -> dict[str, str]:
-    return {"x-trunkline-user": user, "x-trunkline-subject": "henderson", "x-trunkline-session": f"session-{user}"}
+    def _account(self, ended: Ended) -> None:
+        self._narrator.headers(ended.headers)
+        self._narrator.ending(ended.usage, ended.trunkline)

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from trunkline.cli.demo.advisors import directory_file
 from trunkline.simulator import Script, Simulator, ThreadedSimulator
 
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
+DIRECTORY_FILE = "advisors.csv"
 # As quick as a small model: the first word after a quarter of a second, then eighty words a second.
 VOICE_PACE = Script(first_token=0.25, tokens_per_second=80.0)
 
@@ -42,8 +44,9 @@ routes:
 tenants:
   harbor-wealth:
     require: [user]
+    directory: {directory}/{file}
     keys:
-      voice-agent: {{secret: "${{DEMO_KEY}}", routes: [advisor-voice], team: wealth-desk}}
+      voice-agent: {{secret: "${{DEMO_KEY}}", routes: [advisor-voice], team: wealth}}
 server: {{drain: 5s}}
 """
 
@@ -100,7 +103,8 @@ def _gateway(addresses: dict[str, str], simulator: ThreadedSimulator | None) -> 
         directory = Path(name)
         port = _free_port()
         config = directory / "trunkline.yaml"
-        config.write_text(CONFIG.format(directory=directory, port=port, **addresses))
+        (directory / DIRECTORY_FILE).write_text(directory_file())
+        config.write_text(CONFIG.format(directory=directory, file=DIRECTORY_FILE, port=port, **addresses))
         log = directory / "gateway.log"
         with log.open("wb") as stderr:
             gateway = subprocess.Popen(  # noqa: S603 - our own command line
