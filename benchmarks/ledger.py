@@ -26,7 +26,7 @@ from trunkline.ledger.follow import Counting, Follower
 from trunkline.ledger.index import Index
 from trunkline.ledger.ledger import Ledger
 from trunkline.model.delta import Usage
-from trunkline.model.ids import uuid7
+from trunkline.model.ids import prefix_of, uuid7
 from trunkline.model.records import Attempt, CallClosed, CallOpened, Cost, CostLine, ErrorSummary, Estimate, Timings
 
 SLICE = 500_000
@@ -65,9 +65,14 @@ def write(data_dir: DataDir, calls: int, clock: Clock, seed: int) -> float:
     )
     began = time.perf_counter()
     for n in range(calls):
-        call = uuid7(clock.now // 1_000_000, draw.randbytes(10))
+        prefix = prefix_of(clock.now // 1_000_000)
+        call = uuid7(prefix, draw.randbytes(10).hex())
         log.append("call.opened", call, _encode(opened(call, draw)))
-        log.append("call.closed", uuid7(clock.now // 1_000_000, draw.randbytes(10)), _encode(closed(call, draw)))
+        log.append(
+            "call.closed",
+            uuid7(prefix_of(clock.now // 1_000_000), draw.randbytes(10).hex()),
+            _encode(closed(call, draw)),
+        )
         if n % 1024 == 0:
             log.flush()
     log.close_sync()
