@@ -20,7 +20,7 @@ from typing import Any
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CCompilerError, ExecError, PlatformError
+from setuptools.errors import CCompilerError, CompileError, ExecError, PlatformError
 
 SOURCE = Path("src")
 PACKAGE = SOURCE / "trunkline"
@@ -56,14 +56,17 @@ def to_c() -> list[Extension]:
     from mypyc.build import mypycify  # noqa: PLC0415  only where something is compiled
 
     # Many files, so that all processors have work and an edit compiles little anew; -O3 takes longer for no gain.
-    return mypycify(
-        compiled_sources(),
-        opt_level="2",
-        debug_level="0",
-        multi_file=True,
-        group_name="trunkline",
-        target_dir=str(BUILD),
-    )
+    try:
+        return mypycify(
+            compiled_sources(),
+            opt_level="2",
+            debug_level="0",
+            multi_file=True,
+            group_name="trunkline",
+            target_dir=str(BUILD),
+        )
+    except SystemExit as error:  # how mypycify says that the types do not hold, after it has said where
+        raise CompileError(f"mypyc found mistakes ({error})") from None
 
 
 def digests() -> dict[str, str]:
@@ -91,18 +94,17 @@ class Compile(build_ext):
     """Turns the listed sources into C, and that into one library with a small module for each source."""
 
     def finalize_options(self) -> None:
-        """Run mypyc, for only then is it known which extensions there are."""
-        if self.distribution.ext_modules:
-            self.distribution.ext_modules = to_c()
+        """Use every processor."""
         super().finalize_options()
         self.parallel = os.cpu_count()
 
     def run(self) -> None:
-        """Compile what mypyc has written, and record what it was made of."""
+        """Turn the sources into C, compile that, and record what it was made of."""
         root = SOURCE if self.inplace else Path(self.build_lib)
-        if self.inplace:
-            remove_machine_code(but={self.get_ext_fullpath(ext.name) for ext in self.extensions or ()})
         try:
+            self._find_extensions()
+            if self.inplace:
+                remove_machine_code(but={self.get_ext_fullpath(ext.name) for ext in self.extensions or ()})
             super().run()
         except (CCompilerError, ExecError, PlatformError) as error:
             if WANTED == "1":
@@ -112,6 +114,12 @@ class Compile(build_ext):
             self.extensions = []
         if self.extensions:
             (root / "trunkline" / RECORD).write_text(json.dumps(digests(), indent=1) + "\n")
+
+    def _find_extensions(self) -> None:
+        """Run mypyc: only then is it known which extensions there are, and only a build needs to know."""
+        if self.distribution.ext_modules:
+            self.distribution.ext_modules = to_c()
+            super().finalize_options()
 
     def build_extension(self, ext: Extension) -> None:
         """Compile one extension: the library, of all the C, with every processor."""
