@@ -94,15 +94,15 @@ class Compile(build_ext):
     """Turns the listed sources into C, and that into one library with a small module for each source."""
 
     def finalize_options(self) -> None:
-        """Use every processor."""
-        super().finalize_options()
-        self.parallel = os.cpu_count()
+        """Wait with it: what there is to compile is known once mypyc has run, and only a build needs to know."""
+        self.extensions = self.distribution.ext_modules or []
 
     def run(self) -> None:
         """Turn the sources into C, compile that, and record what it was made of."""
-        root = SOURCE if self.inplace else Path(self.build_lib)
         try:
-            self._find_extensions()
+            self.distribution.ext_modules = to_c() if self.extensions else []
+            super().finalize_options()
+            self.parallel = os.cpu_count()
             if self.inplace:
                 remove_machine_code(but={self.get_ext_fullpath(ext.name) for ext in self.extensions or ()})
             super().run()
@@ -110,16 +110,15 @@ class Compile(build_ext):
             if WANTED == "1":
                 raise
             stays_interpreted(f"the compiler failed ({error})")
-            remove_machine_code(root)
             self.extensions = []
+            remove_machine_code(self._root())
         if self.extensions:
-            (root / "trunkline" / RECORD).write_text(json.dumps(digests(), indent=1) + "\n")
+            (self._root() / "trunkline" / RECORD).write_text(json.dumps(digests(), indent=1) + "\n")
 
-    def _find_extensions(self) -> None:
-        """Run mypyc: only then is it known which extensions there are, and only a build needs to know."""
-        if self.distribution.ext_modules:
-            self.distribution.ext_modules = to_c()
-            super().finalize_options()
+    def _root(self) -> Path:
+        """Return where the machine code goes."""
+        built: str | None = self.build_lib or self.get_finalized_command("build").build_lib
+        return SOURCE if self.inplace or built is None else Path(built)
 
     def build_extension(self, ext: Extension) -> None:
         """Compile one extension: the library, of all the C, with every processor."""
