@@ -38,7 +38,7 @@ compiled: $(COMPILED)
 
 $(COMPILED): $(READY) $(CALL_PATH)
 	$(BIN)/python setup.py --quiet build_ext --inplace
-	mkdir -p $(@D) && touch $@
+	mkdir -p $(@D) && test ! -f src/trunkline/compiled.json || touch $@
 
 pure:
 	find src -name '*.so' -delete

@@ -81,7 +81,7 @@ def remove_machine_code(root: Path = SOURCE, but: Collection[str] = ()) -> None:
     """Remove what was compiled in place but these: a module of the list of yesterday would hide its source."""
     (root / "trunkline" / RECORD).unlink(missing_ok=True)
     for path in root.rglob("*.so"):
-        if str(path.absolute()) not in but:
+        if str(path) not in but and str(path.absolute()) not in but:
             path.unlink()
 
 
@@ -103,8 +103,7 @@ class Compile(build_ext):
             self.distribution.ext_modules = to_c() if self.extensions else []
             super().finalize_options()
             self.parallel = os.cpu_count()
-            if self.inplace:
-                remove_machine_code(but={self.get_ext_fullpath(ext.name) for ext in self.extensions or ()})
+            remove_machine_code(self._root(), but={self.get_ext_fullpath(ext.name) for ext in self.extensions or ()})
             super().run()
         except (CCompilerError, ExecError, PlatformError) as error:
             if WANTED == "1":

@@ -8,8 +8,8 @@ import pytest
 import uvloop
 
 from audit.logs import bodies, closed, open_log, opened, records
-from gateway.raw_client import hear, request, send
-from gateway.running import PATIENCE, check, play, running
+from gateway.raw_client import hear, payload, request, send
+from gateway.running import PATIENCE, check, play, running, until
 from gateway.test_answers import EMPTY
 from gateway.test_journal import COMPRESSED, break_bodies
 from gateway.test_recording import STREAMED, Tape, chunked
@@ -111,6 +111,42 @@ def test_of_a_json_answer_that_was_only_being_logged_nothing_counts_as_released(
         assert released == {False: (0, 5), True: (10, 5)}
 
     play(tmp_path, story, Script(text="All is well."))
+
+
+async def leave(gateway, body: bytes, logged: int) -> dict:
+    """Send a call, leave when so much has been appended to the log, and return what closed it."""
+    before = gateway.log._position
+    _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(request(body))
+    await until(lambda: gateway.log._position >= before + logged)
+    writer.transport.abort()
+    await until(lambda: gateway.worker._server.in_flight == 0)
+    return gateway.records("call.closed")[-1]
+
+
+def test_a_client_that_leaves_while_its_large_request_is_being_logged_leaves_a_record(tmp_path):
+    async def story(gateway, simulator):
+        closed_record = await leave(gateway, asked(stream=False), 2)
+        assert closed_record["outcome"] == "cancelled_before"
+        assert gateway.parts(gateway.record("call.opened"))["request"] == asked(stream=False)
+        assert simulator.openai.call_count == 0
+        assert "cost" not in closed_record
+
+    play(tmp_path, story, Script(text="All is well."))
+
+
+def test_a_client_that_leaves_while_its_large_answer_is_being_logged_is_charged_what_was_counted(tmp_path):
+    async def story(gateway, simulator):
+        heard = await hear(gateway, {"model": "only-first"})
+        (counted,) = gateway.records("call.closed")
+        assert heard.status == 200
+        left = await leave(gateway, payload({"model": "only-first"}), 3)  # opened, and slices of the answer
+        assert left["outcome"] == "cancelled_before"
+        assert left["usage"] == counted["usage"]
+        assert left["cost"] == counted["cost"]
+        assert not left["cost"]["estimated"]
+
+    play(tmp_path, story, Script(text=TEXT))
 
 
 def large_call() -> Call:

@@ -134,6 +134,7 @@ class Call:
         "unrecorded",
         "usage",
         "waited_ns",
+        "whole",
     )
 
     def __init__(self, call_id: str, request: Request, in_force: InForce) -> None:
@@ -157,6 +158,7 @@ class Call:
         self.usage: Usage | None = None  # what the call is charged for, and at what cost
         self.cost: Cost | None = None
         self.spent: Cost | None = None  # what targets were owed that failed all the same
+        self.whole = False  # whether the answer has come whole: what the provider counted stands, whoever leaves now
         self.sent = False  # whether the provider has the request of the attempt that is running
         self.received = Track()
         self.released = Track()

@@ -5,6 +5,7 @@ answer, settle. Every call to a provider goes this way; there is no second one.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable
@@ -72,8 +73,7 @@ class Exchange:
             self._identify(call)
             self._understand(call)
             if len(request.body) > SLICE:
-                call.bodies["request"] = request.body
-                await self._journal.keep_large(call)
+                await self._keep_request(call)
             self._open(call)
         except CallError as error:
             self._refuse(call, error, responder)
@@ -131,6 +131,20 @@ class Exchange:
         record = opening.opened_record(call, call.chat, call.estimate)
         call.opened = self._journal.opened(record, call.request.body, call.take_frames())
 
+    async def _keep_request(self, call: Call) -> None:
+        """Log a large request slice by slice, ahead of the record that opens the call.
+
+        A client that leaves meanwhile gets that record and its end all the same: no body may be in the log unnamed.
+        """
+        call.bodies["request"] = call.request.body
+        try:
+            await self._journal.keep_large(call)
+        except asyncio.CancelledError:
+            with contextlib.suppress(CallError):
+                self._open(call)
+                self._cut_short(call)
+            raise
+
     async def _serve(self, call: Call, responder: Responder) -> None:
         """Reach a target and release its answer. Raises the CallError that ends the call, if one does."""
         plan, chat, task = call.plan, call.chat, asyncio.current_task(self._loop)
@@ -151,7 +165,8 @@ class Exchange:
             raise self._deadline(call, plan.route.timeouts.total) from None
         finally:
             watch.stop()
-        settlement.charge(call, time.monotonic_ns(), whole=True)
+        call.whole = True
+        settlement.charge(call, time.monotonic_ns())
         outcome = settlement.outcome_of_answer(call)
         if chat.stream:
             await self._finish(call, outcome, responder)
@@ -286,7 +301,7 @@ class Exchange:
             self._unrecorded(call, error, responder)
             return
         now = time.monotonic_ns()
-        settlement.charge(call, now, whole=False)
+        settlement.charge(call, now)
         timings = settlement.timings_of(call, now)
         outcome: Outcome = error.outcome  # type: ignore[assignment]
         sentence = self._sentence(call, error)
@@ -348,7 +363,7 @@ class Exchange:
     def _settle_partial(self, call: Call, outcome: Outcome, status: int, error: CallError | None) -> None:
         """Close a call that nobody waits for any more, charged for what came; without a log it stays open in there."""
         now = time.monotonic_ns()
-        settlement.charge(call, now, whole=False)
+        settlement.charge(call, now)
         try:
             self._settle(call, outcome, status, settlement.timings_of(call, now), error)
         except AuditUnavailable:

@@ -21,7 +21,7 @@ def outcome_of_answer(call: Call) -> Outcome:
     return "tool_call" if call.tally.tools else "answered"
 
 
-def charge(call: Call, now_ns: int, *, whole: bool) -> None:
+def charge(call: Call, now_ns: int) -> None:
     """Charge the call for the answer that it got, or for what it got of one, and for what failed attempts have cost.
 
     A whole answer is charged by the provider's count; one that broke off, or whose provider did not count, by
@@ -33,9 +33,9 @@ def charge(call: Call, now_ns: int, *, whole: bool) -> None:
         return
     if call.sent:
         usage = tally.usage
-        estimated = usage is None or not whole or tally.uncounted
+        estimated = usage is None or not call.whole or tally.uncounted
         if usage is None or estimated:
-            usage = _probable_usage(call, whole=whole)
+            usage = _probable_usage(call, whole=call.whole)
         off_list = tally.service_tier not in LISTED_TIERS
         cost = cost_of(usage, target.price, estimated=estimated or off_list)
         call.usage = usage

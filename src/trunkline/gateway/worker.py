@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import os
 import socket
 import ssl
 import sys
@@ -85,12 +86,24 @@ class Worker:
     async def run_without_log(self, opening: LogOpening) -> None:
         """Take orders as `run` does, and refuse every call until the log, which is not open, has been opened."""
         waiting = asyncio.create_task(self._adopt_log(opening))
+        waiting.add_done_callback(self._end_on_fault)
         await self.run(Recovery([], 0))
         waiting.cancel()
 
+    def _end_on_fault(self, waiting: asyncio.Task[None]) -> None:
+        """A fault while the log is adopted leaves nobody who would: the supervisor starts another worker."""
+        fault = None if waiting.cancelled() else waiting.exception()
+        if fault is not None:
+            self._operations.fault(fault)
+            self._operations.flush()
+            os._exit(1)
+
     async def _adopt_log(self, opening: LogOpening) -> None:
         opened = await opening.in_time()
-        if opened is None or self._exchange.draining:
+        if opened is None:
+            return
+        if self._exchange.draining:
+            await opened[0].close()
             return
         self._log, recovery = opened
         self._journal.adopt(self._log)
