@@ -70,6 +70,11 @@ def test_costs_come_by_month_and_beside_the_one_before(run):
     assert (found["total"]["total_before"], found["total"]["change"]) == ("0", found["total"]["total"])
 
 
+def test_the_time_before_a_span_may_begin_before_the_calendar(run):
+    found = json.loads(told(run, "--since", "0001-01-01", "--compare", "previous", "--format", "json"))
+    assert found["total"]["total_before"] == "0"
+
+
 def test_focus_is_a_row_for_each_class_of_tokens_and_adds_up(run):
     rows = list(csv.DictReader(io.StringIO(told(run, "--by", "team,user", "--format", "focus"))))
     assert tuple(rows[0]) == COLUMNS

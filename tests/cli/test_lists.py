@@ -30,6 +30,12 @@ def test_csv_cells_that_a_spreadsheet_would_compute_are_text():
     assert read[-1] == ["plain", "-1", ""]
 
 
+def test_headings_are_escaped_as_cells_are():
+    columns, row = ("=1+1", "a\x1b[31mb"), {"=1+1": 1, "a\x1b[31mb": 2}
+    assert written(columns, [row], Form.csv).splitlines()[0] == "'=1+1,a\\x1b[31mb"
+    assert "\x1b" not in written(columns, [row], Form.table)
+
+
 @given(ROWS)
 def test_csv_has_one_row_for_each_and_no_cell_begins_a_formula(rows):
     read = list(csv.reader(io.StringIO(written(COLUMNS, rows, Form.csv))))

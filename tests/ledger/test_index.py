@@ -88,3 +88,14 @@ def test_what_is_forgotten_is_gone_and_what_came_later_stays(machine):
     assert index.forget(middle) == 10
     assert asked(index, "SELECT count(*) FROM calls") == [(30,)]
     index.close()
+
+
+def test_a_commit_that_fails_leaves_an_index_that_can_go_on(machine):
+    index = open_index(machine.path)
+    connection = index._connected()
+    with pytest.raises(duckdb.Error):
+        connection.execute("COMMIT")  # nothing was begun: as good as one that failed
+    index._give_up(connection)
+    follow(index, machine.path)
+    assert asked(index, "SELECT count(*) FROM calls") == [(40,)]
+    index.close()

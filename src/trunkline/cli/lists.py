@@ -45,7 +45,7 @@ def _exact(value: object) -> str:
 def _csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([_csv_cell(column) for column in columns])
     for row in rows:
         writer.writerow([_csv_cell(row.get(column)) for column in columns])
     return out.getvalue()
@@ -59,7 +59,7 @@ def _csv_cell(value: Cell) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    lines = [[column.replace("_", " ") for column in columns]]
+    lines = [[neutral(column).replace("_", " ") for column in columns]]
     lines += [[neutral(_shown(row.get(column), nothing="-")) for column in columns] for row in rows]
     widths = [max(cell_len(line[i]) for line in lines) for i in range(len(columns))]
     return "".join(

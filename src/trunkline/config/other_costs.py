@@ -36,6 +36,9 @@ def read_other_costs(text: str, file: str, time_zone: str) -> tuple[OtherCost, .
     return rows
 
 
+FIRST_YEAR, LAST_YEAR = 1970, 9998
+
+
 class _Reader:
     def __init__(self, file: str, time_zone: str) -> None:
         self._file = CsvFile(file, COLUMNS, NEEDED, MOST_ROWS)
@@ -72,4 +75,7 @@ class _Reader:
 
 
 def _utc(moment: datetime) -> str:
+    """Return a moment in UTC; raises ValueError at the calendar's edges, where a time zone may have no such day."""
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError("the moment is at the edge of the calendar")
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -277,6 +277,9 @@ def _finish(reason: str | None, details: StopDetails | None, deltas: list[Delta]
 def _usage_delta(usage: WireUsage) -> Delta:
     if type(usage) is UnreadableUsage:
         return Delta(uncounted=True)
+    read = max(usage.input_tokens or 0, usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0)
+    if max(read, usage.output_tokens or 0) > MOST_TOKENS:
+        return Delta(uncounted=True)
     return Delta(usage=_disjoint(usage), uncounted=usage.input_tokens is None or usage.output_tokens is None)
 
 

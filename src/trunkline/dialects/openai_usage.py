@@ -14,6 +14,8 @@ def usage_delta(wire: WireUsage) -> Delta | None:
     prompt, completion = wire.prompt_tokens, wire.completion_tokens
     if prompt is None and completion is None:
         return None
+    if max(prompt or 0, completion or 0) > MOST_TOKENS:
+        return Delta(uncounted=True)
     return Delta(usage=read_usage(wire), uncounted=prompt is None or completion is None)
 
 

@@ -12,6 +12,7 @@ from trunkline.ledger.schema import FACTS, MONEY
 # A report that nobody can read is a mistake of who asks.
 MOST_ROWS = 100_000
 MOST_DIMENSIONS = 8
+CALENDAR_BEGINS = datetime(1, 1, 1, tzinfo=UTC).timestamp()
 # A session's name is its tenant's own. Of ten million conversations two have one hash in three cases of a million, and
 # counting the names themselves takes twice the time and more memory than the index may have.
 CONVERSATION = "hash(tenant, session)"
@@ -164,4 +165,5 @@ def _money(column: str, condition: str = "") -> str:
 
 
 def _moment(second: float) -> datetime:
-    return datetime.fromtimestamp(second, UTC)
+    """Return the moment, or the first of the calendar for one before it: the time before a span may begin there."""
+    return datetime.fromtimestamp(max(second, CALENDAR_BEGINS), UTC)

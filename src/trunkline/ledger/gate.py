@@ -9,6 +9,8 @@ from typing import Any
 
 from trunkline.ledger.schema import VIEWS
 
+# What DuckDB's own tables begin with: a `WITH` of such a name would let the real one through where it does not hold.
+CATALOG = ("duckdb_", "sqlite_", "pragma_", "pg_")
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest"})
 # They tell about the process, or write to its log.
 REFUSED_FUNCTIONS = frozenset({"current_setting", "getenv", "getvariable", "write_log", "nextval", "currval", "query"})
@@ -24,6 +26,9 @@ def refusal(tree: dict[str, Any]) -> str | None:
     if len(statements) != 1:
         return "it has to be one SELECT"
     named = {str(name).lower() for name in _names_of_ctes(tree)}
+    for name in named:
+        if name.startswith(CATALOG):
+            return f"`{name}` is no name for a part of a query"
     for node in _nodes(tree):
         found = _refused(node, named)
         if found is not None:
@@ -35,7 +40,7 @@ def _refused(node: dict[str, Any], named: set[str]) -> str | None:
     match node.get("type"):
         case "BASE_TABLE":
             table, schema = str(node.get("table_name", "")), str(node.get("schema_name", ""))
-            known = table.lower() in named | VIEWS.keys()
+            known = table.lower() in VIEWS or (table.lower() in named and not schema)
             if not known or schema not in ("", "main") or node.get("catalog_name"):
                 return f"there is no view `{schema + '.' if schema else ''}{table}`; there are {', '.join(VIEWS)}"
         case "TABLE_FUNCTION":

@@ -167,9 +167,17 @@ class Index:
                 connection.execute(f"INSERT INTO {FACTS}.logs VALUES (?, ?, ?, ?)", [log, directory, *position])
             connection.execute("COMMIT")
         except BaseException:
-            with suppress(duckdb.Error):
-                connection.execute("ROLLBACK")
+            self._give_up(connection)
             raise
+
+    def _give_up(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Take back what was begun; after a commit that failed only a new connection can begin again."""
+        try:
+            connection.execute("ROLLBACK")
+        except duckdb.Error:
+            self._connection = None
+            with suppress(duckdb.Error):
+                connection.close()
 
     def _weed(self, lines: Lines) -> None:
         """Take the lines that DuckDB does not take out of a step, and note their records as unreadable."""
