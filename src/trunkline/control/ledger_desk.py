@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from trunkline.audit.files.settings import CorruptLog
-from trunkline.ledger.answers import Unanswerable
+from trunkline.ledger.answers import FEW, Unanswerable
 from trunkline.ledger.telemetry import CallCounts
 from trunkline.operations import OperationalLog
 
@@ -75,7 +75,7 @@ class LedgerDesk:
         self._ledger = ledger
         self._opened.set()
         while True:
-            if not await loop.run_in_executor(self._following, ledger.step):
+            if await loop.run_in_executor(self._following, ledger.step) < FEW:
                 await asyncio.sleep(POLL)
 
     def _made(self) -> "Ledger":

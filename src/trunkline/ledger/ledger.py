@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from trunkline.audit.files.settings import CorruptLog
 from trunkline.ledger.answers import (
+    FEW,
     CallsQuestion,
     Forget,
     Forgotten,
@@ -68,7 +69,7 @@ class Ledger:
             done = self._following().step(most)
             self._records += done
             self._caught_up = done == 0
-            if self._caught_up:
+            if done < FEW:
                 self._caught_up_at = time.monotonic()
             return done
 
