@@ -1,0 +1,69 @@
+"""Rules: what each owner may use, and which of them a call falls under."""
+
+from collections.abc import Callable
+from typing import Final, Literal, NamedTuple, final
+
+from trunkline.policy.limits.counter import Counter
+
+Scope = Literal["tenant", "team", "user", "key", "route", "tag"]
+Measure = Literal["requests", "tokens", "concurrent", "money"]
+NOBODY: Final = "(none)"  # the owner of what calls without a user or a team use: they share it
+OTHERS: Final = "(others)"  # the owner of what users beyond the bound on new ones use
+
+
+class Quota(NamedTuple):
+    """So many units of what is measured in each `period`: minute, hour, day, week, month, total; empty for slots."""
+
+    measure: Measure
+    limit: int
+    period: str
+
+
+@final
+class Rule:
+    """One limit of a tenant's, for each owner in its scope.
+
+    `name` is its path in the tenant's configuration (`user_limits.requests_per_minute`). A rule that does not block is
+    counted and told, and refuses nothing. `new_counter` makes the counter of one owner.
+    """
+
+    __slots__ = ("blocks", "id", "limit", "measure", "name", "new_counter", "period", "scope", "tenant")
+
+    def __init__(
+        self,
+        tenant: str,
+        name: str,
+        scope: Scope,
+        quota: Quota,
+        new_counter: Callable[[], Counter],
+        *,
+        blocks: bool = True,
+    ) -> None:
+        self.tenant, self.name, self.scope = tenant, name, scope
+        self.measure, self.limit, self.period = quota
+        self.new_counter, self.blocks = new_counter, blocks
+        # A budget by the day is no budget by the month: what was used under one says nothing of the other.
+        self.id = f"{tenant}/{name}/{quota.period}"
+
+
+class Claim(NamedTuple):
+    """A rule that a call falls under, and whose units it uses."""
+
+    rule: Rule
+    owner: str
+
+
+class Needs(NamedTuple):
+    """What a call will need, or has used: tokens, and nano-USD."""
+
+    tokens: int
+    money: int
+
+
+def units_of(measure: Measure, needs: Needs) -> int:
+    """Return the units that a call with these needs takes of what is measured so."""
+    if measure == "tokens":
+        return needs.tokens
+    if measure == "money":
+        return needs.money
+    return 1
