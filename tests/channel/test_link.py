@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trunkline.channel.link import MAX_MESSAGE, MAX_WAITING, Link, LinkBroken
 from trunkline.channel.messages import Drain, Load, LoadFailed, Ready, ToWorker
-from trunkline.model.snapshot import ProviderSecrets
+from trunkline.model.snapshot import ProviderSecrets, Secrets
 
 consume = deque[None](maxlen=0).extend
 
@@ -27,9 +27,10 @@ async def ends(incoming):
 
 
 TEXTS = st.text(max_size=20)
-SECRETS = st.dictionaries(
-    TEXTS, st.builds(ProviderSecrets, st.lists(TEXTS, max_size=2).map(tuple), st.dictionaries(TEXTS, TEXTS, max_size=2))
+OF_PROVIDER = st.builds(
+    ProviderSecrets, st.lists(TEXTS, max_size=2).map(tuple), st.dictionaries(TEXTS, TEXTS, max_size=2)
 )
+SECRETS = st.builds(Secrets, st.dictionaries(TEXTS, OF_PROVIDER), st.none() | TEXTS)
 ORDERS = st.one_of(st.builds(Load, TEXTS, TEXTS, SECRETS), st.builds(Drain, st.floats(0, 1e6)))
 
 
@@ -64,7 +65,8 @@ def test_what_is_no_message_breaks_the_link_and_never_more(data):
 def test_a_secret_in_a_message_that_is_none_is_not_repeated():
     async def main():
         async with ends(ToWorker) as (link, theirs):
-            line = b'{"do":"load","snapshot":"x","digest":"y","secrets":{"openai":{"api_keys":"sk-secret"}}}\n'
+            secrets = b'{"providers":{"openai":{"api_keys":"sk-secret"}}}'
+            line = b'{"do":"load","snapshot":"x","digest":"y","secrets":%b}\n' % secrets
             await asyncio.get_running_loop().sock_sendall(theirs, line)
             with pytest.raises(LinkBroken) as broken:
                 await link.receive()

@@ -62,7 +62,7 @@ def test_a_proxy_keeps_its_password_out_of_the_snapshot():
     text = GOOD.replace("models:", 'proxy: "http://user:pw-s3cret@proxy.internal:3128", models:')
     good = compiled(text)
     assert good.snapshot.providers["openai"].proxy == "http://proxy.internal:3128"
-    assert good.secrets["openai"].proxy == "http://user:pw-s3cret@proxy.internal:3128"
+    assert good.secrets.providers["openai"].proxy == "http://user:pw-s3cret@proxy.internal:3128"
     assert b"s3cret" not in good.canonical
     assert "s3cret" not in repr(good)
 

@@ -36,7 +36,35 @@ RATES = st.builds(
     **{n: MONEY for n in model.Rates.__struct_fields__ if n != "from_prompt_tokens"},
 )
 PRICES = st.builds(model.Price, version=NAMES, source=NAMES, tiers=st.lists(RATES, min_size=1, max_size=2).map(tuple))
-KEYS = st.builds(model.Key, id=NAMES, tenant=NAMES, digests=st.just(("ab",)), expires=st.none() | st.integers(0, 2**40))
+LIMITS = st.builds(
+    model.Limits, **{name: st.none() | st.integers(1, 10**12) for name in model.Limits.__struct_fields__}
+)
+BUDGETS = st.builds(
+    model.Budget,
+    amount=st.integers(1, 10**18).map(lambda nano: format(Decimal(nano).scaleb(-9).normalize(), "f")),
+    per=st.sampled_from(["day", "week", "month", "total"]),
+    on_exceeded=st.sampled_from(["block", "warn"]),
+    tag=st.none() | NAMES,
+)
+KEYS = st.builds(
+    model.Key,
+    id=NAMES,
+    tenant=NAMES,
+    digests=st.just(("ab",)),
+    expires=st.none() | st.integers(0, 2**40),
+    limits=st.none() | LIMITS,
+    budget=st.none() | BUDGETS,
+)
+TENANTS = st.builds(
+    model.Tenant,
+    name=NAMES,
+    user_limits=st.none() | LIMITS,
+    route_limits=st.dictionaries(NAMES, LIMITS, max_size=2),
+    wait_up_to=SECONDS,
+    tag_budget=st.none() | BUDGETS,
+    weight=st.integers(1, 1_000),
+    enforce=st.sampled_from(["limits", "observe"]),
+)
 BASE = compiled(GOOD).snapshot
 
 
@@ -47,6 +75,8 @@ def snapshots(draw):
         routes=draw(st.dictionaries(NAMES, ROUTES, max_size=3)),
         prices=draw(st.dictionaries(NAMES, PRICES, max_size=2)),
         keys=draw(st.dictionaries(NAMES, KEYS, max_size=3)),
+        tenants=draw(st.dictionaries(NAMES, TENANTS, max_size=2)),
+        limits=draw(st.builds(model.LimitsSection, on_authority_loss=st.sampled_from(["share", "refuse"]))),
     )
 
 

@@ -94,25 +94,17 @@ def test_a_mistake_is_found_at_its_path_with_a_fix(text, path, says):
 @pytest.mark.parametrize(
     "text",
     [
-        *(GOOD + f"{name}: {{}}\n" for name in ("guardrails", "limits", "prompts", "telemetry", "slo", "cors")),
+        *(GOOD + f"{name}: {{}}\n" for name in ("guardrails", "prompts", "telemetry", "slo", "cors")),
         GOOD + "alerts: []\n",
         *(GOOD + f"audit: {{{name}: x}}\n" for name in ("retention", "key_file", "copies", "archive")),
-        *(
-            changed("harbor:\n", f"harbor:\n    {name}: x\n")
-            for name in ("limits", "user_limits", "team_limits", "route_limits", "wait_up_to", "budget")
-        ),
-        *(
-            changed("harbor:\n", f"harbor:\n    {name}: x\n")
-            for name in ("user_budget", "team_budget", "tag_budget", "weight", "enforce", "guardrails")
-        ),
+        changed("harbor:\n", "harbor:\n    guardrails: x\n"),
         *(
             changed("targets:", f"{name}: x, targets:")
             for name in ("guardrails", "hold", "prompt", "require_prompt", "client_system")
         ),
         changed("targets:", "strategy: least_latency, targets:"),
         changed("targets:", "strategy: cheapest, targets:"),
-        changed("models:", "capacity: {requests_per_minute: 1}, models:"),
-        changed("routes: [voice]", "limits: {}"),
+        GOOD + "limits: {backend: redis, redis_url: 'redis://:pw@127.0.0.1/0'}\n",
     ],
 )
 def test_what_a_later_version_brings_is_refused_as_such(text):
@@ -127,7 +119,7 @@ def test_a_missing_required_key_is_named_where_it_belongs():
 
 def test_a_provider_without_a_key_says_so():
     good = compiled(GOOD.replace('"${OPENAI_API_KEY}"', "null"))
-    assert good.secrets["openai"].api_keys == ()
+    assert good.secrets.providers["openai"].api_keys == ()
 
 
 CLAUDE = GOOD.replace(
@@ -147,7 +139,7 @@ def test_the_path_that_the_dialect_appends_is_not_written_into_the_base_url(end)
 def test_each_dialect_has_headers_of_its_own():
     header = "headers: {Anthropic-Version: '2023-06-01'}, models:"
     assert the_problem(CLAUDE.replace("models: [claude", f"{header} [claude")).message.endswith("own")
-    assert compiled(GOOD.replace("models:", header)).secrets["openai"].headers
+    assert compiled(GOOD.replace("models:", header)).secrets.providers["openai"].headers
 
 
 def test_a_weighted_route_has_weights_and_may_be_sticky_with_one_target_too():

@@ -114,7 +114,7 @@ def test_what_control_alone_needs_is_beside_the_snapshot():
     assert good.console is not None
     assert (good.console.listen, good.console.admin_token_digest) == ("127.0.0.1:8081", digest(OTHER))
     assert good.data_dir == Path("./trunkline-data")
-    assert good.secrets["anthropic"].api_keys == ("sk-ant-of-a-file",)
+    assert good.secrets.providers["anthropic"].api_keys == ("sk-ant-of-a-file",)
     assert decode_snapshot(good.canonical) == good.snapshot
 
 
@@ -129,14 +129,14 @@ def test_the_node_is_the_host_where_none_is_written():
 def test_headers_of_a_provider_are_secrets_and_their_names_are_not():
     good = compiled(GOOD.replace("models:", "headers: {x-b: hid-den, x-a: hid-den2}, models:"))
     assert good.snapshot.providers["openai"].headers == ("x-a", "x-b")
-    assert good.secrets["openai"].headers == {"x-b": "hid-den", "x-a": "hid-den2"}
+    assert good.secrets.providers["openai"].headers == {"x-b": "hid-den", "x-a": "hid-den2"}
     assert b"hid-den" not in good.canonical
     assert "hid-den" not in repr(good)
 
 
 def test_several_keys_of_a_provider_are_kept_in_order():
     good = compiled(GOOD.replace('"${OPENAI_API_KEY}"', '["${OPENAI_API_KEY}", "${ANTHROPIC_API_KEY}"]'))
-    assert good.secrets["openai"].api_keys == ("sk-proj-of-openai", "sk-ant-of-anthropic")
+    assert good.secrets.providers["openai"].api_keys == ("sk-proj-of-openai", "sk-ant-of-anthropic")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
@@ -265,7 +265,7 @@ def test_no_secret_is_in_the_snapshot_or_in_any_text_made_of_it(words):
     good = compiled(text, Sources(environment, WITH_FILES.read_file, "gw-test", NOW))
     shown = good.canonical.decode() + repr(good) + str(good.snapshot) + repr(good.secrets)
     assert not [value for value in environment.values() if value in shown]
-    assert good.secrets["openai"].proxy == f"http://user:{password}@proxy:3128"
+    assert good.secrets.providers["openai"].proxy == f"http://user:{password}@proxy:3128"
 
 
 def test_a_weak_secret_among_good_ones_is_the_only_problem():

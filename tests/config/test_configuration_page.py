@@ -53,8 +53,8 @@ def test_what_is_not_supported_yet_is_refused_as_such():
             assert f"`{name}` is not supported yet" in [problem.message for problem in problems.found]
 
 
-def test_the_file_on_the_page_loads():
-    text = re.findall(r"```yaml\n(version.*?)```", PAGE, re.DOTALL)[0]
-    assert compiled(text, machine({"OPENAI_API_KEY": "sk-x", "ACME_KEY": STRONG})).snapshot.routes.keys() == {
-        "assistant"
-    }
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(version.*?)```", PAGE, re.DOTALL))
+def test_each_file_on_the_page_loads(text):
+    good = compiled(text, machine({"OPENAI_API_KEY": "sk-x", "ACME_KEY": STRONG}))
+    assert good.snapshot.routes.keys() == {"assistant"}
+    assert good.notes == ()

@@ -49,6 +49,32 @@ def test_settings_outside_the_named_things_are_compared_too():
     assert lines("version: 1", "version: 1\nlog: {level: error}") == ['~ log.level: "info" -> "error"']
 
 
+def test_changes_of_limits_and_budgets_are_shown():
+    with_limits = GOOD.replace(
+        "harbor:\n",
+        "harbor:\n    limits: {requests_per_minute: 600}\n    route_limits: {voice: {requests_per_day: 9}}\n"
+        "    budget: {amount: 500, per: month}\n",
+    )
+    limited = compiled(with_limits).snapshot
+    assert diff(OLD, limited) == [
+        '~ tenants.harbor.budget: (default) -> {"amount": "500", "per": "month"}',
+        '~ tenants.harbor.limits: (default) -> {"requests_per_minute": 600}',
+        '~ tenants.harbor.route_limits: (default) -> {"voice": {"requests_per_day": 9}}',
+    ]
+    changed = with_limits.replace("600", "400").replace("500", "250.5").replace("month}", "month, on_exceeded: warn}")
+    assert diff(limited, compiled(changed).snapshot) == [
+        '~ tenants.harbor.budget.amount: "500" -> "250.5"',
+        '~ tenants.harbor.budget.on_exceeded: (default) -> "warn"',
+        "~ tenants.harbor.limits.requests_per_minute: 600 -> 400",
+    ]
+    capacity = compiled(GOOD.replace("models:", "capacity: {requests_per_minute: 60}, models:")).snapshot
+    assert diff(OLD, capacity) == ['~ providers.openai.capacity: (default) -> {"requests_per_minute": 60}']
+    key = compiled(GOOD.replace("routes: [voice]", "routes: [voice], limits: {concurrent_requests: 2}")).snapshot
+    assert diff(key, OLD) == ['~ keys.agent.limits: {"concurrent_requests": 2} -> (default)']
+    section = compiled(GOOD + "limits: {on_authority_loss: refuse}\n").snapshot
+    assert diff(OLD, section) == ['~ limits: (default) -> {"on_authority_loss": "refuse"}']
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.text(min_size=1, max_size=20))
 def test_no_value_reaches_the_terminal_with_its_escape_sequences(text):

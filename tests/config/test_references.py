@@ -10,7 +10,7 @@ WITH_FILE = GOOD.replace('"${OPENAI_API_KEY}"', '"${file:/run/secrets/openai}"')
 
 
 def test_a_variable_is_read_from_the_environment():
-    assert compiled(GOOD).secrets["openai"].api_keys == ("sk-proj-of-openai",)
+    assert compiled(GOOD).secrets.providers["openai"].api_keys == ("sk-proj-of-openai",)
 
 
 def test_a_missing_variable_is_named_where_it_is_used():
@@ -25,7 +25,7 @@ def test_an_empty_variable_is_as_good_as_none():
 
 def test_a_file_is_read_without_its_last_line_feed():
     good = compiled(WITH_FILE, machine(files={"/run/secrets/openai": "sk-from-file\n"}))
-    assert good.secrets["openai"].api_keys == ("sk-from-file",)
+    assert good.secrets.providers["openai"].api_keys == ("sk-from-file",)
 
 
 def test_a_missing_file_is_named():
@@ -74,7 +74,7 @@ def test_a_truth_may_come_from_a_reference():
 
 def test_what_a_reference_stands_for_is_never_yaml():
     good = compiled(GOOD, machine(ENVIRONMENT | {"OPENAI_API_KEY": "{a:b}"}))
-    assert good.secrets["openai"].api_keys == ("{a:b}",)
+    assert good.secrets.providers["openai"].api_keys == ("{a:b}",)
 
 
 def test_a_route_of_a_key_is_checked_behind_its_reference_and_shown_as_written():

@@ -69,7 +69,7 @@ def control(file, manner: str) -> None:
         if digest.startswith("late"):
             tell("waiting")
             wait_for(file, "workers_changed", containing="draining")
-        secrets = {"openai": {"api_keys": [digest]}} if digest == digests[0] else None
+        secrets = {"providers": {"openai": {"api_keys": [digest]}}} if digest == digests[0] else None
         say(file, do="publish", snapshot=f"/{digest}", digest=digest, secrets=secrets, drain=1.0, logging=logging)
         tell(json.dumps(wait_for(file, "published", "publish_failed")))
     tell("resumed" if resumed else "done")

@@ -21,7 +21,10 @@ def test_a_snapshot_is_in_force_on_every_worker(tmp_path):
             await lines.until("done")
             assert digests(supervisor) == ["two", "two"]
             # Those who publish without secrets mean the ones that are known.
-            assert [slot.given.secrets["openai"].api_keys for slot in supervisor._slots] == [("one",), ("one",)]
+            assert [slot.given.secrets.providers["openai"].api_keys for slot in supervisor._slots] == [
+                ("one",),
+                ("one",),
+            ]
 
     asyncio.run(main())
 

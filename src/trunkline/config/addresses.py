@@ -90,7 +90,33 @@ def proxy_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def redis_url(value: str) -> str:
+    """Return the URL of a Redis or Valkey server, with the user and password that it may have.
+
+    It is of TCP, TLS or a Unix socket. Options in a query are not taken: they could hold a password, and each client
+    library has its own.
+    """
+    fix = "write it like rediss://:PASSWORD@redis.internal:6379/0 or unix:///run/redis/redis.sock"
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise Mistake("is no URL", fix) from None
+    if not PRINTABLE.fullmatch(value) or "\\" in value or parts.scheme not in {"redis", "rediss", "unix"}:
+        raise Mistake("is no URL of redis, rediss or unix", fix)
+    if parts.query or parts.fragment or value.endswith(("?", "#")):
+        raise Mistake("has a query or a fragment", fix)
+    if parts.scheme == "unix":
+        if host or port is not None or len(parts.path) < 2:
+            raise Mistake("is no URL of a Unix socket: its path comes after three slashes", fix)
+    elif not host or port == 0 or (":" not in host and not HOST.fullmatch(host)):
+        raise Mistake("has no valid host name and port", fix)
+    elif not re.fullmatch(r"(/[0-9]{0,5})?", parts.path, re.ASCII):
+        raise Mistake("has a path that is no number of a database", fix)
+    return value
+
+
 def without_userinfo(url: str) -> str:
     """Return the URL without user and password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    userinfo, at, _ = urlsplit(url).netloc.rpartition("@")
+    return url.replace(userinfo + at, "", 1)

@@ -33,12 +33,13 @@ def snapshot(
         tls=model.Tls(root.tls.cert, root.tls.key) if root.tls else None,
         log=model.Log(root.log.format, root.log.level),
         audit=model.Audit(root.audit.durability),
+        limits=_limits_section(root.limits),
     )
 
 
 def secrets(root: schema.Root) -> model.Secrets:
-    """Return what only the providers may be told, by provider."""
-    return {
+    """Return what only the providers, and Redis, may be told."""
+    providers = {
         name: model.ProviderSecrets(
             api_keys=section.api_key or (),
             headers=section.headers or {},
@@ -46,6 +47,7 @@ def secrets(root: schema.Root) -> model.Secrets:
         )
         for name, section in root.providers.items()
     }
+    return model.Secrets(providers=providers, redis_url=root.limits.redis_url)
 
 
 def _provider(name: str, section: schema.Provider) -> model.Provider:
@@ -60,7 +62,14 @@ def _provider(name: str, section: schema.Provider) -> model.Provider:
         proxy=without_userinfo(section.proxy) if section.proxy else None,
         ca_bundle=section.ca_bundle,
         headers=tuple(sorted(section.headers or ())),
+        capacity=_capacity(section.capacity),
     )
+
+
+def _capacity(section: schema.Capacity | None) -> model.Capacity | None:
+    if section is None:
+        return None
+    return model.Capacity(requests_per_minute=section.requests_per_minute, tokens_per_minute=section.tokens_per_minute)
 
 
 def _route(name: str, section: schema.Route) -> model.Route:
@@ -108,7 +117,44 @@ def _tenant(name: str, section: schema.Tenant, directory: model.Directory | None
         require=section.require,
         allow=model.Allow(providers=allow.providers, regions=allow.regions, data_retention=allow.data_retention),
         directory=directory,
+        limits=_limits(section.limits),
+        user_limits=_limits(section.user_limits),
+        team_limits=_limits(section.team_limits),
+        route_limits={route: _some_limits(limits) for route, limits in (section.route_limits or {}).items()},
+        # What is left out because it is the default has to be that very object.
+        wait_up_to=section.wait_up_to or schema.TENANT.wait_up_to,
+        budget=_budget(section.budget),
+        user_budget=_budget(section.user_budget),
+        team_budget=_budget(section.team_budget),
+        tag_budget=_budget(section.tag_budget),
+        weight=section.weight,
+        enforce=section.enforce,
     )
+
+
+def _limits(section: schema.Limits | None) -> model.Limits | None:
+    return None if section is None else _some_limits(section)
+
+
+def _some_limits(section: schema.Limits) -> model.Limits:
+    return model.Limits(**{name: getattr(section, name) for name in model.Limits.__struct_fields__})
+
+
+def _budget(section: schema.Budget | None) -> model.Budget | None:
+    if section is None:
+        return None
+    tag = section.tag if isinstance(section, schema.TagBudget) else None
+    return model.Budget(amount=section.amount, per=section.per, on_exceeded=section.on_exceeded, tag=tag)
+
+
+def _limits_section(section: schema.LimitsSection) -> model.LimitsSection:
+    url = section.redis_url
+    made = model.LimitsSection(
+        backend=section.backend,
+        redis_url=without_userinfo(url) if url is not None else None,
+        on_authority_loss=section.on_authority_loss,
+    )
+    return model.LOCAL if made == model.LOCAL else made
 
 
 def _keys(tenant: str, section: schema.Tenant) -> list[model.Key]:
@@ -120,6 +166,8 @@ def _keys(tenant: str, section: schema.Tenant) -> list[model.Key]:
             routes=key.routes,
             team=key.team,
             expires=key.expires,
+            limits=_limits(key.limits),
+            budget=_budget(key.budget),
         )
         for name, key in (section.keys or {}).items()
     ]

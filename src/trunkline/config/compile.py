@@ -13,6 +13,7 @@ from trunkline.config.compiled import Compiled, Console
 from trunkline.config.directories import Directories, read_all
 from trunkline.config.document import Mapping, Node, compose
 from trunkline.config.key_checks import check_keys
+from trunkline.config.limit_checks import check_limits
 from trunkline.config.notes import notes_of
 from trunkline.config.places import Place, Problems, TooManyProblems
 from trunkline.config.priced import price_all
@@ -61,6 +62,7 @@ def _load(
         return None
     check(root, sources, problems)
     check_keys(root, keys, problems)
+    check_limits(root, problems)
     prices = price_all(root, partial(current, sources.now), sources.now, problems)
     directories = read_all(root, sources, imported, problems)
     return None if problems.found else _compiled(root, sources, keys, prices, directories)

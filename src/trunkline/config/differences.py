@@ -23,7 +23,7 @@ def diff(old: Snapshot, new: Snapshot) -> list[str]:
         if section in SINGULAR:
             lines += _things(section, before[section], after[section])
         else:
-            lines += _changes(section, before[section], after[section])
+            lines += _changes(section, before.get(section, MISSING), after.get(section, MISSING))
     return lines
 
 

@@ -27,6 +27,11 @@ PROVIDER_AND_MODEL = text(
 )
 ROUTE_OR_MODEL = text("a route, or provider/model", r"[\x21-\x7e]{1,265}", "name a route")
 PARAMETER = text("a parameter's name", r"[A-Za-z_][A-Za-z0-9_]{0,63}", "write it as the API does")
+TAG = text(
+    "a tag's name, at most 64 characters without spaces around it",
+    r"(?! )[^\x00-\x1f\x7f-\x9f]{1,64}(?<! )",
+    "write the name alone",
+)
 PATH = text("a path", r"[^\n\t]{1,4096}", "write the path of a file")
 SENTENCE = text("one or more sentences", r"[^\t]{1,4096}", "quote it")
 
@@ -43,9 +48,12 @@ SECRET = parsed(strength.secret, "a secret", strength.HOW)
 LISTEN = parsed(addresses.listen, "an address to listen on", "write host:port like 127.0.0.1:8080")
 PROVIDER_URL = parsed(addresses.provider_url, "a URL", "write it like https://api.openai.com/v1")
 PROXY_URL = parsed(addresses.proxy_url, "a URL", "write it like http://proxy.internal:3128")
+REDIS_URL = parsed(addresses.redis_url, "a URL", "write it like rediss://:PASSWORD@redis.internal:6379/0")
 
 TIMEOUT = units.duration("1ms", "1d")
 RETENTION = parsed(units.retention, "`zero` or a duration", "write zero, 30d or 7y")
+# A call that is held longer than this has been given up by whoever made it.
+WAIT = units.duration("0s", "10s")
 EXPIRY = parsed(units.expiry, "a date", "write a date like 2027-06-30")
 
 

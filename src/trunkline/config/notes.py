@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from trunkline.config.schema import Root, Route, Tenant
 
-# Sentences for calls that do not exist yet: nothing is blocked, limited or over a budget.
+# Sentences for calls that do not exist yet: nothing is blocked.
 NOT_YET = "has no effect in this version"
 BY_PRIORITY = "has no effect on a route by priority"
-UNSAID = ("blocked", "limited", "over_budget")
+UNSAID = ("blocked",)
 
 
 def notes_of(root: Root) -> tuple[str, ...]:

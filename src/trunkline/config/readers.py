@@ -89,7 +89,7 @@ def choice(*names: str, later: tuple[str, ...] = ()) -> Reader[Any]:
             raise Mistake(f"`{value}` is not supported yet", fix)
         if value not in names:
             raise Mistake(f"must be {wanted}", nearest(value, names))
-        return value
+        return names[names.index(value)]  # a default is left out of a snapshot where it is this very object
 
     return parsed(parse, wanted, fix)
 
@@ -129,6 +129,23 @@ def decimal(most: int) -> Reader[Decimal]:
         if shortest.as_tuple().exponent < -12:  # type: ignore[operator]  # a number from text is finite
             raise Mistake(f"must be {wanted}", fix)
         return Decimal(format(shortest, "f"))
+
+    return parsed(parse, wanted, fix)
+
+
+def amount(most: int, places: int) -> Reader[str]:
+    """Return a reader of an exact decimal above 0 and at most `most`, as text without an exponent or idle zeros."""
+    wanted = f"an amount above 0, at most {most:,}, with at most {places} decimals"
+    fix = "write it like 500 or 0.25"
+
+    def parse(value: str) -> str:
+        found = number(value)
+        if isinstance(found, str) or not 0 < found <= most:
+            raise Mistake(f"must be {wanted}", fix)
+        shortest = Decimal(found).normalize()
+        if shortest.as_tuple().exponent < -places:  # type: ignore[operator]  # a number from text is finite
+            raise Mistake(f"must be {wanted}", fix)
+        return format(shortest, "f")
 
     return parsed(parse, wanted, fix)
 

@@ -13,16 +13,18 @@ from typing import Any, get_args, get_type_hints
 
 from trunkline.config.document import Scalar
 from trunkline.config.places import Place, Problems
-from trunkline.config.schema import Root
+from trunkline.config.schema import Budget, Limits, Root, TagBudget
 from trunkline.config.section import DEFAULT, EMPTY, READER, REQUIRED, SAYS, Section, name_of, settings
 from trunkline.config.units import BYTES, SECONDS
 
 TOP, LATER = "top level", "not supported yet"
 # These have a table each; the sections that are left are the top level's.
-APART = ("providers", "routes", "tenants", "prices", "server")
+APART = ("providers", "routes", "tenants", "LIMITS", "BUDGET", "prices", "server")
+# Sections that may stand in many places, by the name of their one table.
+SHARED: dict[type[Section], str] = {Limits: "LIMITS", Budget: "BUDGET", TagBudget: "BUDGET"}
 # What a default of None stands for, where it is not nothing.
 COMPUTED = {"node": "the host name", "providers.NAME.base_url": "the dialect's own"}
-REGION = re.compile(r"(<!-- reference: ([a-z ]+) -->\n).*?(<!-- end of reference -->\n)", re.DOTALL)
+REGION = re.compile(r"(<!-- reference: ([A-Za-z ]+) -->\n).*?(<!-- end of reference -->\n)", re.DOTALL)
 
 
 def filled_in(page: str) -> str:
@@ -32,7 +34,7 @@ def filled_in(page: str) -> str:
 
 
 def keys(kind: type[Section] = Root, path: str = "") -> Iterator[tuple[str, Field[Any]]]:
-    """Yield every key with its path, such as `routes.NAME.targets[].model`."""
+    """Yield every key with its path, such as `routes.NAME.targets[].model`; those of shared sections repeatedly."""
     hints = get_type_hints(kind)
     for item in settings(kind):
         below = f"{path}.{name_of(item)}" if path else name_of(item)
@@ -67,7 +69,7 @@ def default_of(path: str, item: Field[Any]) -> str:
 def _sections_in(annotation: Any, path: str) -> Iterator[tuple[type[Section], str]]:
     """Yield the sections that a value of a type holds, with the paths to them."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
-        yield annotation, path
+        yield annotation, SHARED.get(annotation, path)
     suffix = {dict: ".NAME", tuple: "[]"}.get(getattr(annotation, "__origin__", None), "")  # type: ignore[arg-type]
     for inner in get_args(annotation):
         yield from _sections_in(inner, path + suffix)
@@ -80,6 +82,8 @@ def _spellings(default: Any) -> Iterator[str]:
     elif isinstance(default, tuple):
         yield "[]"
     yield str(default)
+    if default == 0:
+        yield "0s"
     if isinstance(default, int | float):
         units = {**{unit: float(worth) for unit, worth in BYTES.items()}, **{u: float(w) for u, w in SECONDS.items()}}
         for unit in reversed(units):
@@ -98,7 +102,7 @@ def _reads_as(item: Field[Any], text: str, default: Any) -> bool:
 def _table(name: str) -> str:
     rows = [
         f"| `{path}` | {default_of(path, item)} | {item.metadata[SAYS]} |".replace("|  |", "| |")
-        for path, item in keys()
+        for path, item in dict(keys()).items()
         if (path in APART or path.partition(".")[0] not in APART if name == TOP else path.startswith(f"{name}."))
     ]
     return "\n".join(["| key | default | what it says |", "|---|---|---|", *rows, ""])

@@ -14,6 +14,7 @@ from typing import Any
 from trunkline.config import kinds, units
 from trunkline.config.readers import (
     Named,
+    amount,
     choice,
     decimal,
     flag,
@@ -23,11 +24,15 @@ from trunkline.config.readers import (
     optional,
     whole,
 )
-from trunkline.config.section import EMPTY, Section, SectionReader, option
+from trunkline.config.section import EMPTY, Section, SectionReader, Some, option
 from trunkline.model import snapshot as model
 
 SERVER, TIMEOUTS, BREAKER = model.Server(), model.Timeouts(), model.Breaker()
 LOG, AUDIT, ROUTE = model.Log(), model.Audit(), model.Route("", ())
+TENANT, LIMITS = model.Tenant(""), model.LOCAL
+# What a 64-bit counter holds a million times over; money is exact to the billionth of a USD.
+MOST_COUNTED, MOST_USD, DECIMALS = 10**12, 10**9, 9
+COUNT = whole(1, MOST_COUNTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +60,17 @@ class Log(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Capacity(Section):
+    """What a provider allows the account."""
+
+    requests_per_minute: int | None = option(COUNT, None, says="requests that it takes in any minute")
+    tokens_per_minute: int | None = option(COUNT, None, says="tokens likewise")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Provider(Section):
     """An account at a provider."""
 
-    LATER = ("capacity",)
     dialect: Any = option(choice("openai", "anthropic"), says="the API that it speaks: `openai` or `anthropic`")
     base_url: str | None = option(
         kinds.PROVIDER_URL,
@@ -86,6 +98,9 @@ class Provider(Section):
         Named(kinds.HEADER, kinds.HEADER_VALUE, "header values", most=64),
         None,
         says="more headers for every request; not those of the connection, the body or the dialect",
+    )
+    capacity: Capacity | None = option(
+        Some(Capacity, "capacity"), None, says="what the provider allows the account, shared fairly between tenants"
     )
 
 
@@ -147,8 +162,8 @@ class InsteadOfError(Section):
     """What a caller hears where an error would be silence."""
 
     blocked: str | None = option(kinds.SENTENCE, None, says="a guardrail stopped the call; no effect yet")
-    limited: str | None = option(kinds.SENTENCE, None, says="a limit is reached; no effect yet")
-    over_budget: str | None = option(kinds.SENTENCE, None, says="a budget is used up; no effect yet")
+    limited: str | None = option(kinds.SENTENCE, None, says="a limit is reached")
+    over_budget: str | None = option(kinds.SENTENCE, None, says="a budget is used up")
     unavailable: str | None = option(kinds.SENTENCE, None, says="no provider answered")
 
 
@@ -195,10 +210,52 @@ class Allow(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits(Section):
+    """How much may be used: in no interval of that length, wherever it begins, is there ever more."""
+
+    requests_per_minute: int | None = option(COUNT, None, says="calls let in")
+    requests_per_hour: int | None = option(COUNT, None, says="likewise")
+    requests_per_day: int | None = option(COUNT, None, says="likewise, in 24 hours")
+    tokens_per_minute: int | None = option(COUNT, None, says="tokens of prompt and answer")
+    tokens_per_hour: int | None = option(COUNT, None, says="likewise")
+    tokens_per_day: int | None = option(COUNT, None, says="likewise, in 24 hours")
+    concurrent_requests: int | None = option(COUNT, None, says="calls at the same time")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget(Section):
+    """What calls may cost."""
+
+    amount: str = option(
+        amount(MOST_USD, DECIMALS), stand_in="1", says=f"USD, at most {DECIMALS} decimals, such as `500` or `0.25`"
+    )
+    per: Any = option(
+        choice("day", "week", "month", "total"),
+        stand_in="total",
+        says="`day`, `week` (from Monday) or `month` in the tenant's time zone, or `total`: for good",
+    )
+    on_exceeded: Any = option(
+        choice("block", "warn"), "block", says="`block`: refuse calls; `warn`: serve and record it"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagBudget(Budget):
+    """What calls with the same tag may cost."""
+
+    tag: str | None = option(
+        kinds.TAG, None, says="the tag whose values have this budget each; without it every pair of name and value"
+    )
+
+
+LIMITS_READER = Some(Limits, "limit")
+BUDGET_READER = SectionReader(Budget)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Key(Section):
     """A virtual key of a tenant's."""
 
-    LATER = ("limits", "budget")
     secret: tuple[str, ...] = option(
         one_or_many(kinds.SECRET, "secrets", 2),
         stand_in=(),
@@ -213,39 +270,64 @@ class Key(Section):
     expires: int | None = option(
         kinds.EXPIRY, None, says="`2027-06-30`: good to the end of that day in UTC; or a time with its zone"
     )
+    limits: Limits | None = option(LIMITS_READER, None, says="limits of this key, beside the tenant's")
+    budget: Budget | None = option(BUDGET_READER, None, says="what the calls of this key may cost")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tenant(Section):
     """A customer of the gateway's operator."""
 
-    LATER = (
-        "limits",
-        "user_limits",
-        "team_limits",
-        "route_limits",
-        "wait_up_to",
-        "budget",
-        "user_budget",
-        "team_budget",
-        "tag_budget",
-        "weight",
-        "enforce",
-        "guardrails",
-    )
+    LATER = ("guardrails",)
     regulated: bool = option(flag, default=False, says="rules for regulated firms apply; no effect yet")
     time_zone: str = option(
         kinds.TIME_ZONE,
         "UTC",
-        says="where its days begin, for its directory and imported costs (IANA database)",
+        says="where its days begin, for its directory, budgets and imported costs (IANA database)",
     )
     require: tuple[Any, ...] = option(listing(choice("user"), "fields"), (), says="`[user]`: a call must name its user")
     allow: Allow = option(SectionReader(Allow), EMPTY, says="what it has approved, failover included")
     directory: str | None = option(kinds.PATH, None, says="CSV file of its users and their teams")
+    limits: Limits | None = option(LIMITS_READER, None, says="limits of all its calls together")
+    user_limits: Limits | None = option(LIMITS_READER, None, says="of each user's; calls without a user share one")
+    team_limits: Limits | None = option(LIMITS_READER, None, says="of each team's")
+    route_limits: dict[str, Limits] | None = option(
+        Named(kinds.ROUTE, LIMITS_READER, "limits"), None, says="of its calls on a route, by the route's name"
+    )
+    wait_up_to: float = option(
+        kinds.WAIT, TENANT.wait_up_to, says="how long a call that is over a limit is held before it is refused"
+    )
+    budget: Budget | None = option(BUDGET_READER, None, says="what all its calls may cost together")
+    user_budget: Budget | None = option(BUDGET_READER, None, says="what each user's may cost")
+    team_budget: Budget | None = option(BUDGET_READER, None, says="what each team's may cost")
+    tag_budget: TagBudget | None = option(
+        SectionReader(TagBudget), None, says="what those with the same tag and value may cost"
+    )
+    weight: int = option(whole(1, 1_000), TENANT.weight, says="its part when tenants share the capacity of a provider")
+    enforce: Any = option(
+        choice("limits", "observe"), TENANT.enforce, says="`observe`: count and record, refuse nothing"
+    )
     keys: dict[str, Key] | None = option(
         Named(kinds.NAME, SectionReader(Key), "keys"),
         None,
         says="its keys, by an id that no other key of any tenant has",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitsSection(Section):
+    """Who counts for all workers."""
+
+    backend: Any = option(
+        choice("local", later=("redis",)), LIMITS.backend, says="`local`: counted on this machine, by the supervisor"
+    )
+    redis_url: str | None = option(
+        kinds.REDIS_URL, None, says="URL of Redis or Valkey with its password: `redis://`, `rediss://` or `unix://`"
+    )
+    on_authority_loss: Any = option(
+        choice("share", "refuse"),
+        LIMITS.on_authority_loss,
+        says="what a worker does when it cannot ask who counts: go on with its share, or refuse",
     )
 
 
@@ -315,7 +397,7 @@ class Server(Section):
 class Root(Section):
     """The whole file."""
 
-    LATER = ("guardrails", "limits", "prompts", "alerts", "telemetry", "slo", "cors")
+    LATER = ("guardrails", "prompts", "alerts", "telemetry", "slo", "cors")
     version: int = option(whole(1, 1), stand_in=1, says="the version of this format: `1`")
     data_dir: str = option(kinds.PATH, "./trunkline-data", says="where logs and state are")
     node: str | None = option(kinds.NAME, None, says="names this machine's logs")
@@ -338,6 +420,9 @@ class Root(Section):
     )
     tenants: dict[str, Tenant] | None = option(
         Named(kinds.NAME, SectionReader(Tenant), "tenants"), None, says="who may call"
+    )
+    limits: LimitsSection = option(
+        SectionReader(LimitsSection), EMPTY, says="who counts what the tenants' limits allow"
     )
     audit: Audit = option(SectionReader(Audit), EMPTY, says="the record log")
     prices: dict[str, tuple[PriceOverride, ...]] | None = option(

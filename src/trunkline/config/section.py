@@ -112,3 +112,20 @@ class SectionReader(Generic[S]):
                 problems.add(here, f"`{key.text}` is not supported yet", "remove it until the version that brings it")
             else:
                 problems.add(here, "no such key", nearest(key.text, self.known, self.kind.LATER))
+
+
+class Some(SectionReader[S]):
+    """Reads a section of which every key is optional, and at least one has to be there; `what` is what they are."""
+
+    def __init__(self, kind: type[S], what: str) -> None:
+        super().__init__(kind)
+        self.what = what
+
+    def __call__(self, place: Place, problems: Problems) -> S | Bad:
+        """Read the section."""
+        before = len(problems.found)
+        section = super().__call__(place, problems)
+        nothing = section is BAD or all(getattr(section, item.name) is None for item in settings(self.kind))
+        if nothing and len(problems.found) == before:
+            problems.add(place, f"has no {self.what} in it", f"name one: {', '.join(self.known)}")
+        return section

@@ -134,7 +134,7 @@ class Worker:
             in_force = self._endpoints.in_force
             known = in_force.rosters if in_force is not None else {}
             snapshot, rosters = await asyncio.to_thread(_read, order, known)
-            prepared = self._upstreams.prepare(snapshot, order.secrets)
+            prepared = self._upstreams.prepare(snapshot, order.secrets.providers)
             await self._serve(snapshot)
         except (OSError, ValueError, UnusableCertificate) as error:
             self._operations.event("error", "load_failed", digest=order.digest, reason=str(error))

@@ -1,7 +1,8 @@
 """What is in force: the whole effective configuration, immutable, named by the SHA-256 of its canonical form.
 
 Durations are seconds. No secret is in it: client keys are there as SHA-256 digests, and what a provider must be told
-(keys, extra header values, a proxy's password) travels apart as `Secrets`. Every call record names its snapshot.
+(keys, extra header values, passwords of a proxy and of Redis) travels apart as `Secrets`. Every call record names its
+snapshot.
 """
 
 from decimal import Decimal
@@ -67,6 +68,13 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
     instead_of_error: dict[str, str] = {}
 
 
+class Capacity(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a provider allows the account; None is unknown."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+
 class Provider(msgspec.Struct, frozen=True, omit_defaults=True):
     """An account at a provider. `data_retention` is seconds (0 for none, None if not stated)."""
 
@@ -80,6 +88,7 @@ class Provider(msgspec.Struct, frozen=True, omit_defaults=True):
     proxy: str | None = None
     ca_bundle: str | None = None
     headers: tuple[str, ...] = ()
+    capacity: Capacity | None = None
 
 
 class Allow(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -101,8 +110,42 @@ class Directory(msgspec.Struct, frozen=True):
     source: Literal["file", "log"]
 
 
+class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How much may be used at once or within the time that a name says; None is no limit."""
+
+    requests_per_minute: int | None = None
+    requests_per_hour: int | None = None
+    requests_per_day: int | None = None
+    tokens_per_minute: int | None = None
+    tokens_per_hour: int | None = None
+    tokens_per_day: int | None = None
+    concurrent_requests: int | None = None
+
+
+class Budget(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What calls may cost in a period of the tenant's time zone: `amount` USD, a decimal with at most nine decimals.
+
+    `tag` is for budgets of tags alone: each value of that tag has one; without it each pair of a name and a value.
+    """
+
+    amount: str
+    per: Literal["day", "week", "month", "total"]
+    on_exceeded: Literal["block", "warn"] = "block"
+    tag: str | None = None
+
+    @property
+    def nano_usd(self) -> int:
+        """The amount in billionths of a USD, the unit in which money is counted."""
+        return int(Decimal(self.amount).scaleb(9))
+
+
 class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A customer of the gateway's operator."""
+    """A customer of the gateway's operator.
+
+    `limits` and `budget` hold for all of its calls together, the others for each user, team, route or tag. `wait_up_to`
+    is how long a call over a limit is held before it is refused; `weight` is the tenant's part in the sharing of a
+    provider's capacity; with `enforce` observe everything is counted and nothing refused.
+    """
 
     name: str
     regulated: bool = False
@@ -110,6 +153,17 @@ class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
     require: tuple[Literal["user"], ...] = ()
     allow: Allow = Allow()
     directory: Directory | None = None
+    limits: Limits | None = None
+    user_limits: Limits | None = None
+    team_limits: Limits | None = None
+    route_limits: dict[str, Limits] = {}
+    wait_up_to: float = 0.0
+    budget: Budget | None = None
+    user_budget: Budget | None = None
+    team_budget: Budget | None = None
+    tag_budget: Budget | None = None
+    weight: int = 1
+    enforce: Literal["limits", "observe"] = "limits"
 
 
 class Key(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -126,6 +180,8 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     team: str | None = None
     expires: int | None = None
     source: Literal["file", "log"] = "file"
+    limits: Limits | None = None
+    budget: Budget | None = None
 
 
 class Rates(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -196,7 +252,22 @@ class Audit(msgspec.Struct, frozen=True):
     durability: Literal["before_response"] = "before_response"
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class LimitsSection(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who counts for many workers, and what a worker does while it cannot be asked.
+
+    `redis_url` is without user and password, which are among the secrets.
+    """
+
+    backend: Literal["local", "redis"] = "local"
+    redis_url: str | None = None
+    on_authority_loss: Literal["share", "refuse"] = "share"
+
+
+# An object with a name: a default is left out of a snapshot's bytes where it is this very one.
+LOCAL = LimitsSection()
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The effective configuration. `prices` are by `provider/model`, everything else by its own name."""
 
     version: int
@@ -212,6 +283,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     tls: Tls | None
     log: Log
     audit: Audit
+    limits: LimitsSection = LOCAL
 
 
 class ProviderSecrets(msgspec.Struct, frozen=True):
@@ -226,4 +298,12 @@ class ProviderSecrets(msgspec.Struct, frozen=True):
         return "ProviderSecrets(...)"
 
 
-Secrets = dict[str, ProviderSecrets]
+class Secrets(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What travels beside a snapshot, in memory alone: by provider, and where Redis is, with its password."""
+
+    providers: dict[str, ProviderSecrets] = {}
+    redis_url: str | None = None
+
+    def __repr__(self) -> str:
+        """Say that there is something, not what."""
+        return "Secrets(...)"

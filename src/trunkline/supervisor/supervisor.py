@@ -24,6 +24,7 @@ from trunkline.channel.messages import (
     ReloadRequested,
     WorkersChanged,
 )
+from trunkline.model.snapshot import Secrets
 from trunkline.operations import OperationalLog
 from trunkline.supervisor.child import python
 from trunkline.supervisor.control import ControlPlace
@@ -140,7 +141,9 @@ class Supervisor:
                 self._control.send(PublishFailed(publish.digest, DRAINING))
                 return
             before = self._in_force
-            secrets = publish.secrets if publish.secrets is not None else before.secrets if before is not None else {}
+            secrets = (
+                publish.secrets if publish.secrets is not None else before.secrets if before is not None else Secrets()
+            )
             load = Load(publish.snapshot, publish.digest, secrets)
             within = PUBLISH_WITHIN if before is not None else START_WITHIN
             asked = [slot for slot in self._slots if before is None or slot.running]
