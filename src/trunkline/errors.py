@@ -104,6 +104,36 @@ class RequestTimeout(InvalidRequest):
     retryable = True
 
 
+class RateLimited(CallError):
+    """A limit, or a fair share, is used up: the message names which, whose and how much it is.
+
+    `owner` is who it belongs to: a user, a team, a key, a route, a tag, or the tenant itself.
+    """
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+    retryable = True
+    source: Source = "tenant_limit"
+    outcome = "limited"
+
+    def __init__(
+        self, message: str, *, rule: str | None = None, retry_after: float | None = None, owner: str | None = None
+    ) -> None:
+        super().__init__(message, rule=rule, retry_after=retry_after)
+        self.owner = owner
+
+
+class BudgetExceeded(RateLimited):
+    """A blocking budget is used up; the message says when it begins anew."""
+
+    status = 402
+    code = "budget_exceeded"
+    type = "insufficient_quota"
+    retryable = False
+    outcome = "over_budget"
+
+
 class ProviderRejected(CallError):
     """A provider answered in the 400 class: the caller gets its status, once, and its code normalised."""
 

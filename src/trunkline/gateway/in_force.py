@@ -10,6 +10,7 @@ from trunkline.gateway.upstreams import Upstream
 from trunkline.model.snapshot import Key, Price, Route, Snapshot, Target, Tenant
 from trunkline.policy.access import KeyRing, resolve_route, usable_models
 from trunkline.policy.health import TargetHealth
+from trunkline.policy.limits.tenant_rules import PlanRules, rules_of
 from trunkline.policy.pricing import NEVER, price_at
 from trunkline.policy.routing import choices
 from trunkline.policy.teams import Roster
@@ -39,18 +40,21 @@ class PlannedTarget:
 class Plan:
     """A route as one tenant may use it, until the Unix second at which a price of it changes. Never changed."""
 
-    __slots__ = ("roster", "route", "targets", "tenant", "until")
+    __slots__ = ("planned", "roster", "route", "rules", "targets", "tenant", "until")
 
     def __init__(
         self,
         route: Route,
         tenant: Tenant,
         targets: tuple[PlannedTarget, ...],
+        rules: PlanRules,
         roster: Roster | None = None,
         until: float = NEVER,
     ) -> None:
         self.route, self.tenant, self.targets = route, tenant, targets
-        self.roster, self.until = roster, until
+        self.rules, self.roster, self.until = rules, roster, until
+        # What an estimate goes by: the first target that this tenant may use.
+        self.planned = next((target for target in targets if target.skip is None), targets[0])
 
 
 class InForce:
@@ -67,6 +71,7 @@ class InForce:
         self.snapshot = snapshot
         self.digest = digest
         self.keys = KeyRing(snapshot.keys.values())
+        self.rules = rules_of(snapshot.tenants, snapshot.keys)
         self._upstreams = upstreams
         self._health_of = health_of
         self.rosters = rosters or {}
@@ -101,4 +106,5 @@ class InForce:
             for choice in found
         )
         until = min((until for _, until in prices.values()), default=NEVER)
-        return Plan(route, tenant, targets, self.rosters.get(tenant.name), until)
+        rules = self.rules[tenant.name].of_plan(key, route.name)
+        return Plan(route, tenant, targets, rules, self.rosters.get(tenant.name), until)

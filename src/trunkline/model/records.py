@@ -113,7 +113,10 @@ class ErrorSummary(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
-    """A call was understood and let in; written before the first byte of its answer leaves."""
+    """A call was understood and let in; written before the first byte of its answer leaves.
+
+    `over_limits` are the limits and budgets that it exceeded and that only observe or warn.
+    """
 
     call: str
     tenant: str
@@ -137,6 +140,7 @@ class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     client_request_id: str | None = None
     idempotency_key: str | None = None
     estimate: Estimate
+    over_limits: tuple[str, ...] = ()
     snapshot: str
     build: str
 
@@ -175,7 +179,7 @@ class CallAbandoned(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, k
 
 
 class CallRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
-    """Calls that were not let in, coalesced: `count` of the same key, rule and second.
+    """Calls that were not let in, coalesced: `count` of the same key, rule, owner of the rule, and second.
 
     `key_id` is empty where no known key was named; such calls are counted and nothing of theirs is kept. The second
     is the one before the record's `at`.
@@ -186,6 +190,7 @@ class CallRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_
     code: str | None
     source: str
     rule: str | None = None
+    owner: str | None = None
     count: int
     tenant: str | None = None
     key_id: str | None = None
