@@ -25,6 +25,8 @@ from trunkline.cli.bench.gateway import CONFIG, ROUTE
 from trunkline.cli.bench.transcript import MODEL, transcript
 from trunkline.config.compile import load
 from trunkline.config.sources import Sources
+from trunkline.gateway.admission import Admission
+from trunkline.gateway.budgets import Budgets
 from trunkline.gateway.endpoints import Endpoints
 from trunkline.gateway.exchange import Exchange
 from trunkline.gateway.ids import IdSource
@@ -136,7 +138,8 @@ def worker(directory, operations):
     new_id = IdSource()
     journal = Journal(log, new_id)
     refusals = Refusals(journal.refused, operations)
-    endpoints = Endpoints(Exchange(journal, refusals, operations, new_id), journal, refusals)
+    admission = Admission(Budgets(journal, operations).changed)
+    endpoints = Endpoints(Exchange(journal, refusals, admission, operations, new_id), journal, refusals)
     upstreams = Upstreams()
     prepared = upstreams.prepare(compiled.snapshot, compiled.secrets)
     health = {}

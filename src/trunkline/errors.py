@@ -134,6 +134,15 @@ class BudgetExceeded(RateLimited):
     outcome = "over_budget"
 
 
+class ClientLeft(CallError):
+    """The client went while its call was held before it was let in: nobody is told, and it is counted."""
+
+    status = 499  # nginx's status for a client that closed the connection
+    code = None
+    source: Source = "client"
+    outcome = "cancelled_before"
+
+
 class ProviderRejected(CallError):
     """A provider answered in the 400 class: the caller gets its status, once, and its code normalised."""
 

@@ -1,7 +1,7 @@
 """Letting calls in: a tenant's limits and budgets, asked before a call is opened and told when it has ended.
 
-A call that does not fit is refused, or held for as long as its tenant says, first come first served, except that whoever
-fits does not wait for one who does not.
+A call that does not fit is refused, or held for as long as its tenant says, first come first served, except that
+whoever fits does not wait for one who does not.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Final, final
 from trunkline.errors import BudgetExceeded, CallError, RateLimited
 from trunkline.gateway.call import Call
 from trunkline.gateway.limit_words import budget_message, limit_message, rate_limit_lines
+from trunkline.policy.limits.counter import Counter
 from trunkline.policy.limits.learning import Learning
 from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation
 from trunkline.policy.limits.moment import Moment
@@ -59,7 +60,7 @@ class _Held:
 class Admission:
     """Decides for one worker which calls are let in; `changed` is called with each budget that a call has used of."""
 
-    def __init__(self, changed: Callable[[Claim, Moment], None]) -> None:
+    def __init__(self, changed: Callable[[Claim, Counter, Moment], None]) -> None:
         self.limiter = Limiter()
         self.learning = Learning()
         self._changed = changed
@@ -97,9 +98,9 @@ class Admission:
         tokens = usage.prompt_tokens + usage.completion_tokens if usage is not None else 0
         money = nano_usd(Decimal(cost.amount)) if cost is not None else 0
         self.limiter.settle(reservation, Needs(tokens, money), now)
-        for claim in reservation.claims:
+        for position, claim in enumerate(reservation.claims):
             if claim.rule.measure == "money":
-                self._changed(claim, now)
+                self._changed(claim, reservation.counters[position], now)
         if self._held:
             self._loop.call_soon(self._serve_held)
 

@@ -15,6 +15,7 @@ from trunkline.dialects.openai_client import AnswerHead, ChunkEncoder, decode_re
 from trunkline.errors import (
     AuditUnavailable,
     CallError,
+    ClientLeft,
     DeadlineExceeded,
     Draining,
     InternalError,
@@ -158,7 +159,8 @@ class Exchange:
                 raise
             return error
         except asyncio.CancelledError:
-            self._refusals.add(ClientLeft(CLIENT_LEFT_WAITING), self._refused_record(call, ClientLeft(CLIENT_LEFT_WAITING)))
+            left = ClientLeft("The client left while its call was held by a limit.")
+            self._refusals.add(left, self._refused_record(call, left))
             raise
         return None
 

@@ -51,11 +51,17 @@ def owner_words(claim: Claim) -> str:
     return f"The {scope} `{owner}`"
 
 
+def usd(nano: int) -> str:
+    """Return nano-USD as an amount in USD, without zeros that say nothing."""
+    text = f"{nano * NANO_USD:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def quota_words(rule: Rule) -> str:
     """Return what a rule allows: `120 requests per minute`."""
     if rule.measure == "concurrent":
         return f"{rule.limit} calls at the same time"
-    amount = f"{rule.limit * NANO_USD:f}".rstrip("0").rstrip(".") + " USD" if rule.measure == "money" else rule.limit
+    amount = f"{usd(rule.limit)} USD" if rule.measure == "money" else rule.limit
     what = "" if rule.measure == "money" else f" {rule.measure}"
     return f"{amount}{what} in total" if rule.period == "total" else f"{amount}{what} per {rule.period}"
 
@@ -72,7 +78,7 @@ def limit_message(refusal: Refusal) -> str:
 def budget_message(refusal: Refusal, now: Moment) -> str:
     """Return what a caller is told whose budget is used up."""
     rule = refusal.claim.rule
-    used = f"{refusal.used * NANO_USD:f}".rstrip("0").rstrip(".") or "0"
+    used = usd(refusal.used)
     said = f"{owner_words(refusal.claim)} may spend {quota_words(rule)} (`{rule.name}`), of which {used} are used."
     if refusal.wait == inf or now.wall + refusal.wait > CALENDAR_ENDS:
         return f"{said} This call does not fit, and waiting will not change that."

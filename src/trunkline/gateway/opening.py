@@ -13,8 +13,8 @@ from trunkline.model.chat import ChatRequest, RefusalPart, TextPart
 from trunkline.model.money import plain
 from trunkline.model.records import CallOpened, Estimate
 from trunkline.policy import estimates
-from trunkline.policy.limits.learning import Learning
 from trunkline.policy.identity import trace_context
+from trunkline.policy.limits.learning import Learning
 from trunkline.policy.pricing import amount_of
 
 KEY_HEADERS: Final = (b"x-api-key", b"api-key")  # beside Authorization: Bearer

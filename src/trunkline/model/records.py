@@ -178,6 +178,40 @@ class CallAbandoned(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, k
     received_bytes: int = 0
 
 
+class CounterState(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What one owner had in use under one rule.
+
+    `counts` are pairs: the seconds until so many units no longer count, None for never, and the units: requests,
+    tokens, or nano-USD.
+    """
+
+    rule: str
+    owner: str
+    counts: tuple[tuple[float | None, int], ...]
+
+
+class LimitsState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """Counters as they were when this was written, some at a time.
+
+    The newest states of all counters stand in records whose index is `since` or later.
+    """
+
+    since: int
+    counters: tuple[CounterState, ...] = ()
+
+
+class BudgetCrossed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """What was spent of a budget has reached this part of it. Amounts are USD; `resets_at` is empty for a total."""
+
+    tenant: str
+    budget: str
+    owner: str
+    percent: int
+    amount: str
+    spent: str
+    resets_at: str | None = None
+
+
 class CallRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """Calls that were not let in, coalesced: `count` of the same key, rule, owner of the rule, and second.
 

@@ -108,9 +108,9 @@ class Account(Counter):
     def state(self, now: Moment) -> list[tuple[float, int]]:
         """Return, for each period that has not ended, the seconds until it does, and what counts in it."""
         return [
-            (balance.period.end - now.wall, balance.spent + balance.reserved)
+            (balance.period.end - now.wall, balance.spent)
             for balance in self._balances
-            if balance.spent + balance.reserved and now.wall < balance.period.end
+            if balance.spent and now.wall < balance.period.end
         ]
 
     def restore(self, seconds: float, units: int, now: Moment) -> None:

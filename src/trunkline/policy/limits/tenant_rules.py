@@ -30,10 +30,12 @@ class PlanRules:
     def claims(self, user: str | None, team: str | None, tags: Mapping[str, str]) -> list[Claim]:
         """Return what a call claims: pairs of a rule and the owner whose units it uses."""
         found = list(self._fixed)
-        for rule in self._by_user:
-            found.append(Claim(rule, NOBODY if user is None else user))
-        for rule in self._by_team:
-            found.append(Claim(rule, NOBODY if team is None else team))
+        if self._by_user:
+            owner = NOBODY if user is None else user
+            found += [Claim(rule, owner) for rule in self._by_user]
+        if self._by_team:
+            owner = NOBODY if team is None else team
+            found += [Claim(rule, owner) for rule in self._by_team]
         if tags:
             for tag, rule in self._by_tag:
                 if tag is None:
@@ -49,7 +51,8 @@ class TenantRules:
     def __init__(self, tenant: Tenant, keys: Sequence[Key]) -> None:
         self._tenant = tenant
         self.rules: list[Rule] = []
-        self._of_tenant = self._limits("limits", "tenant", tenant.limits) + self._budget("budget", "tenant", tenant.budget)
+        self._of_tenant = self._limits("limits", "tenant", tenant.limits)
+        self._of_tenant += self._budget("budget", "tenant", tenant.budget)
         self._of_user = self._limits("user_limits", "user", tenant.user_limits)
         self._of_user += self._budget("user_budget", "user", tenant.user_budget)
         self._of_team = self._limits("team_limits", "team", tenant.team_limits)
