@@ -138,7 +138,7 @@ def worker(directory, operations):
     refusals = Refusals(journal.refused, operations)
     endpoints = Endpoints(Exchange(journal, refusals, operations, new_id), journal, refusals)
     upstreams = Upstreams()
-    prepared = upstreams.prepare(compiled.snapshot, compiled.secrets)
+    prepared = upstreams.prepare(compiled.snapshot, compiled.secrets.providers)
     health = {}
     endpoints.in_force = InForce(
         compiled.snapshot, compiled.digest, prepared, lambda target: health.setdefault(target, TargetHealth())
