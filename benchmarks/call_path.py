@@ -141,7 +141,7 @@ def worker(directory, operations):
     admission = Admission(Budgets(journal, operations).changed)
     endpoints = Endpoints(Exchange(journal, refusals, admission, operations, new_id), journal, refusals)
     upstreams = Upstreams()
-    prepared = upstreams.prepare(compiled.snapshot, compiled.secrets)
+    prepared = upstreams.prepare(compiled.snapshot, compiled.secrets.providers)
     health = {}
     endpoints.in_force = InForce(
         compiled.snapshot, compiled.digest, prepared, lambda target: health.setdefault(target, TargetHealth())

@@ -231,6 +231,24 @@ def test_each_threshold_is_told_once_and_when_it_is_reached(costs, limit, days):
         assert account.crossed(limit, at(now)) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "turn"),
+    [("UTC", NEW_YORK, 16 * HOUR), (NEW_YORK, "UTC", 16 * HOUR), ("UTC", "Asia/Kathmandu", 12 * HOUR)],
+)
+def test_another_time_zone_counts_when_the_current_period_has_ended(before, after, turn):
+    account = Account(Calendar("day", before))
+    mark = account.take(USD, at(0))
+    account.follow(Calendar("day", after))
+    assert account.used(at(turn - 1)) == USD
+    assert account.wait(1, USD, at(turn - 1)) == pytest.approx(1.0)
+    account.settle(mark, USD, 2 * USD, at(turn - 1))
+    assert account.used(at(turn - 1)) == 2 * USD
+    assert account.used(at(turn)) == 0
+    account.take(USD, at(turn))
+    ends = datetime.fromtimestamp(at(turn).wall + account.wait(1, USD, at(turn)), ZoneInfo(after))
+    assert (ends.hour, ends.minute, ends.second) == (0, 0, 0)
+
+
 def test_a_reservation_crosses_nothing():
     account = Account(Calendar("day", "UTC"))
     mark = account.take(10 * USD, at(0))

@@ -100,6 +100,13 @@ class Account(Counter):
         balance.told = reached[-1] if reached else 0
         return fresh
 
+    def follow(self, calendar: Calendar) -> None:
+        """Go by another calendar of the same kind, as after a change of the time zone, when the current period ends.
+
+        Where that one still is in a period of this number, the money counts until it ends there too.
+        """
+        self._calendar = calendar
+
     def idle(self, now: Moment) -> bool:
         """Return whether nothing counts, in this period or in one that the clock may come back to."""
         self._forget(now)
@@ -133,6 +140,7 @@ class Account(Counter):
         known = self._numbered(period.number)
         if known is not None:
             self._balances.remove(known)
+            known.period = period
         else:
             known = Balance(period, now)
             self._forget(now)
