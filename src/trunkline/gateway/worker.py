@@ -157,7 +157,7 @@ class Worker:
             return
         self._operations.configure(snapshot.log.format, snapshot.log.level)
         in_force = InForce(snapshot, order.digest, prepared, self._health_of, rosters)
-        self._admission.limiter.keep({rule.id for tenant in in_force.rules.values() for rule in tenant.rules})
+        self._admission.limiter.keep([rule for tenant in in_force.rules.values() for rule in tenant.rules])
         retired = self._upstreams.adopt(prepared)
         self._endpoints.in_force = in_force
         self._forgive_unauthorized(retired, prepared)

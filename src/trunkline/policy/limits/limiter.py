@@ -159,11 +159,16 @@ class Limiter:
         """Return the rule and the owner of every counter."""
         return list(self._live)
 
-    def keep(self, rule_ids: set[str]) -> None:
-        """Throw away the counters of all rules but these."""
-        self._live = deque([place for place in self._live if place[0] in rule_ids])
-        self._meters = {rule_id: owners for rule_id, owners in self._meters.items() if rule_id in rule_ids}
-        self._newcomers = {rule_id: window for rule_id, window in self._newcomers.items() if rule_id in rule_ids}
+    def keep(self, rules: Sequence[Rule]) -> None:
+        """Go on with these rules, after a reload; the counters of all others are thrown away."""
+        known = {rule.id: rule for rule in rules}
+        self._live = deque([place for place in self._live if place[0] in known])
+        self._meters = {rule_id: owners for rule_id, owners in self._meters.items() if rule_id in known}
+        self._newcomers = {rule_id: window for rule_id, window in self._newcomers.items() if rule_id in known}
+        for rule_id, owners in self._meters.items():
+            fresh = known[rule_id].new_counter()
+            for counter in owners.values():
+                counter.follow(fresh)
 
     def restore(self, rule: Rule, owner: str, state: list[tuple[float, int]], now: Moment) -> None:
         """Count again what a state says of an owner."""
