@@ -88,8 +88,7 @@ def test_calls_of_the_sdk_are_spread_over_all_workers_and_each_is_in_one_log(tmp
         assert started.ready["workers"] == WORKERS
         assert [worker["ready"] for worker in started.status()["workers"]] == [True] * WORKERS
         answers = [
-            client.chat.completions.with_raw_response.create(model="fast", messages=HELLO)
-            for _ in range(CONNECTIONS)
+            client.chat.completions.with_raw_response.create(model="fast", messages=HELLO) for _ in range(CONNECTIONS)
         ]
         answered = [answer.headers["x-trunkline-call"] for answer in answers]
         assert stopped(started) == 0
@@ -136,19 +135,22 @@ def test_a_key_that_is_revoked_is_refused_by_every_worker_when_the_command_retur
 
 def test_while_one_worker_drains_a_call_the_others_have_ended_and_nobody_new_waits(tmp_path):
     slow = Script(text="word " * 2000, tokens_per_second=20.0)
-    with Simulator.in_thread(openai=slow) as simulator:
-        with running(tmp_path, simulator, more="server: {drain: 20s}\n") as started, ExitStack() as stack:
-            (busy,) = connected(started, stack, 1)
-            stream = ask(busy, stream=True)
-            assert stream.read(1)
-            started.process.send_signal(signal.SIGTERM)
-            while [worker["pid"] for worker in started.status()["workers"]].count(None) < WORKERS - 1:
-                pass
-            met = Counter(outcome_of(started) for _ in range(CONNECTIONS))
-            assert met[503] > 0
-            assert set(met) <= {503, "reset"}  # never left to wait
-            started.process.send_signal(signal.SIGTERM)
-            assert started.ended() == 1  # the stream was cut
+    with (
+        Simulator.in_thread(openai=slow) as simulator,
+        running(tmp_path, simulator, more="server: {drain: 20s}\n") as started,
+        ExitStack() as stack,
+    ):
+        (busy,) = connected(started, stack, 1)
+        stream = ask(busy, stream=True)
+        assert stream.read(1)
+        started.process.send_signal(signal.SIGTERM)
+        while [worker["pid"] for worker in started.status()["workers"]].count(None) < WORKERS - 1:
+            pass
+        met = Counter(outcome_of(started) for _ in range(CONNECTIONS))
+        assert met[503] > 0
+        assert set(met) <= {503, "reset"}  # never left to wait
+        started.process.send_signal(signal.SIGTERM)
+        assert started.ended() == 1  # the stream was cut
 
 
 def outcome_of(running: Gateway) -> int | str:

@@ -113,7 +113,8 @@ def logs_of(directory: Path) -> list[Path]:
 def whole_in_the_log(directory: Path, answers: list[tuple[str, int, str]], about: str) -> int:
     """Check that each call has one end, and each that got its answer has that in the log; return how many did."""
     opened, ended, bodies = Counter(), defaultdict(list), {}
-    for log, stored in ((log, stored) for log in logs_of(directory) for stored in read_records(log)):
+    stored_in = [(path, stored) for path in logs_of(directory) for stored in read_records(path)]
+    for log, stored in stored_in:
         record = json.loads(stored.bytes)
         if record["type"] == "call.opened":
             opened[record["call"]] += 1

@@ -1,8 +1,8 @@
 """Processes that behave as a test asks: `python stand_ins.py worker|control MANNER ... --channel FD`.
 
 A worker's manner is in the digest of what it is given: `bad-*` it can't load, `slow-*` it loads only when the next
-order has come, at `mute-*` it falls silent for good, of `deadly-*` it dies; everything else it loads, and of `telling-*`
-worker 1 has news. A worker that hears news says them as the reason why it is not ready. With the manner `once-slow`
+order has come, at `mute-*` it falls silent for good, of `deadly-*` it dies; everything else it loads, and worker 1 has
+news of `telling-*`. A worker that hears news says them as the reason why it is not ready. With the manner `once-slow`
 worker 1, once it has died, loads what it is given when the next order has come. Control publishes the digests of its
 manner, one after the other, `late-*` only when it hears that a worker drains, and says what came of each in a line on
 standard output.

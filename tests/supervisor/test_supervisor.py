@@ -79,7 +79,7 @@ def test_a_worker_that_carries_calls_and_says_nothing_any_more_is_replaced(tmp_p
     monkeypatch.setattr("trunkline.supervisor.slot.LOOK_EVERY", 0.02)
 
     async def main():
-        async with supervising(tmp_path, ["one"]) as (supervisor, _, lines):
+        async with supervising(tmp_path, ["one"]) as (_, _, lines):
             replaced = await lines.until("worker_replaced")  # a stand-in reports nothing
             assert replaced["reason"] == "it has said nothing for 0.1 s"
             assert (await lines.until("worker_died", worker=replaced["worker"]))["status"] == -signal.SIGKILL

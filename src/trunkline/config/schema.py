@@ -76,7 +76,7 @@ class Provider(Section):
     data_retention: float | None = option(
         kinds.RETENTION, None, says="how long it keeps data: `zero` or a duration; unstated is longer than any limit"
     )
-    keep_warm: int = option(whole(0, 1_000), 0, says="idle connections held open")
+    keep_warm: int = option(whole(0, 1_000), 0, says="idle connections held open, by each worker")
     models: tuple[str, ...] = option(listing(kinds.MODEL, "models"), (), says="what `provider/model` may name")
     proxy: str | None = option(
         kinds.PROXY_URL, None, says="URL of an HTTP proxy on the way, with its user and password"
