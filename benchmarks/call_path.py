@@ -139,7 +139,8 @@ def worker(directory, operations):
     journal = Journal(log, new_id)
     refusals = Refusals(journal.refused, operations)
     admission = Admission(Budgets(journal, operations).changed)
-    endpoints = Endpoints(Exchange(journal, refusals, admission, operations, new_id, lambda _heard: None), journal, refusals)
+    exchange = Exchange(journal, refusals, admission, operations, new_id, lambda _heard: None)
+    endpoints = Endpoints(exchange, journal, refusals)
     upstreams = Upstreams()
     prepared = upstreams.prepare(compiled.snapshot, compiled.secrets.providers)
     health = {}
