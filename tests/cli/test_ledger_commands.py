@@ -190,6 +190,14 @@ def test_what_the_index_forgets_the_logs_still_have(commands):
     "words",
     [
         ("calls", "show", "nothing"),
+        ("calls", "show", ""),
+        ("calls", "show", "a/b"),
+        ("calls", "list", "--user", "a" * 70_000),
+        ("calls", "list", "--tenant", ""),
+        ("sessions", "show", ""),
+        ("users", "list", "--user", "a" * 70_000),
+        ("costs", "--team", "a" * 70_000),
+        ("keys", "revoke", ""),
         ("calls", "list", "--outcome", "splendid"),
         ("calls", "list", "--since", "yesterday"),
         ("calls", "list", "--limit", "0"),
@@ -207,6 +215,7 @@ def test_misuse_is_64_and_one_line(commands, words):
     result = run(*words)
     assert (result.returncode, result.stdout) == (64, "")
     assert result.stderr.count("\n") == 1
+    assert not any(misleading in result.stderr for misleading in ("did not answer", "there is no GET", "DELETE"))
 
 
 def test_a_call_that_is_not_there_is_1(commands):

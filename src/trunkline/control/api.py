@@ -83,7 +83,7 @@ def build(
         log.event("info", "key_created", key=made.key.id, tenant=made.key.tenant, who=who(request))
         return Answer(made, status_code=201, headers={"cache-control": "no-store"})
 
-    @app.delete("/api/keys/{key_id}")
+    @app.delete("/api/keys/{key_id:path}")
     async def revoke_key(key_id: str, request: Request) -> Response:
         view = await registry.revoke_key(key_id, who(request))
         log.event("info", "key_revoked", key=key_id, who=who(request))
