@@ -157,7 +157,9 @@ def test_no_fact_can_forge_a_line_or_steer_a_terminal(text, form):
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-@pytest.mark.parametrize("sign", "\x1b\x9b\u061c\u200e\u200f\u2028\u202a\u202e\u2066\u2069\U000e0000\U000e0041\U000e007f")
+@pytest.mark.parametrize(
+    "sign", "\x1b\x9b\u061c\u200e\u200f\u2028\u202a\u202e\u2066\u2069\U000e0000\U000e0041\U000e007f"
+)
 def test_what_turns_or_hides_text_is_an_escape_and_json_still_means_it(sign, form):
     assert neutral(f"a{sign}b").isprintable()
     with Pipe(form) as pipe:
