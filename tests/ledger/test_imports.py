@@ -7,8 +7,8 @@ import pytest
 
 from ledger.logs import Machine, closed, follow, open_index, opened, tables
 from ledger.rows import Book, second
-from trunkline.ledger.cost_answers import CostsQuestion, Span
-from trunkline.ledger.costs import report
+from trunkline.ledger.cost_answers import DIMENSIONS, CostsQuestion, PaidQuestion, Span
+from trunkline.ledger.costs import paid, report
 from trunkline.ledger.follow import rebuild
 from trunkline.ledger.schema import FACTS
 
@@ -49,6 +49,25 @@ def test_what_a_session_costs_besides_counts_for_who_had_it(book):
     total = told(book, "user").total
     assert (total.calls, total.conversations, total.total) == (2, 2, "3.75")
     assert total.cost_per_conversation == "1.875000"
+
+
+def test_what_was_imported_is_beside_what_was_paid_by_day_and_kind(book):
+    book.add(session="s-1", user_id="ann", team="west", cost="1")
+    bring(book, "0.5", session="s-1")
+    bring(book, "0.25", session="s-1")
+    bring(book, "-0.25", session="s-1")
+    bring(book, "0.75", user_id="bob", team="desk", kind="telephony", at="2026-06-21T00:00:00Z")
+    bring(book, "9", at="2026-07-01T00:00:00Z")
+    bring(book, "9", tenant="other")
+    found = paid(book.index, PaidQuestion(span=JUNE, by=("team", "user", "tag:env"), tenant="harbor")).others
+    assert [(row.group, row.day, row.kind, row.charges, row.amount) for row in found] == [
+        (("desk", "bob", None), "2026-06-21", "telephony", 1, "0.75"),
+        (("west", "ann", None), "2026-06-20", "speech", 2, "0.75"),
+        (("west", "ann", None), "2026-06-20", "speech", 1, "-0.25"),
+    ]
+    assert paid(book.index, PaidQuestion(span=JUNE, purpose="eval")).others == ()
+    by_all = tuple(name for name in DIMENSIONS if name not in {"day", "month", "tenant", "provider", "model"})[:8]
+    assert len(paid(book.index, PaidQuestion(span=JUNE, by=by_all)).others) == 4
 
 
 def test_what_a_user_costs_counts_for_the_team_of_that_day(book):
