@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 commands = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
 # As in `ledger.cost_answers`, which `--help` need not import.
-NAMES = "tenant, team, user, subject, session, key, route, provider, model, prompt, purpose, day, month, tag:NAME"
+NAMES = (
+    "tenant, team, cost_center, user, subject, session, key, route, provider, model, prompt, purpose, day, month, "
+    "tag:NAME"
+)
 BY_ITSELF = frozenset({"tenant", "provider", "model", "day", "month"})  # columns of FOCUS's own
 
 

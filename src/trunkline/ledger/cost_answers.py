@@ -6,8 +6,8 @@ import msgspec
 
 # What costs can be told apart by, and `tag:NAME`.
 DIMENSIONS = (
-    "tenant", "team", "user", "subject", "session", "key", "route", "provider", "model", "prompt", "purpose", "day",
-    "month",
+    "tenant", "team", "cost_center", "user", "subject", "session", "key", "route", "provider", "model", "prompt",
+    "purpose", "day", "month",
 )  # fmt: skip
 TAG = "tag:"
 PRODUCTION = "production"
