@@ -155,9 +155,9 @@ def test_slots_are_free_again_whichever_way_a_call_ends(tmp_path):
             assert refused.error["trunkline"]["rule"] == "limits.concurrent_requests"
             assert refused.headers["retry-after"] == "1"
         await until(lambda: used(gateway, rule, "harbor") == 0)
-        simulator.openai.play(ErrorAnswer(500))
+        simulator.openai.play(Script(fault=ErrorAnswer(status=500)))
         assert (await hear(gateway, {"model": "only-first"})).status == 502
-        simulator.openai.play(ErrorAnswer(400))
+        simulator.openai.play(Script(fault=ErrorAnswer(status=400)))
         assert (await hear(gateway, {"model": "only-first"})).status == 400
         simulator.openai.play(GOOD)
         assert (await hear(gateway, {"model": "only-first", "stream": True})).whole

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 from trunkline.dialects.provider import FaultKind
+from trunkline.model.names import STEERING
 
 LONGEST_MESSAGE = 500
 LONGEST_WAIT = 86_400.0  # a provider that says "in a year" must not take a target out for a year
@@ -15,7 +16,7 @@ _SECRET = re.compile(
     r"|[A-Za-z0-9+/_-]{40,}={0,2}"  # any long token
     r"|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}"
 )
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_UNPRINTABLE = re.compile(f"[{STEERING}]+")
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,9})?")
