@@ -104,6 +104,17 @@ class RequestTimeout(InvalidRequest):
     retryable = True
 
 
+class RateLimited(CallError):
+    """A limit, or a fair share, is used up: the message names which, whose and how much it is."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+    retryable = True
+    source: Source = "tenant_limit"
+    outcome = "limited"
+
+
 class ProviderRejected(CallError):
     """A provider answered in the 400 class: the caller gets its status, once, and its code normalised."""
 

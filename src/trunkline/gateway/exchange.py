@@ -44,6 +44,8 @@ INSTEAD_OF = {
     "provider_unavailable": "unavailable",
     "providers_failed": "unavailable",
     "deadline_exceeded": "unavailable",
+    "rate_limit_exceeded": "limited",
+    "budget_exceeded": "over_budget",
 }
 
 CLIENT_LEFT = 499  # nginx's status for a client that closed the connection: nobody receives it

@@ -182,6 +182,16 @@ def test_calls_without_a_user_have_all_of_it_while_they_are_alone_and_half_besid
     assert sum(shared.ask(START, "harbor", None).served for _ in range(100)) == 30
 
 
+def test_a_tenant_that_is_only_observed_counts_and_is_refused_for_want_of_room_only():
+    share, others = Account().of("model"), Terms("harbor", tenants=2, requests=60)
+    observed = Terms("birch", tenants=2, requests=60, observed=True)
+    verdicts = [share.ask(observed, "x", 0, 0, at(START)) for _ in range(61)]
+    assert [isinstance(one, Ticket) for one in verdicts] == [True] * 60 + [False]
+    assert isinstance(verdicts[-1], Refused)
+    assert not verdicts[-1].over_share
+    assert isinstance(share.ask(others, "ada", 0, 0, at(START)), Refused)
+
+
 def test_a_tenant_alone_leaves_the_reserve_to_one_that_may_come():
     shared = Shared({"harbor": 1, "birch": 1}, requests=60)
     for n in range(100):

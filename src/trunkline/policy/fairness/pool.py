@@ -28,13 +28,23 @@ _NOBODY: Final = ""  # no user is called so
 class Terms:
     """What is configured of one tenant at one provider: its weight, and how many tenants may come there.
 
-    `requests` and `tokens` are the account's capacity a minute, 0 where none is configured.
+    `requests` and `tokens` are the account's capacity a minute, 0 where none is configured. A tenant that is only
+    observed takes its part in the shares, and is never told that it is over its own.
     """
 
-    __slots__ = ("requests", "tenant", "tenants", "tokens", "weight")
+    __slots__ = ("observed", "requests", "tenant", "tenants", "tokens", "weight")
 
-    def __init__(self, tenant: str, weight: int = 1, tenants: int = 1, requests: int = 0, tokens: int = 0) -> None:
-        self.tenant, self.weight, self.tenants = tenant, weight, tenants
+    def __init__(
+        self,
+        tenant: str,
+        weight: int = 1,
+        tenants: int = 1,
+        requests: int = 0,
+        tokens: int = 0,
+        *,
+        observed: bool = False,
+    ) -> None:
+        self.tenant, self.weight, self.tenants, self.observed = tenant, weight, tenants, observed
         self.requests, self.tokens = requests, tokens
 
 
@@ -78,10 +88,10 @@ class Tenant:
 class Asking:
     """Who asks, and among whom: the terms of every share."""
 
-    __slots__ = ("alone", "tenant", "user", "users", "weight", "weights")
+    __slots__ = ("alone", "observed", "tenant", "user", "users", "weight", "weights")
 
-    def __init__(self, tenant: Tenant, user: Party, weights: int) -> None:
-        self.tenant, self.user = tenant.all, user
+    def __init__(self, tenant: Tenant, user: Party, weights: int, *, observed: bool) -> None:
+        self.tenant, self.user, self.observed = tenant.all, user, observed
         self.weight, self.weights = tenant.weight, weights
         self.users = len(tenant.users) + 1
         self.alone = self.users == 2 and _NOBODY in tenant.users  # calls without a user, and no others
@@ -122,7 +132,7 @@ class Measure:
         if asking.weights > asking.weight:  # the only tenant's share is all there is
             above = max(above, asking.tenant.wait(self._place, units, asking.tenant_share(capacity), at))
         no_room = max(self._room(units, capacity, now), told.wait(units, at))
-        over_share = max(over_cap, min(open_to_all, above))
+        over_share = 0.0 if asking.observed else max(over_cap, min(open_to_all, above))
         if over_share == 0.0 and no_room == 0.0:
             return None
         return Refused(
@@ -195,7 +205,7 @@ class Pool:
             tenant.weight = terms.weight
         tenant.all.seen = minute
         newcomer = 1 if len(self._tenants) < terms.tenants else 0
-        return Asking(tenant, tenant.user(user, minute), self._weights + newcomer)
+        return Asking(tenant, tenant.user(user, minute), self._weights + newcomer, observed=terms.observed)
 
     def _forget(self, minute: int) -> None:
         """Once a minute, let go of who has not asked for long; of 10,000 users that takes about a millisecond."""
