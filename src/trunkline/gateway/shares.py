@@ -47,10 +47,15 @@ def limited(call: Call, target: PlannedTarget, refused: Refused, wait: float) ->
     identity = call.identity
     if identity is None:
         raise ValueError("a call is understood before it is refused a place")
-    named = f"user `{identity.user}`" if identity.user is not None else "calls that name no user"
+    if refused.of_tenant:
+        whose = f"tenant `{identity.tenant}`"
+    elif identity.user is not None:
+        whose = f"user `{identity.user}`"
+    else:
+        whose = f"calls without a user of tenant `{identity.tenant}`"
     return RateLimited(
-        f"The fair share of {named} of tenant `{identity.tenant}` at provider `{target.target.provider}` is used up: "
-        f"{refused.limit} of {refused.capacity} {refused.measure} a minute. Call again in {math.ceil(wait)} s.",
+        f"The fair share of {whose} at provider `{target.target.provider}` is used up: {refused.limit} of "
+        f"{refused.capacity} {refused.measure} a minute. Call again in {math.ceil(wait)} s.",
         rule="fair_share",
         retry_after=wait,
     )

@@ -48,10 +48,13 @@ class Ticket:
     def hear(self, rate: ProviderRate, now: Moment) -> None:
         """Take what the call's answer says of the account."""
         share, at = self._share, now.monotonic
+        known = share.requests.limit(at) > 0 or share.tokens.limit(at) > 0
         _hear(share.requests, rate.requests, self._requests, at)
         _hear(share.tokens, rate.tokens, self._tokens, at)
         _hear(share.input_tokens, rate.input_tokens, self._input, at)
         _hear(share.output_tokens, rate.output_tokens, self._output, at)
+        if not known:
+            share.begin(now)
 
 
 def _hear(told: Told, standing: Standing | None, spent_then: int, now: float) -> None:
@@ -89,6 +92,11 @@ class Share:
             return refused
         taken = Taken(pool, asking, prompt + answer, now) if asking is not None else None
         return Ticket(self, taken, prompt, answer, now)
+
+    def begin(self, now: Moment) -> None:
+        """Count what the provider says is in use as sent just now: before it was heard of, nothing was counted."""
+        self._own.requests.sent.take(self.requests.used(now.monotonic), now)
+        self._own.tokens.sent.take(self.tokens.used(now.monotonic), now)
 
     def listens(self, now: float) -> bool:
         """Return whether the next answer's head is to be read: ten times a second, or always where little is left."""

@@ -52,13 +52,16 @@ class Terms:
 class Refused:
     """Why a call may not go there now: over the share of its party, or because there is no room.
 
-    `wait` is the seconds until it could; `limit` is what its party may hold of `capacity`, of `measure` a minute.
+    `wait` is the seconds until it could; `limit` is what the user, or with `of_tenant` all of the tenant, may hold of
+    `capacity`, of `measure` a minute.
     """
 
-    __slots__ = ("capacity", "limit", "measure", "over_share", "wait")
+    __slots__ = ("capacity", "limit", "measure", "of_tenant", "over_share", "wait")
 
-    def __init__(self, *, over_share: bool, wait: float, limit: int, capacity: int, measure: str) -> None:
-        self.over_share, self.wait = over_share, wait
+    def __init__(
+        self, *, over_share: bool, wait: float, limit: int, capacity: int, measure: str, of_tenant: bool = False
+    ) -> None:
+        self.over_share, self.wait, self.of_tenant = over_share, wait, of_tenant
         self.limit, self.capacity, self.measure = limit, capacity, measure
 
 
@@ -128,9 +131,11 @@ class Measure:
         if over_cap == 0.0 and open_to_all == 0.0:
             return None
         share = asking.user_share(capacity)
-        above = asking.user.wait(self._place, units, share, at)
+        above, of_tenant = asking.user.wait(self._place, units, share, at), False
         if asking.weights > asking.weight:  # the only tenant's share is all there is
-            above = max(above, asking.tenant.wait(self._place, units, asking.tenant_share(capacity), at))
+            tenant_above = asking.tenant.wait(self._place, units, asking.tenant_share(capacity), at)
+            if tenant_above > above:
+                above, of_tenant, share = tenant_above, True, asking.tenant_share(capacity)
         no_room = max(self._room(units, capacity, now), told.wait(units, at))
         over_share = 0.0 if asking.observed else max(over_cap, min(open_to_all, above))
         if over_share == 0.0 and no_room == 0.0:
@@ -141,6 +146,7 @@ class Measure:
             limit=cap if over_cap > 0.0 else share,
             capacity=capacity,
             measure=self.name,
+            of_tenant=of_tenant and over_cap == 0.0,
         )
 
     def _room(self, units: int, capacity: int, now: Moment) -> float:

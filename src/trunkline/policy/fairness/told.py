@@ -54,6 +54,10 @@ class Told:
         """Return what the provider will probably still take; below 0 where too much has been asked already."""
         return min(self._level + self._rate * max(now - self._at, 0.0), float(self._limit))
 
+    def used(self, now: float) -> int:
+        """Return how much of the limit is in use."""
+        return self._limit - int(max(self.left(now), 0.0))
+
     def low(self, now: float) -> bool:
         """Return whether little is left, so that every answer's word counts."""
         return self._limit > 0 and self.left(now) * RESERVE <= self._limit
