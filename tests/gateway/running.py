@@ -55,8 +55,9 @@ node: gw-test
 listen: 127.0.0.1:0
 providers:
   first: {{dialect: openai, base_url: "{openai}", api_key: {first_key}, region: us, data_retention: 30d,
-           models: [gpt-4o-mini]}}
-  second: {{dialect: anthropic, base_url: "{anthropic}", api_key: {second_key}, region: eu, data_retention: zero}}
+           models: [gpt-4o-mini]{first_account}}}
+  second: {{dialect: anthropic, base_url: "{anthropic}", api_key: {second_key}, region: eu, data_retention: zero
+            {second_account}}}
 prices:
   first/gpt-4o-mini: {{{price}}}
   second/claude-haiku-4-5: {{input_per_million: 1, cached_input_per_million: 0.1, output_per_million: 5}}
@@ -91,7 +92,7 @@ tenants:
 def compile_once(configured: tuple[tuple[str, str], ...]) -> Compiled:
     """Compile a configuration for all tests that use it: reading YAML takes longer than most of them."""
     sources = Sources(environment={}, read_file=lambda path: Path(path).read_text(), host_name="h", now=time.time())
-    names = dict.fromkeys(("route", "first", "second", "keys", "more"), "")
+    names = dict.fromkeys(("route", "first", "second", "first_account", "second_account", "keys", "more"), "")
     names |= {"first_key": FIRST_KEY, "second_key": SECOND_KEY, "secret": SECRET, "tenant": "regulated: false"}
     names["price"] = "input_per_million: 0.15, cached_input_per_million: 0.075, output_per_million: 0.60"
     names |= {"openai": SOMEWHERE, "anthropic": SOMEWHERE}

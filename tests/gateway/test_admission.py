@@ -16,6 +16,7 @@ from trunkline.simulator import ErrorAnswer, Script, Simulator, Stall
 GOOD = Script(text="All is well.")
 SILENT = Script(text="one two three", fault=Stall())
 FIVE_CENTS = "input_per_million: 0, output_per_million: 0, per_request: 0.05"
+OTHER_SECRET = SECRET.replace("tl-", "ot-")
 TENANT = "regulated: false\n    "
 
 
@@ -99,14 +100,14 @@ def test_refusals_of_several_users_in_one_second_are_told_apart(tmp_path):
             "voice",
         ),
         (
-            {"keys": "other: {secret: %s, limits: {requests_per_minute: 1}}" % SECRET.replace("tl-", "ot-")},
+            {"keys": f"other: {{secret: {OTHER_SECRET}, limits: {{requests_per_minute: 1}}}}"},
             "keys.other.limits.requests_per_minute",
             "other",
         ),
     ],
 )
 def test_every_scope_has_its_limit(tmp_path, configured, rule, owner):
-    secret = SECRET.replace("tl-", "ot-") if "keys" in configured else SECRET
+    secret = OTHER_SECRET if "keys" in configured else SECRET
     headers = {"authorization": f"Bearer {secret}"}
 
     async def story(gateway, _):

@@ -55,7 +55,7 @@ def retry_after(headers: dict[bytes, bytes], now: float) -> float | None:
     value = headers.get(b"retry-after")
     wait = _number(value)
     if wait is None and value is not None:
-        moment = _http_date(value)
+        moment = http_date(value)
         wait = None if moment is None else max(0.0, moment - now)
     return None if wait is None else min(wait, LONGEST_WAIT)
 
@@ -65,7 +65,8 @@ def _number(value: bytes | None) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
-def _http_date(value: bytes) -> float | None:
+def http_date(value: bytes) -> float | None:
+    """Return the Unix second of an HTTP date (RFC 9110, the preferred form), None where it is none."""
     match = _HTTP_DATE.fullmatch(value.decode("latin-1").strip())
     if match is None or match[2] not in _MONTHS:
         return None
