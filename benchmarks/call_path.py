@@ -147,7 +147,7 @@ def limited(piece, rates):
 
 def worker(directory, operations, options):
     """Return the endpoints of a worker, and its providers."""
-    text = CONFIG.format(directory=directory, port=1, console=2, provider=9, route=ROUTE, model=MODEL)
+    text = CONFIG.format(directory=directory, port=1, console=2, provider=9, route=ROUTE, model=MODEL, workers=1)
     sources = Sources({"BENCH_KEY": KEY, "BENCH_ADMIN_TOKEN": TOKEN}, lambda path: Path(path).read_text(), "h", 0.0)
     if options.limits:
         text = text.replace("    keys:\n", LIMITS + "    keys:\n")
