@@ -87,7 +87,7 @@ class Exchange:
             self._admit()
             self._identify(call)
             self._understand(call)
-            limited = await self._let_in(call)
+            failure = await self._let_in(call)
             if len(request.body) > SLICE:
                 await self._keep_request(call)
             self._open(call)
@@ -99,12 +99,13 @@ class Exchange:
             self._admission.release(call)
             raise
         try:
-            try:
-                if limited is not None:
-                    raise limited
-                await self._serve(call, responder)
-            except CallError as error:
-                await self._fail(call, error, responder)
+            if failure is None:
+                try:
+                    await self._serve(call, responder)
+                except CallError as error:
+                    failure = error
+            if failure is not None:  # outside of `except`: see CONTRIBUTING.md on what compiled code may await where
+                await self._fail(call, failure, responder)
         except (asyncio.CancelledError, ConnectionResetError):
             self._cut_short(call)
             raise
