@@ -31,7 +31,7 @@ from trunkline.gateway.journal import SLICE, Journal
 from trunkline.gateway.reach import Reach, hear
 from trunkline.gateway.refusals import Refusals
 from trunkline.gateway.release import Release, StreamCut
-from trunkline.gateway.watch import DeadlinePassed, Watch
+from trunkline.gateway.watch import DeadlinePassed, Deadlines, Watch
 from trunkline.model.delta import Delta
 from trunkline.model.records import Attempt, CallClosed, CallRefused, Outcome, Timings
 from trunkline.operations import OperationalLog
@@ -58,6 +58,7 @@ class Exchange:
         self._journal, self._refusals, self._operations = journal, refusals, operations
         self._new_id = new_id
         self._loop = asyncio.get_running_loop()
+        self._deadlines = Deadlines(self._loop)
         self.draining = False
         self._cutting = False
 
@@ -150,7 +151,7 @@ class Exchange:
         plan, chat, task = call.plan, call.chat, asyncio.current_task(self._loop)
         if plan is None or chat is None or task is None:
             raise ValueError("a call is opened before it is served")
-        watch = Watch(self._loop, task, plan.route.timeouts.total)
+        watch = Watch(self._deadlines, task, plan.route.timeouts.total)
         try:
             begin = partial(self._begin, call, responder)
             reach = Reach(call, plan, watch, self._operations, self._loop.time, begin, self._keep_large)
