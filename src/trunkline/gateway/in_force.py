@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import final
 
 from trunkline.gateway.upstreams import Upstream
-from trunkline.model.snapshot import Key, Price, Route, Snapshot, Target, Tenant
+from trunkline.model.snapshot import Key, Route, Snapshot, Target, Tenant
 from trunkline.policy.access import KeyRing, resolve_route, usable_models
 from trunkline.policy.health import TargetHealth
-from trunkline.policy.pricing import NEVER, price_at
+from trunkline.policy.pricing import NEVER, Tariff, price_at
 from trunkline.policy.routing import choices
 from trunkline.policy.teams import Roster
 
@@ -19,19 +19,19 @@ from trunkline.policy.teams import Roster
 class PlannedTarget:
     """A target with everything that asking it needs; `skip` says why this tenant may not. Never changed."""
 
-    __slots__ = ("first_token", "health", "price", "skip", "target", "upstream")
+    __slots__ = ("first_token", "health", "skip", "target", "tariff", "upstream")
 
     def __init__(
         self,
         target: Target,
         skip: str | None,
         upstream: Upstream,
-        price: Price,
+        tariff: Tariff,
         health: TargetHealth,
         first_token: float,
     ) -> None:
         self.target, self.skip = target, skip
-        self.upstream, self.price, self.health = upstream, price, health
+        self.upstream, self.tariff, self.health = upstream, tariff, health
         self.first_token = first_token
 
 
@@ -94,7 +94,7 @@ class InForce:
                 target=choice.target,
                 skip=choice.skip,
                 upstream=self._upstreams[choice.target.provider],
-                price=prices[choice.target.name][0],
+                tariff=Tariff(prices[choice.target.name][0]),
                 health=self._health_of(choice.target.name),
                 first_token=choice.target.first_token or route.timeouts.first_token,
             )
