@@ -212,7 +212,9 @@ class Overloaded(CallError):
 def envelope(error: CallError, call: str | None) -> dict[str, object]:
     """OpenAI's error body with our part inside it, where SDKs keep it; `call` is the call id, if there is one."""
     wait = None if error.retry_after is None else round(error.retry_after, 3)  # of a provider's clock, to the ms
-    ours = {"call": call, "rule": error.rule, "source": error.source, "retry_after": wait}
+    ours: dict[str, object] = {"call": call, "rule": error.rule, "source": error.source, "retry_after": wait}
+    if isinstance(error, RateLimited):
+        ours["owner"] = error.owner
     return {
         "error": {
             "message": error.message,

@@ -89,6 +89,7 @@ def opened_record(call: Call, chat: ChatRequest, known: Estimate) -> CallOpened:
         tenant=identity.tenant,
         key_id=identity.key_id,
         team=identity.team,
+        cost_center=identity.cost_center,
         user=identity.user,
         user_source=identity.user_source,
         subject=identity.subject,

@@ -61,7 +61,7 @@ from trunkline.gateway.rosters import read_rosters
 from trunkline.gateway.upstreams import Upstream, Upstreams
 from trunkline.model.snapshot import Server as ServerSection
 from trunkline.model.snapshot import Snapshot
-from trunkline.operations import OperationalLog
+from trunkline.operations import LEVELS, OperationalLog
 from trunkline.policy.health import TargetHealth
 from trunkline.policy.limits.tenant_rules import rules_of
 from trunkline.policy.teams import Roster
@@ -367,7 +367,7 @@ def _limits(section: ServerSection, workers: int) -> ServerLimits:
 def main() -> int:
     """Run a worker until it has drained; the exit code is 0, or 1 where its log cannot be used."""
     options = _options()
-    operations = OperationalLog(sys.stderr.fileno(), "text", "info", f"worker-{options.index}")
+    operations = OperationalLog(sys.stderr.fileno(), options.log_format, options.log_level, f"worker-{options.index}")
     try:
         return uvloop.run(_run(options, operations))
     finally:
@@ -406,6 +406,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--channel", type=int, required=True)
     parser.add_argument("--without-log", choices=("end", "refuse"), default="end")
+    parser.add_argument("--log-format", choices=("text", "json"), default="text")
+    parser.add_argument("--log-level", choices=tuple(LEVELS), default="info")
     return parser.parse_args()
 
 

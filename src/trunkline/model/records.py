@@ -122,6 +122,7 @@ class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     tenant: str
     key_id: str
     team: str | None = None
+    cost_center: str | None = None
     user: str | None = None
     user_source: str | None = None
     subject: str | None = None
