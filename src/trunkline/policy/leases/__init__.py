@@ -1,0 +1,15 @@
+"""Leases: many workers, and many machines, under one limit.
+
+The `Authority` counts for all; a member (a worker) asks it for units, holds what it was granted for a second at most,
+and spends that without asking again (`Holdings`). Both are pure and speak in `messages`; who carries these is not their
+affair. The authority's clock is its own, whole microseconds; a member's is its monotonic clock, seconds. Neither ever
+reads the other's as a moment: a grant is good for so long, counted from before it was asked for.
+
+    messages   what members and the authority say to each other
+    books      the authority's counters
+    roster     who the members are, and what is withheld for those who are not heard
+    authority  grants, or says how long to wait
+    held       what one member holds of one counter
+    contact    whether the authority is heard, and since when it is not
+    holdings   a member's whole side
+"""
