@@ -43,8 +43,9 @@ def test_a_run_measures_the_provider_and_the_gateway_and_leaves_nothing_behind(t
 
 def test_memory_and_start_up_are_of_the_real_processes(tmp_path):
     settings = Settings(
-        parts=frozenset({Part.startup, Part.memory}), starts=1, callers=4, first_calls=20, calls=60, directory=tmp_path
-    )
+        parts=frozenset({Part.startup, Part.memory}), starts=1, callers=4, first_calls=20, calls=60, directory=tmp_path,
+        workers=2,
+    )  # fmt: skip
     found = measure(settings, here(), lambda _: None)
     assert len(found.startup) == 1
     assert found.startup[0] > 0

@@ -100,6 +100,23 @@ def test_memory_is_judged_at_the_end_and_by_its_growth(measured, missed):
     assert [name for name, met in verdicts(memory=measured).items() if not met] == ([missed] if missed else [])
 
 
+def test_of_several_workers_the_mean_is_shown_and_nothing_is_judged():
+    measured = {"throughput": pair(load(), load()), "streams": [pair(load(), load(), 200)], "memory": memory()}
+    one, four = (
+        {figure.name: figure for figure in figures(Measurements(rate=50.0, workers=workers, **measured))}
+        for workers in (1, 4)
+    )
+    assert {figure.met for figure in four.values()} == {None}
+    assert one.keys() == four.keys()
+    changed = {name: (one[name].gateway, four[name].gateway) for name in one if one[name].gateway != four[name].gateway}
+    assert changed == {
+        "worker's share of its core": (50.0, 12.5),
+        "worker when ready": (20.0, 5.0),
+        "worker at the end": (70.0, 17.5),
+        "worker's growth, calls 10,000 to 50,000": (1.0, 0.25),
+    }
+
+
 def test_nothing_measured_is_neither_met_nor_missed():
     none = LoadResult(answered=0, seconds=1.0, took=NOTHING, first=NOTHING, gaps=NOTHING, lost=0, failed={"no end": 1})
     found = figures(Measurements(rate=50.0, latency=pair(load(), none, 1), streams=[pair(load(), none, 200)]))

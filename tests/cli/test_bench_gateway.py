@@ -17,7 +17,7 @@ def test_a_gateway_that_loses_its_provider_fails_its_calls_and_its_log_says_so(t
     """Port 9 is nobody's."""
     with running(PLACES.gateway, 9, tmp_path) as gateway:
         assert gateway.key not in repr(gateway)
-        assert os.sched_getaffinity(gateway.process.pid) == {PLACES.gateway}
+        assert os.sched_getaffinity(gateway.process.pid) == set(PLACES.gateway)
         plan = LoadPlan(
             host="127.0.0.1", port=gateway.port, key=gateway.key, model="advisor-voice", callers=1, deltas=3, calls=8
         )

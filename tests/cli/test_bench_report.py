@@ -21,7 +21,7 @@ MACHINE = Machine(
     kernel="6.1",
     processor="A [bracketed] processor",
     cores=2,
-    gateway_core=0,
+    gateway_cores=(0,),
     load_core=1,
     file_system="ext4",
     durable_write=TIMES,
@@ -76,7 +76,7 @@ def test_a_quiet_machine_and_calls_that_are_all_answered_need_no_note():
     [
         ({"load_core": 0}, QUIET, "There is one core only"),
         ({"file_system": "tmpfs"}, QUIET, "The record log was on tmpfs"),
-        ({}, Elsewhere(0.25, 0.0), "Other processes had 25% of the two cores"),
+        ({}, Elsewhere(0.25, 0.0), "Other processes had 25% of these cores"),
         ({}, Elsewhere(0.0, 0.5), "The hypervisor withheld 50%"),
     ],
 )

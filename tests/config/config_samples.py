@@ -40,7 +40,7 @@ def machine(environment: Mapping[str, str] = ENVIRONMENT, files: Mapping[str, st
         except KeyError:
             raise FileNotFoundError(path) from None
 
-    return Sources(environment, read_file, "gw-test", NOW)
+    return Sources(environment, read_file, "gw-test", NOW, cores=4)
 
 
 def compiled(text: str, sources: Sources | None = None) -> Compiled:

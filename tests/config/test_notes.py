@@ -15,6 +15,11 @@ def test_a_setting_of_a_tenant_that_has_no_effect_is_named():
     assert compiled(text).notes == ("tenants.harbor.regulated has no effect in this version",)
 
 
+def test_workers_that_would_share_a_core_are_named():
+    assert compiled(GOOD + "workers: 4\n").notes == ()
+    assert compiled(GOOD + "workers: 5\n").notes == ("workers is 5, and there are 4 cores: more carry no more",)
+
+
 @pytest.mark.parametrize("code", UNSAID)
 def test_a_sentence_that_is_never_said_is_named(code):
     text = GOOD.replace("gpt-4o}]", f"gpt-4o}}], instead_of_error: {{{code}: One moment., unavailable: Hold on.}}")

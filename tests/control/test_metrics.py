@@ -8,6 +8,8 @@ from trunkline.control.metrics import page
 from trunkline.ledger.records import CostPart, EndedPart, TimingsPart, UsagePart
 from trunkline.ledger.telemetry import CallCounts
 
+TARGET_METRICS = ("trunkline_breaker_state", "trunkline_target_resting")
+
 
 def counts() -> CallCounts:
     made = CallCounts()
@@ -19,8 +21,8 @@ def counts() -> CallCounts:
     return made
 
 
-def worker(report: Report | None) -> WorkerState:
-    return WorkerState(0, 1, ready=True, reason=None, digest="d", restarts=2, started_at=0.0, report=report)
+def worker(report: Report | None, index: int = 0) -> WorkerState:
+    return WorkerState(index, 1, ready=True, reason=None, digest="d", restarts=2, started_at=0.0, report=report)
 
 
 def samples(text: bytes) -> dict[tuple, float]:
@@ -50,12 +52,27 @@ def test_what_workers_report_is_on_the_page():
     report = Report({"openai/m": "open", "b/m": "closed"}, ("b/m",), flushes, 0.25, 9, 1000)
     found = samples(page(CallCounts(), None, [worker(report)]))
     here = ("worker", "0")
-    assert found["trunkline_breaker_state", ("target", "openai/m"), here] == 2
-    assert found["trunkline_target_resting", ("target", "b/m"), here] == 1
+    assert found["trunkline_breaker_state", ("target", "openai/m")] == 2
+    assert found["trunkline_target_resting", ("target", "b/m")] == 1
     assert found["trunkline_flush_seconds_bucket", ("le", "0.0001"), here] == 3
     assert found["trunkline_flush_seconds_count", here] == 4
     assert found["trunkline_calls_in_flight", here] == 9
     assert found["trunkline_worker_restarts_total", here] == 2
+
+
+def test_a_target_is_shown_once_as_the_worker_sees_it_that_thinks_least_of_it():
+    flushes = (0,) * (len(BOUNDS) + 1)
+    sees = [({"a/m": "closed"}, ()), ({"a/m": "half_open", "b/m": "open"}, ("b/m",)), ({"b/m": "closed"}, ())]
+    reports = [Report(breakers, resting, flushes, 0.0, 2, 0) for breakers, resting in sees]
+    found = samples(page(CallCounts(), None, [worker(report, index) for index, report in enumerate(reports)]))
+    of_targets = {key: value for key, value in found.items() if key[0] in TARGET_METRICS}
+    assert of_targets == {
+        ("trunkline_breaker_state", ("target", "a/m")): 1,
+        ("trunkline_breaker_state", ("target", "b/m")): 2,
+        ("trunkline_target_resting", ("target", "a/m")): 0,
+        ("trunkline_target_resting", ("target", "b/m")): 1,
+    }
+    assert [found["trunkline_calls_in_flight", ("worker", str(index))] for index in range(3)] == [2, 2, 2]
 
 
 def test_a_worker_that_has_not_reported_is_on_the_page_all_the_same():

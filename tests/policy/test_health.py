@@ -102,8 +102,31 @@ def test_its_picture_names_phase_and_rest():
     assert repr(TargetHealth()) == "TargetHealth(closed, resting_until=0.0)"
 
 
+def test_an_opening_elsewhere_holds_here_and_never_shortens_our_own():
+    health = TargetHealth()
+    health.told_open(4.0, 1.0)
+    assert health.refuses(2.0, RULE) == ("breaker_open", pytest.approx(3.0))
+    health.told_open(1.0, 2.0)
+    assert health.refuses(2.0, RULE) == ("breaker_open", pytest.approx(3.0))
+    health.told_open(5.0, 2.0)
+    assert health.refuses(2.0, RULE) == ("breaker_open", pytest.approx(5.0))
+    assert health.refuses(7.0, RULE) is None
+
+
+def test_a_closing_elsewhere_closes_here_and_forgives_no_failure_of_late():
+    health = TargetHealth()
+    failed(health, 0, 1)
+    health.told_closed()
+    assert failed(health, 2) == [True]
+    health.told_closed()
+    assert health.breaker is CLOSED
+
+
 EVENTS = st.lists(
-    st.tuples(st.sampled_from(["ask", "succeeded", "failed", "dropped"]), st.floats(0.0, 4.0, allow_nan=False)),
+    st.tuples(
+        st.sampled_from(["ask", "succeeded", "failed", "dropped", "told_open", "told_closed"]),
+        st.floats(0.0, 4.0, allow_nan=False),
+    ),
     max_size=60,
 )
 
@@ -120,6 +143,12 @@ def test_whatever_happens_at_most_one_probe_is_out_and_never_for_good(events):
                     assert out == 0
                     out = 1
                 health.asked(now, RULE)
+        elif event == "told_open":
+            health.told_open(RULE.open_for, now)
+            out = 0  # what comes of a probe is late news now
+        elif event == "told_closed":
+            health.told_closed()
+            out = 0
         else:
             if health.breaker.phase == "half_open":
                 out = 0

@@ -33,18 +33,20 @@ def control_of(running: Gateway) -> int:
             pass
 
 
-def test_an_index_whose_control_was_killed_again_and_again_is_that_of_a_rebuild(tmp_path):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_index_whose_control_was_killed_again_and_again_is_that_of_a_rebuild(tmp_path, workers):
     chance = random.Random(5)
     with Simulator.in_thread(openai=Script(tokens_per_second=400.0)) as simulator:
-        write_configuration(tmp_path, provider=simulator.openai.port)
+        write_configuration(tmp_path, provider=simulator.openai.port, more=f"workers: {workers}\n")
         with gateway(tmp_path) as running:
             with Load(running) as load:
                 for number in range(KILLS):
                     load.wait_for(chance.randint(*ANSWERS_BETWEEN))
                     control = control_of(running)
                     if number % 4 == 3:
-                        os.kill(worker_of(running), signal.SIGKILL)
-                        running.until("ready", "worker-0")
+                        index = chance.randrange(workers)
+                        os.kill(worker_of(running, index), signal.SIGKILL)
+                        running.until("ready", f"worker-{index}")
                     os.kill(control, signal.SIGKILL)
             answered = {call for call, status, _ in load.answers if status == 200}
             control_of(running)

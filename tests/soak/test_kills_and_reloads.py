@@ -23,6 +23,8 @@ pytestmark = pytest.mark.soak
 CALLERS = 8
 KILLS = 20
 RELOADS = 20
+CALLS_A_CONNECTION = 50
+WORKERS = 4
 ANSWERS_BETWEEN = (5, 120)  # answers between two kills: few enough to hit a start, enough to hit a full log
 
 
@@ -32,18 +34,23 @@ class Caller(threading.Thread):
     def __init__(self, port: int, answered: threading.Semaphore) -> None:
         super().__init__(daemon=True)
         self.answers: list[tuple[str, int, str]] = []
-        self.broken = 0
+        # For each connection that broke, the last call that was answered on it.
+        self.broken: list[str | None] = []
         self._port, self._answered, self._over = port, answered, threading.Event()
 
     def run(self) -> None:
-        connection, asked = None, 0
+        connection, last, asked = None, None, 0
         while not self._over.is_set():
             asked += 1
             try:
-                connection = connection or http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
-                self._ask(connection, stream=asked % 3 == 0)
+                if connection is None:
+                    connection, last = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE), None
+                last = self._ask(connection, stream=asked % 3 == 0)
+                if asked % CALLS_A_CONNECTION == 0:
+                    connection.close()
+                    connection = None
             except (OSError, http.client.HTTPException):
-                self.broken += 1
+                self.broken.append(last)
                 if connection is not None:
                     connection.close()
                 connection = None
@@ -53,7 +60,7 @@ class Caller(threading.Thread):
     def stop(self) -> None:
         self._over.set()
 
-    def _ask(self, connection: http.client.HTTPConnection, *, stream: bool) -> None:
+    def _ask(self, connection: http.client.HTTPConnection, *, stream: bool) -> str:
         body = {"model": "fast", "stream": stream, "messages": [{"role": "user", "content": "What do they hold?"}]}
         headers = {"authorization": f"Bearer {SECRET}", "content-type": "application/json"}
         connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
@@ -64,6 +71,7 @@ class Caller(threading.Thread):
         call = response.getheader("x-trunkline-call") or ""
         self.answers.append((call, response.status, hashlib.sha256(data).hexdigest()))
         self._answered.release()
+        return call
 
 
 class Load:
@@ -94,15 +102,19 @@ class Load:
         return [answer for caller in self.callers for answer in caller.answers]
 
 
-def worker_of(running: Gateway) -> int:
-    return int(running.status()["workers"][0]["pid"])
+def worker_of(running: Gateway, index: int = 0) -> int:
+    return int(running.status()["workers"][index]["pid"])
+
+
+def logs_of(directory: Path) -> list[Path]:
+    return sorted((directory / "data" / "log" / "gw-1").glob("worker-*"))
 
 
 def whole_in_the_log(directory: Path, answers: list[tuple[str, int, str]], about: str) -> int:
     """Check that each call has one end, and each that got its answer has that in the log; return how many did."""
-    log = directory / "data" / "log" / "gw-1" / "worker-0"
     opened, ended, bodies = Counter(), defaultdict(list), {}
-    for stored in read_records(log):
+    stored_in = [(path, stored) for path in logs_of(directory) for stored in read_records(path)]
+    for log, stored in stored_in:
         record = json.loads(stored.bytes)
         if record["type"] == "call.opened":
             opened[record["call"]] += 1
@@ -140,9 +152,38 @@ def test_a_worker_killed_at_any_moment_loses_nothing_that_was_answered(tmp_path)
     assert whole_in_the_log(tmp_path, load.answers, f"seed {seed}") >= KILLS * ANSWERS_BETWEEN[0]
 
 
-def test_reloads_under_load_fail_no_call_and_a_bad_file_changes_nothing(tmp_path):
+def test_a_worker_of_four_killed_at_any_moment_costs_no_call_of_the_others(tmp_path):
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
     with Simulator.in_thread(openai=Script(tokens_per_second=400.0)) as simulator:
-        path = write_configuration(tmp_path, provider=simulator.openai.port)
+        write_configuration(tmp_path, provider=simulator.openai.port, more=f"workers: {WORKERS}\n")
+        with gateway(tmp_path) as running:
+            spared = worker_of(running)
+            with Load(running) as load:
+                for _ in range(KILLS):
+                    load.wait_for(chance.randint(*ANSWERS_BETWEEN))
+                    index = chance.randrange(1, WORKERS)
+                    os.kill(worker_of(running, index), signal.SIGKILL)
+                    running.until("ready", f"worker-{index}")
+                load.wait_for(CALLERS)
+            assert worker_of(running) == spared
+            running.process.send_signal(signal.SIGTERM)
+            assert running.ended() == 0, f"seed {seed}"
+    assert whole_in_the_log(tmp_path, load.answers, f"seed {seed}") >= KILLS * ANSWERS_BETWEEN[0]
+    assert {status for _, status, _ in load.answers} == {200}, f"seed {seed}"
+    spared, *others = ([json.loads(stored.bytes) for stored in read_records(log)] for log in logs_of(tmp_path))
+    closed = {record["call"]: record["outcome"] for record in spared if record["type"] == "call.closed"}
+    assert set(closed.values()) == {"answered"}, f"seed {seed}"
+    broken = [call for caller in load.callers for call in caller.broken]
+    assert broken, "nobody was killed in the middle of anything"
+    assert closed.keys().isdisjoint(broken), f"seed {seed}"
+    assert all(any(record["type"] == "call.closed" for record in other) for other in others)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_reloads_under_load_fail_no_call_and_a_bad_file_changes_nothing(tmp_path, workers):
+    with Simulator.in_thread(openai=Script(tokens_per_second=400.0)) as simulator:
+        path = write_configuration(tmp_path, provider=simulator.openai.port, more=f"workers: {workers}\n")
         good = path.read_text()
         other = good + "server: {drain: 20s}\n"
         with gateway(tmp_path) as running:
@@ -153,5 +194,5 @@ def test_reloads_under_load_fail_no_call_and_a_bad_file_changes_nothing(tmp_path
                     running.process.send_signal(signal.SIGHUP)
                     running.until("reload_failed" if bad else "reloaded", "control")
                     load.wait_for(CALLERS)
-            assert [caller.broken for caller in load.callers] == [0] * CALLERS
+            assert [caller.broken for caller in load.callers] == [[]] * CALLERS
             assert {status for _, status, _ in load.answers} == {200}

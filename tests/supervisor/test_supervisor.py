@@ -1,12 +1,14 @@
 """The supervisor over real processes that behave as badly as a test asks."""
 
 import asyncio
+import json
 import os
 import signal
 
 from running_supervisor import supervising
+from stand_ins import NEWS
 
-from trunkline.channel.messages import Load
+from trunkline.channel.messages import Load, Logging, Publish
 
 
 def digests(supervisor):
@@ -72,6 +74,64 @@ def test_a_worker_that_hangs_is_replaced_and_gets_the_old_snapshot(tmp_path, mon
                 while slot.state.restarts == 0 or not slot.state.ready:
                     await changed(supervisor)
             assert digests(supervisor) == ["one", "one"]
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_carries_calls_and_says_nothing_any_more_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr("trunkline.supervisor.slot.LOOK_EVERY", 0.02)
+
+    async def main():
+        async with supervising(tmp_path, ["one"]) as (_, _, lines):
+            replaced = await lines.until("worker_replaced")  # a stand-in reports nothing
+            assert replaced["reason"] == "it has said nothing for 0.1 s"
+            assert (await lines.until("worker_died", worker=replaced["worker"]))["status"] == -signal.SIGKILL
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_is_starting_is_not_waited_for_and_gets_the_snapshot_next(tmp_path):
+    async def main():
+        async with supervising(tmp_path, ["one"], worker="once-slow") as (supervisor, _, lines):
+            await lines.until("done")
+            slot = supervisor._slots[1]
+            os.kill(slot.state.pid, signal.SIGKILL)
+            while slot.given is None or slot.state.restarts == 0:
+                await changed(supervisor)
+            starting = slot.state.pid
+            await supervisor._publish(Publish("/two", "two", None, 1.0, Logging("json")))
+            assert supervisor._in_force.digest == "two"
+            while slot.state.digest != "two":
+                await changed(supervisor)
+            assert digests(supervisor) == ["two", "two"]
+            assert slot.state.pid == starting
+
+    asyncio.run(main())
+
+
+def test_what_one_worker_has_learnt_is_told_to_the_others_and_not_to_itself(tmp_path):
+    async def main():
+        async with supervising(tmp_path, ["one", "telling-two"]) as (supervisor, _, lines):
+            heard = await lines.until("not_ready")
+            digest, _, news = heard["reason"].partition(" ")
+            assert (heard["worker"], digest) == (0, "telling-two")
+            assert json.loads(news) == NEWS
+            assert [slot.state.ready for slot in supervisor._slots] == [False, True]
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_has_drained_listens_no_more(tmp_path):
+    async def main():
+        async with supervising(tmp_path, ["one"]) as (supervisor, running, lines):
+            await lines.until("done")
+            os.kill(supervisor._slots[1].state.pid, signal.SIGSTOP)
+            os.kill(os.getpid(), signal.SIGTERM)
+            while supervisor._sockets[0].fileno() != -1:
+                await changed(supervisor)
+            assert supervisor._sockets[1].fileno() != -1
+            os.kill(supervisor._slots[1].state.pid, signal.SIGCONT)
+            assert await running == 0
 
     asyncio.run(main())
 

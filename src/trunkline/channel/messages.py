@@ -6,6 +6,34 @@ import msgspec
 
 from trunkline.model.snapshot import Secrets
 
+# Worker -> supervisor -> the other workers
+
+
+class TargetRests(msgspec.Struct, frozen=True, tag_field="of", tag="rest"):
+    """A provider asked for a rest of a target, or refused its key: it is left alone for so long, for this reason."""
+
+    target: str
+    seconds: float
+    reason: str
+
+
+class BreakerTurned(msgspec.Struct, frozen=True, tag_field="of", tag="breaker"):
+    """A target's breaker opened for so many seconds, or closed (0)."""
+
+    target: str
+    seconds: float
+
+
+class KeyRefused(msgspec.Struct, frozen=True, tag_field="of", tag="key"):
+    """A provider refused one of an account's keys, named by its SHA-256, for a model, or for all of them (None)."""
+
+    provider: str
+    key: str
+    model: str | None
+
+
+News = TargetRests | BreakerTurned | KeyRefused
+
 # Supervisor -> worker
 
 
@@ -23,7 +51,14 @@ class Drain(msgspec.Struct, frozen=True, tag_field="do", tag="drain"):
     deadline: float
 
 
-ToWorker = Load | Drain
+class Hear(msgspec.Struct, frozen=True, tag_field="do", tag="hear"):
+    """Take what another worker has learnt under the snapshot of this digest; answered by nothing."""
+
+    digest: str
+    news: News
+
+
+ToWorker = Load | Drain | Hear
 
 # Worker -> supervisor
 
@@ -70,7 +105,14 @@ class Report(msgspec.Struct, frozen=True, tag_field="event", tag="report"):
     log_waiting_bytes: int
 
 
-FromWorker = Loaded | LoadFailed | Ready | NotReady | Drained | Report
+class Heard(msgspec.Struct, frozen=True, tag_field="event", tag="heard"):
+    """The worker has learnt something of a provider that those with the same snapshot should know; nobody waits."""
+
+    digest: str
+    news: News
+
+
+FromWorker = Loaded | LoadFailed | Ready | NotReady | Drained | Report | Heard
 
 # Control -> supervisor
 
@@ -146,10 +188,10 @@ class PublishFailed(msgspec.Struct, frozen=True, tag_field="event", tag="publish
     reason: str
 
 
-class WorkersChanged(msgspec.Struct, frozen=True, tag_field="event", tag="workers_changed"):
-    """The workers as they are now."""
+class WorkerChanged(msgspec.Struct, frozen=True, tag_field="event", tag="worker_changed"):
+    """A worker as it is now. One at a time: sixty-four with the reports of a hundred targets would be no message."""
 
-    workers: tuple[WorkerState, ...]
+    worker: WorkerState
 
 
 class ReloadRequested(msgspec.Struct, frozen=True, tag_field="event", tag="reload_requested"):
@@ -160,4 +202,4 @@ class StopRequested(msgspec.Struct, frozen=True, tag_field="event", tag="stop_re
     """The workers have gone: seal the log and end."""
 
 
-ToControl = Begun | Published | PublishFailed | WorkersChanged | ReloadRequested | StopRequested
+ToControl = Begun | Published | PublishFailed | WorkerChanged | ReloadRequested | StopRequested

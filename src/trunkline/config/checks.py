@@ -83,9 +83,10 @@ def _check_top(root: Root, sources: Sources, problems: Problems) -> None:
         problems.add(root.place, "this machine's host name cannot name its logs", "add `node: gw-1`")
     if root.console and root.console.listen == root.listen and not root.listen.endswith(":0"):
         problems.add(root.console.place.below("listen"), "is the data plane's address too", "choose another port")
-    if root.server.max_body > root.server.max_in_flight_bytes:
+    if root.server.max_body > root.server.max_in_flight_bytes // root.workers:
         place = root.server.place.below("max_body")
-        problems.add(place, "is above max_in_flight_bytes, so that no such body could ever come in", "lower it")
+        most = "max_in_flight_bytes" if root.workers == 1 else "a worker's share of max_in_flight_bytes"
+        problems.add(place, f"is above {most}, so that no such body could ever come in", "lower it, or raise the other")
     if root.tls:
         _check_file(root.tls.place.below("cert"), root.tls.cert, "CERTIFICATE-----", sources, problems)
         _check_file(root.tls.place.below("key"), root.tls.key, "PRIVATE KEY-----", sources, problems)

@@ -81,6 +81,6 @@ def _compiled(
         canonical=canonical,
         data_dir=Path(root.data_dir),
         console=console,
-        notes=notes_of(root),
+        notes=notes_of(root, sources.cores),
         directories=directories.data,
     )

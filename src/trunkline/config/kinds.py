@@ -75,12 +75,5 @@ def _day(value: str) -> date:
         raise Mistake("is no day of the calendar", HOW_DAY) from None
 
 
-def _workers(value: str) -> int:
-    if value != "1":
-        raise Mistake("only one worker is supported yet", "write 1")
-    return 1
-
-
 DAY = parsed(_day, "a day", HOW_DAY)
 TIME_ZONE = parsed(_time_zone, "a time zone", "write it like America/New_York")
-WORKERS = parsed(_workers, "a whole number", "write 1")

@@ -10,12 +10,19 @@ BY_PRIORITY = "has no effect on a route by priority"
 UNSAID = ("blocked",)
 
 
-def notes_of(root: Root) -> tuple[str, ...]:
-    """Return a line for each setting of the file that is taken and has no effect."""
+def notes_of(root: Root, cores: int | None) -> tuple[str, ...]:
+    """Return a line for each setting of the file that is taken and has no effect, on a machine with so many cores."""
     return (
+        *_of_workers(root.workers, cores),
         *(note for name, route in (root.routes or {}).items() for note in _of_route(name, route)),
         *(note for name, tenant in (root.tenants or {}).items() for note in _of_tenant(name, tenant)),
     )
+
+
+def _of_workers(workers: int, cores: int | None) -> Iterator[str]:
+    if cores is not None and workers > cores:
+        there = "is 1 core" if cores == 1 else f"are {cores} cores"
+        yield f"workers is {workers}, and there {there}: more carry no more"
 
 
 def _of_route(name: str, route: Route) -> Iterator[str]:

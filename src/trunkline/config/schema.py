@@ -28,6 +28,8 @@ from trunkline.config.section import EMPTY, Section, SectionReader, Some, option
 from trunkline.model import snapshot as model
 
 SERVER, TIMEOUTS, BREAKER = model.Server(), model.Timeouts(), model.Breaker()
+# Each is a process of some 40 MB with a log of its own; a gateway that needs more of them needs another machine.
+MOST_WORKERS = 64
 LOG, AUDIT, ROUTE = model.Log(), model.Audit(), model.Route("", ())
 TENANT, LIMITS = model.Tenant(""), model.LOCAL
 # What a 64-bit counter holds a million times over; money is exact to the billionth of a USD.
@@ -86,7 +88,7 @@ class Provider(Section):
     data_retention: float | None = option(
         kinds.RETENTION, None, says="how long it keeps data: `zero` or a duration; unstated is longer than any limit"
     )
-    keep_warm: int = option(whole(0, 1_000), 0, says="idle connections held open")
+    keep_warm: int = option(whole(0, 1_000), 0, says="idle connections held open, by each worker")
     models: tuple[str, ...] = option(listing(kinds.MODEL, "models"), (), says="what `provider/model` may name")
     proxy: str | None = option(
         kinds.PROXY_URL, None, says="URL of an HTTP proxy on the way, with its user and password"
@@ -385,10 +387,10 @@ class Server(Section):
     )
     idle_timeout: float = option(kinds.TIMEOUT, SERVER.idle_timeout, says="of a connection between requests")
     max_connections: int = option(
-        whole(1, 1_000_000), SERVER.max_connections, says="TLS handshakes included; more are refused"
+        whole(1, 1_000_000), SERVER.max_connections, says="of all workers, TLS handshakes included; more are refused"
     )
     max_in_flight_bytes: int = option(
-        units.size("1MB", "1000GB"), SERVER.max_in_flight_bytes, says="of all requests and answers in memory"
+        units.size("1MB", "1000GB"), SERVER.max_in_flight_bytes, says="of all workers: requests and answers in memory"
     )
     drain: float = option(units.duration("0s", "1h"), SERVER.drain, says="for calls in flight at shutdown")
 
@@ -408,7 +410,7 @@ class Root(Section):
     console: Console | None = option(
         SectionReader(Console), None, says="the admin API's listener; without it there is none"
     )
-    workers: int = option(kinds.WORKERS, 1, says="how many workers; more than one is not supported yet")
+    workers: int = option(whole(1, MOST_WORKERS), 1, says="processes that carry calls, at most one for each core")
     log: Log = option(SectionReader(Log), EMPTY, says="the operational log")
     providers: dict[str, Provider] = option(
         Named(kinds.NAME, SectionReader(Provider), "providers"),

@@ -16,6 +16,7 @@ class Sources:
 
     `read_file` takes the path as written and raises `OSError`, `Unreadable`, or `ValueError` for what is no path; `now`
     is the Unix second at which the configuration is read and decides which of a provider's dated prices are in force.
+    `cores` is how many of the machine's the gateway may use, None where nobody knows.
     `read_directory` makes a directory of a file's text and name; whoever reads the same text often may remember it.
     """
 
@@ -24,3 +25,4 @@ class Sources:
     host_name: str
     now: float
     read_directory: Callable[[str, str], Roll] = read_directory
+    cores: int | None = None

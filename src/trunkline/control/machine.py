@@ -19,7 +19,7 @@ MAX_FILE = 32_000_000
 
 def sources() -> Sources:
     """Return this machine as a configuration sees it."""
-    return Sources(os.environ, read_file, socket.gethostname(), time.time())
+    return Sources(os.environ, read_file, socket.gethostname(), time.time(), cores=len(os.sched_getaffinity(0)))
 
 
 def read_file(path: str, limit: int = MAX_FILE) -> str:

@@ -23,7 +23,7 @@ def page(counts: CallCounts, lag_seconds: float | None, workers: Sequence[Worker
     """Return the page; a lag of None says that the ledger is not there (yet)."""
     registry = CollectorRegistry(auto_describe=False)
     of_ledger = [*_of_calls(counts), *_of_times(counts), *_of_lag(lag_seconds)]
-    registry.register(_Families([*of_ledger, *_of_workers(workers)]))
+    registry.register(_Families([*of_ledger, *_of_workers(workers), *_of_targets(workers)]))
     return generate_latest(registry)
 
 
@@ -81,10 +81,6 @@ def _of_workers(workers: Sequence[WorkerState]) -> Iterator[Metric]:
     flights = GaugeMetricFamily("trunkline_calls_in_flight", "Requests that a worker carries.", labels=("worker",))
     waiting = GaugeMetricFamily("trunkline_log_waiting_bytes", "What waits for the disk.", labels=("worker",))
     flushes = HistogramMetricFamily("trunkline_flush_seconds", "How long flushes of the log took.", labels=("worker",))
-    breakers = GaugeMetricFamily(
-        "trunkline_breaker_state", "0 closed, 1 half open, 2 open.", labels=("worker", "target")
-    )
-    resting = GaugeMetricFamily("trunkline_target_resting", "Whether a target rests.", labels=("worker", "target"))
     for state in workers:
         worker, report = str(state.index), state.report
         ready.add_metric((worker,), state.ready)
@@ -94,10 +90,19 @@ def _of_workers(workers: Sequence[WorkerState]) -> Iterator[Metric]:
         flights.add_metric((worker,), report.in_flight)
         waiting.add_metric((worker,), report.log_waiting_bytes)
         flushes.add_metric((worker,), _buckets(BOUNDS, report.flushes), report.flush_seconds)
-        for target, phase in report.breakers.items():
-            breakers.add_metric((worker, target), PHASES.get(phase, PHASES["open"]))
-            resting.add_metric((worker, target), target in report.resting)
-    yield from (ready, restarts, flights, waiting, flushes, breakers, resting)
+    yield from (ready, restarts, flights, waiting, flushes)
+
+
+def _of_targets(workers: Sequence[WorkerState]) -> Iterator[Metric]:
+    """A target is as well as it is in the worker that thinks least of it: they tell each other, within moments."""
+    breakers = GaugeMetricFamily("trunkline_breaker_state", "0 closed, 1 half open, 2 open.", labels=("target",))
+    resting = GaugeMetricFamily("trunkline_target_resting", "Whether a target rests.", labels=("target",))
+    reports = [state.report for state in workers if state.report is not None]
+    for target in sorted({target for report in reports for target in report.breakers}):
+        phases = [report.breakers[target] for report in reports if target in report.breakers]
+        breakers.add_metric((target,), max(PHASES.get(phase, PHASES["open"]) for phase in phases))
+        resting.add_metric((target,), any(target in report.resting for report in reports))
+    yield from (breakers, resting)
 
 
 def _buckets(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:

@@ -23,7 +23,7 @@ from trunkline.channel.messages import (
     ReloadRequested,
     StopRequested,
     ToControl,
-    WorkersChanged,
+    WorkerChanged,
     WorkerState,
 )
 from trunkline.config.compiled import Compiled
@@ -64,7 +64,7 @@ class ControlProcess:
     def __init__(self, configuration: Configuration, link: Link[ToControl], log: OperationalLog) -> None:
         self._configuration, self._link, self._log = configuration, link, log
         self._publisher = ChannelPublisher(link)
-        self._workers: tuple[WorkerState, ...] = ()
+        self._workers: dict[int, WorkerState] = {}
         self._started_at = time.time()
         self._supervisor = os.getppid()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -166,8 +166,8 @@ class ControlProcess:
             match message:
                 case Published() | PublishFailed():
                     self._publisher.answered(message)
-                case WorkersChanged(workers):
-                    self._workers = workers
+                case WorkerChanged(worker):
+                    self._workers[worker.index] = worker
                 case ReloadRequested():
                     self._spawn(self._reload(registry))
                 case StopRequested():
@@ -203,7 +203,10 @@ class ControlProcess:
         desk = LedgerDesk(registry.data_dir, self._log)
         self._spawn(desk.run())
         status = partial(self._status, registry, journal)
-        await serve_admin(registry, status, sockets, self._log, desk, lambda: self._workers)
+        await serve_admin(registry, status, sockets, self._log, desk, self._known_workers)
+
+    def _known_workers(self) -> list[WorkerState]:
+        return [self._workers[index] for index in sorted(self._workers)]
 
     def _status(self, registry: Registry, journal: Journal) -> dict[str, Any]:
         return {
@@ -214,7 +217,7 @@ class ControlProcess:
             "supervisor": {"pid": self._supervisor},
             "control": {"pid": os.getpid(), "started_at": self._started_at, "log_failure": journal.failure},
             # What they measure of themselves is on the page of metrics.
-            "workers": [_without_report(worker) for worker in self._workers],
+            "workers": [_without_report(worker) for worker in self._known_workers()],
         }
 
     async def _tick(self, journal: Journal) -> None:

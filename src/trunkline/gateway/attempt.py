@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from trunkline.dialects.provider import BrokenAnswer, ProviderFault, StreamDecoder
 from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import PlannedTarget
 from trunkline.gateway.journal import SLICE
+from trunkline.gateway.upstreams import name_of
 from trunkline.gateway.watch import Watch
 from trunkline.model.delta import Delta
 from trunkline.model.records import Attempt
@@ -22,12 +23,20 @@ STREAM_TYPE: Final = b"text/event-stream"
 JSON_TYPE: Final = b"application/json"
 
 
+class RefusedKey(NamedTuple):
+    """One of an account's keys, by the name that stands for it, and the model that it may not use; None for all."""
+
+    name: str
+    model: str | None
+
+
 class AttemptFailed(Exception):
-    """A target gave no answer: `reason` for the record, `kind` for what to do next."""
+    """A target gave no answer: `reason` for the record, `kind` for what to do next, `key` for one that was refused."""
 
     def __init__(self, reason: str, kind: FailureKind = "failed", fault: ProviderFault | None = None) -> None:
         super().__init__(reason)
         self.reason, self.kind, self.fault = reason, kind, fault
+        self.key: RefusedKey | None = None
 
 
 class Reply:
@@ -113,7 +122,9 @@ async def _rejection(call: Call, target: PlannedTarget, answer: Answer, key: str
     # 403 is a permission that the account lacks for this model; 401 and 402 say that the key or the account is no good.
     model, everywhere = target.target.model, fault.status != 403
     left = target.upstream.refuse_key(key, model, time.monotonic(), everywhere=everywhere)
-    return failure_of(fault, another_key=left)
+    failure = failure_of(fault, another_key=left)
+    failure.key = RefusedKey(name_of(key), None if everywhere else model)
+    return failure
 
 
 def failure_of(fault: ProviderFault, *, another_key: bool = False) -> AttemptFailed:

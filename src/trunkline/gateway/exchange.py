@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from trunkline.channel.messages import Heard
 from trunkline.dialects.openai_client import AnswerHead, ChunkEncoder, decode_request, encode_answer, sentence_deltas
 from trunkline.errors import (
     AuditUnavailable,
@@ -28,6 +29,7 @@ from trunkline.gateway.attempt import Reply
 from trunkline.gateway.call import NANOSECONDS_PER_MS, Call
 from trunkline.gateway.in_force import InForce
 from trunkline.gateway.journal import SLICE, Journal
+from trunkline.gateway.provider_news import ProviderNews
 from trunkline.gateway.reach import Reach, hear
 from trunkline.gateway.refusals import Refusals
 from trunkline.gateway.release import Release, StreamCut
@@ -50,13 +52,19 @@ CLIENT_LEFT = 499  # nginx's status for a client that closed the connection: nob
 
 
 class Exchange:
-    """Carries calls under the snapshot in force; one per worker."""
+    """Carries calls under the snapshot in force; one per worker. `tell` lets the others know of providers."""
 
     def __init__(
-        self, journal: Journal, refusals: Refusals, operations: OperationalLog, new_id: Callable[[], str]
+        self,
+        journal: Journal,
+        refusals: Refusals,
+        operations: OperationalLog,
+        new_id: Callable[[], str],
+        tell: Callable[[Heard], None],
     ) -> None:
         self._journal, self._refusals, self._operations = journal, refusals, operations
         self._new_id = new_id
+        self._news = ProviderNews(operations, tell)
         self._loop = asyncio.get_running_loop()
         self.draining = False
         self._cutting = False
@@ -153,7 +161,7 @@ class Exchange:
         watch = Watch(self._loop, task, plan.route.timeouts.total)
         try:
             begin = partial(self._begin, call, responder)
-            reach = Reach(call, plan, watch, self._operations, self._loop.time, begin, self._keep_large)
+            reach = Reach(call, plan, watch, self._news, self._loop.time, begin, self._keep_large)
             reply = await reach.first_answer()
             if chat.stream:
                 await self._release(call, reply, responder, watch)
@@ -204,7 +212,7 @@ class Exchange:
             await Release(call, encoder, responder, watch, self._keep).run(reply, plan.route.timeouts.gap)
         except StreamCut as cut:
             reply.attempt.outcome, reply.attempt.reason = "failed", cut.reason
-            hear(reply.target, "failed", plan, self._loop.time(), self._operations)
+            hear(reply.target, "failed", call, plan, self._loop.time(), self._news)
             raise ProvidersFailed(f"The provider's answer broke off: {cut.reason}.") from None
 
     async def _start(self, call: Call, responder: Responder, attempt: Attempt | None) -> ChunkEncoder:

@@ -17,9 +17,9 @@ from trunkline.gateway.attempt import AttemptFailed, Begin, Reply, ask
 from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import Plan, PlannedTarget
 from trunkline.gateway.journal import SLICE
+from trunkline.gateway.provider_news import ProviderNews
 from trunkline.gateway.watch import DeadlinePassed, Watch
 from trunkline.model.records import Attempt, AttemptOutcome
-from trunkline.operations import OperationalLog
 from trunkline.policy.health import UNAUTHORIZED_REST, Event
 from trunkline.policy.routing import order_by_weight
 
@@ -32,12 +32,12 @@ class Reach:
         call: Call,
         plan: Plan,
         watch: Watch,
-        operations: OperationalLog,
+        news: ProviderNews,
         now: Callable[[], float],
         begin: Begin,
         keep_large: Callable[[Call], Awaitable[None]],
     ) -> None:
-        self._call, self._plan, self._watch, self._operations, self._now = call, plan, watch, operations, now
+        self._call, self._plan, self._watch, self._news, self._now = call, plan, watch, news, now
         self._begin, self._keep_large = begin, keep_large
         self._waits: list[float] = []  # seconds until a target that rests may be asked
         self._out = False  # whether a target is out for its key: no wait of the caller's would help
@@ -125,7 +125,7 @@ class Reach:
         return reply
 
     def _take_failure(self, planned: PlannedTarget, attempt: Attempt, failure: AttemptFailed) -> None:
-        now, fault = self._now(), failure.fault
+        now, fault, digest = self._now(), failure.fault, self._call.in_force.digest
         attempt.outcome, attempt.reason = "failed", failure.reason
         if failure.reason == "empty_answer":
             settlement.charge_failed(self._call, attempt, planned.price)
@@ -138,28 +138,28 @@ class Reach:
                 planned.health.heard("dropped", now, self._plan.route.breaker)
                 seconds = planned.health.rest(fault.retry_after if fault else None, now, "rate_limited")
                 self._waits.append(seconds)
-                self._operations.event("warning", "target_rests", target=planned.target.name, seconds=round(seconds, 1))
+                self._news.rests(planned, seconds, now, digest)
             case "another_key":
                 attempt.alarm = "provider_unauthorized"
                 planned.health.heard("dropped", now, self._plan.route.breaker)
-                self._operations.event("error", "key_out", target=planned.target.name, reason=failure.reason)
+                self._news.key_is_out(planned, failure.key, failure.reason, now, digest)
             case "unauthorized":
                 self._failed = True
                 attempt.alarm = "provider_unauthorized"
                 planned.health.heard("dropped", now, self._plan.route.breaker)
                 planned.health.rest(UNAUTHORIZED_REST, now, "unauthorized")
-                self._operations.event("error", "target_out", target=planned.target.name, reason=failure.reason)
+                self._news.is_out(planned, failure.reason, now, digest)
             case "misconfigured":
                 self._failed = True
                 attempt.alarm = "provider_misconfigured"
                 self._hear(planned, "failed")
-                self._operations.event("error", "target_wrong", target=planned.target.name, reason=failure.reason)
+                self._news.is_wrong(planned, failure.reason)
             case _:
                 self._failed = True
                 self._hear(planned, "failed")
 
     def _hear(self, planned: PlannedTarget, event: Event) -> None:
-        hear(planned, event, self._plan, self._now(), self._operations)
+        hear(planned, event, self._call, self._plan, self._now(), self._news)
 
     def _exhausted(self) -> CallError:
         """Return the error for a call that no target answered."""
@@ -182,10 +182,10 @@ class Reach:
         return "; ".join(f"{a.provider}/{a.model}: {a.reason}" for a in self._call.attempts) + "."
 
 
-def hear(planned: PlannedTarget, event: Event, plan: Plan, now: float, operations: OperationalLog) -> None:
-    """Tell a target's health how a call went, and the operational log when its breaker turned."""
+def hear(planned: PlannedTarget, event: Event, call: Call, plan: Plan, now: float, news: ProviderNews) -> None:
+    """Tell a target's health how a call went, and those whom it concerns when its breaker turned."""
     if planned.health.heard(event, now, plan.route.breaker):
-        operations.event("warning", "breaker", target=planned.target.name, phase=planned.health.breaker.phase)
+        news.breaker_turned(planned, now, call.in_force.digest)
 
 
 def _attempt(planned: PlannedTarget, outcome: AttemptOutcome, reason: str | None) -> Attempt:

@@ -1,5 +1,6 @@
 """The providers as the gateway reaches them: a pool of connections, a dialect and the account's keys each."""
 
+import hashlib
 import itertools
 from collections.abc import Mapping
 
@@ -32,6 +33,7 @@ class Upstream:
         keys = secrets.api_keys or ("",)
         self._headers = {key: self.dialect.headers(key) + extra for key in keys}
         self._keys = tuple(keys)
+        self._names = {name_of(key): key for key in keys}
         # Refused keys, for one model or for all (None), and the monotonic second at which each is tried again.
         self._resting: dict[tuple[str, str | None], float] = {}
         self._turn = itertools.count()
@@ -56,6 +58,12 @@ class Upstream:
         self._resting[key, None if everywhere else model] = now + UNAUTHORIZED_REST
         return bool(self._usable(model, now))
 
+    def refuse_named(self, name: str, model: str | None, now: float) -> None:
+        """Let the key with this name (see `name_of`) rest, as another worker has found it refused."""
+        key = self._names.get(name)
+        if key is not None:
+            self._resting[key, model] = now + UNAUTHORIZED_REST
+
     def restore_keys(self) -> None:
         """Let all keys be used again."""
         self._resting.clear()
@@ -63,6 +71,11 @@ class Upstream:
     def _usable(self, model: str, now: float) -> list[str]:
         self._resting = resting = {place: until for place, until in self._resting.items() if until > now}
         return [key for key in self._keys if (key, None) not in resting and (key, model) not in resting]
+
+
+def name_of(key: str) -> str:
+    """Return what stands for a key between workers: its SHA-256."""
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 class Upstreams:

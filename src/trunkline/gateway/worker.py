@@ -1,6 +1,6 @@
 """A worker: the process that carries calls. The supervisor starts it, owns its socket and tells it what to do.
 
-    python -m trunkline.gateway.worker --index 0 --data-dir DIR --node NODE --listen-fd FD --channel FD
+    python -m trunkline.gateway.worker --index 0 --workers 1 --data-dir DIR --node NODE --listen-fd FD --channel FD
 
 The channel (`trunkline.channel`) brings snapshots to put in force and the order to drain. One that closes means that
 the supervisor has gone: the worker drains and ends. With `--without-log refuse` a worker that cannot open its log
@@ -26,7 +26,19 @@ import uvloop
 from trunkline.audit.files.data_dir import open_data_dir
 from trunkline.audit.files.writer import LogSettings, LogWriter, OnEvent, Recovery
 from trunkline.channel.link import Link, LinkBroken
-from trunkline.channel.messages import Drain, Drained, Load, Loaded, LoadFailed, NotReady, Ready, Report, ToWorker
+from trunkline.channel.messages import (
+    Drain,
+    Drained,
+    Hear,
+    Heard,
+    Load,
+    Loaded,
+    LoadFailed,
+    NotReady,
+    Ready,
+    Report,
+    ToWorker,
+)
 from trunkline.config.canonical import decode_snapshot, digest_of
 from trunkline.errors import CallError
 from trunkline.gateway.endpoints import Endpoints
@@ -34,8 +46,10 @@ from trunkline.gateway.exchange import Exchange
 from trunkline.gateway.ids import IdSource
 from trunkline.gateway.in_force import InForce
 from trunkline.gateway.journal import Journal
+from trunkline.gateway.left_logs import end_left_calls, log_of
 from trunkline.gateway.log_opening import LogOpening, Opened
 from trunkline.gateway.machine_code import compiled
+from trunkline.gateway.provider_news import take
 from trunkline.gateway.record_log import RecordLog, UnopenedLog
 from trunkline.gateway.recovery import abandoned_record
 from trunkline.gateway.refusals import Refusals, refused_record
@@ -55,6 +69,7 @@ REPORT_EVERY = 5.0  # seconds
 DRAIN_WITHOUT_ORDERS = 10.0  # seconds for calls in flight when the supervisor has vanished
 YOUNG_OBJECTS = 50_000  # a collection a second instead of hundreds: nothing on the path of a call makes cycles
 MAX_PIPELINED = 16
+FIRST = 0  # the worker that also looks after what is left of others, that there are no longer
 
 
 class Worker:
@@ -67,7 +82,7 @@ class Worker:
         self._log, self._operations, self._listener, self._link = log, operations, listener, link
         self._journal = Journal(log, new_id)
         self._refusals = Refusals(self._journal.refused, operations)
-        self._exchange = Exchange(self._journal, self._refusals, operations, new_id)
+        self._exchange = Exchange(self._journal, self._refusals, operations, new_id, self._tell_others)
         self._endpoints = Endpoints(self._exchange, self._journal, self._refusals)
         self._upstreams = Upstreams()
         self._health: dict[str, TargetHealth] = {}
@@ -122,11 +137,25 @@ class Worker:
             while (order := await self._link.receive()) is not None:
                 if isinstance(order, Drain):
                     return order.deadline
-                await self._load(order)
+                if isinstance(order, Load):
+                    await self._load(order)
+                else:
+                    self._hear(order)
             self._operations.event("warning", "supervisor_gone")
         except LinkBroken as error:
             self._operations.event("error", "channel_broken", reason=str(error))
         return DRAIN_WITHOUT_ORDERS
+
+    def _hear(self, order: Hear) -> None:
+        """Believe another worker, unless it speaks of a snapshot that is not ours."""
+        in_force = self._endpoints.in_force
+        if in_force is not None and order.digest == in_force.digest:
+            now = asyncio.get_running_loop().time()
+            take(order.news, self._health_of, {up.provider.name: up for up in self._upstreams.all()}, now)
+
+    def _tell_others(self, heard: Heard) -> None:
+        with contextlib.suppress(LinkBroken):  # the supervisor does not read; it has other ways to notice
+            self._link.send(heard)
 
     async def _load(self, order: Load) -> None:
         """Put a snapshot in force, whole or not at all."""
@@ -171,7 +200,7 @@ class Worker:
 
     async def _serve(self, snapshot: Snapshot) -> None:
         """Start the server, or give the running one what a reload changed."""
-        limits = _limits(snapshot.server)
+        limits = _limits(snapshot.server, snapshot.workers)
         tls = snapshot.tls
         if self._server is not None:
             if self._tls is not None and tls is not None:
@@ -280,14 +309,15 @@ def _read(order: Load, known: Mapping[str, Roster]) -> tuple[Snapshot, dict[str,
     return snapshot, read_rosters(snapshot, Path(order.snapshot).parent, known)
 
 
-def _limits(section: ServerSection) -> ServerLimits:
+def _limits(section: ServerSection, workers: int) -> ServerLimits:
+    """Return a worker's share: what the file grants is for all of them together."""
     return ServerLimits(
         max_body=section.max_body,
         max_headers=section.max_headers,
         header_timeout=section.header_timeout,
         idle_timeout=section.idle_timeout,
-        max_connections=section.max_connections,
-        max_in_flight_bytes=section.max_in_flight_bytes,
+        max_connections=-(-section.max_connections // workers),
+        max_in_flight_bytes=section.max_in_flight_bytes // workers,
         max_pipelined=MAX_PIPELINED,
     )
 
@@ -312,13 +342,15 @@ async def _run(options: argparse.Namespace, operations: OperationalLog) -> int:
     if opened is None:
         await Worker(UnopenedLog(), operations, listener, link).run_without_log(opening)
         return 0
+    if options.index == FIRST:
+        await end_left_calls(open_data_dir(Path(options.data_dir)), options.node, options.workers, operations)
     log, recovery = opened
     await Worker(log, operations, listener, link).run(recovery)
     return 0
 
 
 def _open_log(options: argparse.Namespace, on_event: OnEvent) -> Opened:
-    data_dir, name = open_data_dir(Path(options.data_dir)), f"worker-{options.index}"
+    data_dir, name = open_data_dir(Path(options.data_dir)), log_of(options.index)
     directory, origin = data_dir.log_directory(options.node, name), data_dir.origin(options.node, name)
     return LogWriter.open(directory, origin, LogSettings(), on_event=on_event)
 
@@ -326,6 +358,7 @@ def _open_log(options: argparse.Namespace, on_event: OnEvent) -> Opened:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--index", type=int, required=True)
+    parser.add_argument("--workers", type=int, required=True)
     parser.add_argument("--data-dir", required=True)
     parser.add_argument("--node", required=True)
     parser.add_argument("--listen-fd", type=int, required=True)

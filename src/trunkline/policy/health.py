@@ -122,6 +122,16 @@ class TargetHealth:
         self.breaker = advance(self.breaker, event, now, settings)
         return self.breaker.phase != before
 
+    def told_open(self, seconds: float, now: float) -> None:
+        """Take from elsewhere that the target fails: the breaker is open for this long, or longer if it is already."""
+        if self.breaker.phase != "open" or self.breaker.until < now + seconds:
+            self.breaker = BreakerState("open", until=now + seconds)
+
+    def told_closed(self) -> None:
+        """Take from elsewhere that a probe succeeded; failures of late are still counted."""
+        if self.breaker.phase != "closed":
+            self.breaker = CLOSED
+
     def rest(self, seconds: float | None, now: float, reason: str) -> float:
         """Leave the target alone for this long, never less than already promised; return the seconds."""
         wait = min(DEFAULT_REST if seconds is None else max(seconds, 0.0), LONGEST_REST)

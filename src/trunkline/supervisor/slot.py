@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,6 +13,8 @@ from trunkline.channel.messages import (
     Drain,
     Drained,
     FromWorker,
+    Hear,
+    Heard,
     Load,
     Loaded,
     LoadFailed,
@@ -30,15 +33,23 @@ LAST_WORDS = 5.0
 START_WITHIN = 120.0
 # One that carries calls may be slow for a moment; one that is silent for this long hangs.
 HUNG_AFTER = 30.0
+# Workers report every 5 s. Silence is counted in looks, not by the clock: a machine that stood still was silent whole.
+LOOK_EVERY, LOOKS = 6.0, 5
 DRAINING, DRAINED = "draining", "drained"
+
+
+class Ears(NamedTuple):
+    """Who listens to a worker: `changed` is called whenever its state has, `news` with what others should know."""
+
+    changed: Callable[[], None]
+    news: Callable[[Heard], None]
 
 
 class Slot:
     """Keeps one worker running and in step with what is in force.
 
     `command` makes the worker's command line from the number of its end of the channel; `descriptors` are passed on
-    to it. `in_force` returns the load that a new worker gets, None while there is none yet. `changed` is called
-    whenever `state` has changed.
+    to it. `in_force` returns the load that a new worker gets, None while there is none yet.
     """
 
     def __init__(
@@ -47,23 +58,29 @@ class Slot:
         command: Callable[[int], Sequence[str]],
         descriptors: Sequence[int],
         in_force: Callable[[], Load | None],
-        changed: Callable[[], None],
+        ears: Ears,
         log: OperationalLog,
     ) -> None:
         self.index = index
         self.given: Load | None = None
         self._command, self._descriptors = command, descriptors
-        self._in_force, self._changed, self._log = in_force, changed, log
+        self._in_force, self._ears, self._log = in_force, ears, log
         self._child: Child[FromWorker] | None = None
         self._answers: deque[asyncio.Future[str | None]] = deque()
         self._running, self._stopping = asyncio.Event(), asyncio.Event()
         self._backoff = Backoff()
+        self._heard = 0
         self.state = WorkerState(index, None, ready=False, reason="starting", digest=None, restarts=0, started_at=0.0)
 
     @property
     def running(self) -> bool:
         """Whether there is a process to talk to."""
         return self._running.is_set()
+
+    @property
+    def carrying(self) -> bool:
+        """Whether there is a process that has a snapshot in force, so that it may carry calls."""
+        return self.running and self.state.digest is not None
 
     @property
     def drained(self) -> bool:
@@ -124,11 +141,12 @@ class Slot:
         """Let the worker finish what is in flight and end; it is not replaced."""
         self._stopping.set()
         self._set(ready=False, reason=DRAINING)
-        if self._child is not None:
-            try:
-                self._child.link.send(Drain(seconds))
-            except LinkBroken:
-                self._child.kill()
+        self._send(Drain(seconds))
+
+    def tell(self, news: Hear) -> None:
+        """Pass on what another worker has learnt; one that has nothing in force yet would not know what it is of."""
+        if self.carrying:
+            self._send(news)
 
     def kill(self) -> None:
         """End the worker at once."""
@@ -146,7 +164,9 @@ class Slot:
         if self._stopping.is_set():
             child.kill()
         self.follow()
+        watching = asyncio.create_task(self._watch(child))
         broken = await child.messages(self._take)
+        watching.cancel()
         # The channel has closed: the process ends by itself, or is of no use any more.
         await asyncio.wait([child.exited], timeout=LAST_WORDS)
         child.kill()
@@ -166,12 +186,27 @@ class Slot:
             return answer
         self._answers.append(answer)
         self.given = load
+        self._send(load)
+        return answer
+
+    def _send(self, message: Load | Drain | Hear) -> None:
+        """Say something to the worker, if it runs; one that takes nothing is ended."""
+        if self._child is None:
+            return
         try:
-            self._child.link.send(load)
+            self._child.link.send(message)
         except LinkBroken as broken:
             self._log.event("error", "worker_unreachable", worker=self.index, reason=str(broken))
             self._child.kill()
-        return answer
+
+    async def _watch(self, child: Child[FromWorker]) -> None:
+        """Replace a worker that carries calls and hangs: what waits at its socket waits for somebody to take it."""
+        silent = 0
+        while silent < LOOKS:
+            heard = self._heard
+            await asyncio.sleep(LOOK_EVERY)
+            silent = silent + 1 if self.carrying and heard == self._heard else 0
+        self._replace(child, f"it has said nothing for {LOOK_EVERY * LOOKS:g} s")
 
     def _replace(self, child: Child[FromWorker], reason: str) -> None:
         """End a worker that nobody could say of what it has in force; a drain has a bound of its own."""
@@ -180,6 +215,7 @@ class Slot:
             child.kill()
 
     def _take(self, message: FromWorker) -> None:
+        self._heard += 1
         match message:
             case Loaded(digest):
                 self._set(digest=digest)
@@ -197,6 +233,8 @@ class Slot:
                 self._set(ready=False, reason=DRAINED)
             case Report():
                 self._set(report=message)
+            case Heard():
+                self._ears.news(message)
 
     def _answer(self, failure: str | None) -> None:
         if self._answers and not (answer := self._answers.popleft()).done():
@@ -208,7 +246,7 @@ class Slot:
 
     def _set(self, **fields: object) -> None:
         self.state = msgspec.structs.replace(self.state, **fields)
-        self._changed()
+        self._ears.changed()
 
     async def _stopped_within(self, seconds: float) -> bool:
         try:

@@ -17,19 +17,21 @@ from trunkline.channel.messages import (
     Begin,
     Begun,
     FromControl,
+    Hear,
+    Heard,
     Load,
     Publish,
     Published,
     PublishFailed,
     ReloadRequested,
-    WorkersChanged,
+    WorkerChanged,
 )
 from trunkline.model.snapshot import Secrets
 from trunkline.operations import OperationalLog
 from trunkline.supervisor.child import python
 from trunkline.supervisor.control import ControlPlace
 from trunkline.supervisor.listener import CannotListen, listen, name_of
-from trunkline.supervisor.slot import DRAINING, START_WITHIN, Slot
+from trunkline.supervisor.slot import DRAINING, START_WITHIN, Ears, Slot
 
 # A snapshot is in force on every worker within this, or on none. Seconds.
 PUBLISH_WITHIN = 1.0
@@ -103,18 +105,19 @@ class Supervisor:
                 partial(self._worker_command, index, sock.fileno()),
                 [sock.fileno()],
                 lambda: self._in_force,
-                self._workers_changed,
+                Ears(partial(self._worker_changed, index), partial(self._pass_on, index)),
                 self._log,
             )
             self._slots.append(slot)
-            self._spawn(slot.keep()).add_done_callback(self._slot_ended)
+            self._spawn(slot.keep()).add_done_callback(partial(self._slot_ended, sock))
         self._control.send(Begun(os.getpid()))
 
     def _worker_command(self, index: int, listener: int, channel: int) -> Sequence[str]:
         begun = self._begun
         if begun is None:
             raise ValueError("a worker is started after control has said how")
-        options = {"index": index, "data-dir": begun.data_dir, "node": begun.node, "listen-fd": listener}
+        options: dict[str, object] = {"index": index, "workers": begun.workers, "node": begun.node}
+        options |= {"data-dir": begun.data_dir, "listen-fd": listener}
         if self._in_force is not None:
             # A start without a log fails. Later there are callers, who had better hear a refusal than wait.
             options["without-log"] = "refuse"
@@ -146,7 +149,8 @@ class Supervisor:
             )
             load = Load(publish.snapshot, publish.digest, secrets)
             within = PUBLISH_WITHIN if before is not None else START_WITHIN
-            asked = [slot for slot in self._slots if before is None or slot.running]
+            # One that has none in force yet takes no calls, so nobody waits for it: it gets this one next.
+            asked = [slot for slot in self._slots if before is None or slot.carrying]
             failures = [why for why in await asyncio.gather(*(slot.load(load, within) for slot in asked)) if why]
             if not failures:
                 self._in_force = load
@@ -163,13 +167,23 @@ class Supervisor:
             if before is None:
                 self._end(1, "start_failed", reason=reason)
 
-    def _workers_changed(self) -> None:
+    def _worker_changed(self, index: int) -> None:
         self._changed.set()
-        self._tell_workers()
+        self._tell_worker(self._slots[index])
         self._announce()
 
     def _tell_workers(self) -> None:
-        self._control.send(WorkersChanged(tuple(slot.state for slot in self._slots)))
+        for slot in self._slots:
+            self._tell_worker(slot)
+
+    def _tell_worker(self, slot: Slot) -> None:
+        self._control.send(WorkerChanged(slot.state))
+
+    def _pass_on(self, index: int, heard: Heard) -> None:
+        """Tell the other workers what one has learnt."""
+        for slot in self._slots:
+            if slot.index != index:
+                slot.tell(Hear(heard.digest, heard.news))
 
     def _announce(self) -> None:
         """Say once that the gateway is ready."""
@@ -201,7 +215,10 @@ class Supervisor:
         reason = "the configuration is not good; mend what is named above" if bad else "control has ended"
         self._end(1, "start_failed", reason=reason)
 
-    def _slot_ended(self, task: asyncio.Task[object]) -> None:
+    def _slot_ended(self, sock: socket.socket, task: asyncio.Task[object]) -> None:
+        """Nobody will accept here any more: close, so that the kernel hands new connections to those who still do."""
+        sock.close()
+        self._changed.set()
         self._result(task)
         self._end(1, "start_failed", reason="a worker has ended before it took a call")
 

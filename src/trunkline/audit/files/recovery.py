@@ -21,7 +21,7 @@ from trunkline.audit.format.records import OPENED, SEALED, SPILLED_PART, restore
 from trunkline.audit.format.scan import Batch, DurableBytesLost, Scan
 from trunkline.audit.format.segment import Seal
 
-__all__ = ["OpenCall", "Recovery", "recover"]
+__all__ = ["OpenCall", "Recovery", "is_at_rest", "recover"]
 
 
 class Recovery(NamedTuple):
@@ -54,6 +54,19 @@ def recover(directory: Path, origin: str, disk: Disk) -> Recovery:
         if seal is not None:
             return Recovery(_carried(last, seal), seal.next_index)
         return _recover_open(last, _before(paths, first_index_of(last.path)), disk)
+
+
+def is_at_rest(directory: Path) -> bool:
+    """Return whether a log was sealed with no call open, or never begun, so that nobody has to look after it.
+
+    Raises CorruptLog and OSError.
+    """
+    paths = segments_of(directory)
+    if not paths:
+        return True
+    with SegmentFile(paths[-1]) as last:
+        seal = last.seal()
+        return seal is not None and not _carried(last, seal)
 
 
 def _before(paths: list[Path], index: int) -> list[OpenCall]:

@@ -26,7 +26,7 @@ class Format(StrEnum):
     json = "json"
 
 
-def command(
+def command(  # noqa: PLR0913 - each is an option
     *,
     only: Annotated[
         str, typer.Option("--only", metavar="PARTS", help="Measure these alone, with commas between them.")
@@ -37,6 +37,9 @@ def command(
     callers: Annotated[
         int, typer.Option(min=1, max=5000, metavar="COUNT", help="Callers of the throughput, one call each at a time.")
     ] = 64,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, metavar="COUNT", help="Workers of the gateway, a core for each if there is.")
+    ] = 1,
     streams: Annotated[
         str, typer.Option(metavar="COUNTS", help="Simultaneous streams, with commas between several counts.")
     ] = "200,500",
@@ -58,8 +61,8 @@ def command(
     """Measure what the gateway adds, against a direct baseline in the same run.
 
     Starts a fake provider and the real `trunkline serve` on ports of their own, with everything on: keys, record log
-    durable before each answer, operational log. The gateway's processes have one core, the provider and the load
-    generator another. Takes about a minute; progress is told on standard error.
+    durable before each answer, operational log. The gateway's processes have one core for each worker, the provider
+    and the load generator another. Takes about a minute; progress is told on standard error.
 
     Targets are printed beside the figures, as met or missed. The exit code does not judge them: it is 0 unless calls
     failed.
@@ -68,6 +71,7 @@ def command(
         parts=_parts(only),
         seconds=seconds,
         callers=callers,
+        workers=workers,
         streams=_counts(streams),
         rate=rate,
         directory=directory,
@@ -84,7 +88,7 @@ def command(
 
 def run(settings: Settings) -> Report:
     """Make a run and return its report. Raises Failed if something does not come up."""
-    places = here()
+    places = here(settings.workers)
     facts = machine.machine(places, settings.directory)
     before = machine.now(places)
     found = measure(settings, places, _tell)

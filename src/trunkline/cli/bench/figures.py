@@ -1,6 +1,7 @@
 """From measurements to figures, each with its target. Pure.
 
-The targets are what Trunkline promises with all of the gateway on one core.
+The targets are what Trunkline promises with one worker and all of the gateway on one core; with more workers there are
+none, and what is a worker's is the mean of them.
 """
 
 import statistics
@@ -70,10 +71,10 @@ def figures(found: Measurements) -> list[Figure]:
     if found.throughput is not None:
         lines += _throughput(found.throughput)
     for pair in found.streams:
-        lines += _streams(pair, found.rate)
+        lines += _streams(pair, found.rate, found.workers)
     if found.memory is not None:
-        lines += _memory(found.memory)
-    return lines
+        lines += _memory(found.memory, found.workers)
+    return lines if found.workers == 1 else [msgspec.structs.replace(line, target=None, met=None) for line in lines]
 
 
 def _ready(found: Measurements) -> float:
@@ -105,7 +106,7 @@ def _throughput(pair: Pair) -> Iterator[Figure]:
         yield _gateway(part, "all processes' CPU time a call", "µs", pair.cpu.all / gateway.answered * 1e6)
 
 
-def _streams(pair: Pair, rate: float) -> Iterator[Figure]:
+def _streams(pair: Pair, rate: float, workers: int) -> Iterator[Figure]:
     part = f"{pair.callers} streams, {rate:g} deltas/s"
     direct, gateway = pair.direct, pair.gateway
     slow_enough = rate <= PROMISED_RATE
@@ -132,15 +133,16 @@ def _streams(pair: Pair, rate: float) -> Iterator[Figure]:
         target=LOST.words if whole else None,
         met=LOST.met(gateway.lost) if whole else None,
     )
-    yield _gateway(part, "worker's share of its core", "%", pair.cpu.worker / gateway.seconds * 100)
+    yield _gateway(part, "worker's share of its core", "%", pair.cpu.worker / workers / gateway.seconds * 100)
 
 
-def _memory(memory: Memory) -> Iterator[Figure]:
+def _memory(memory: Memory, workers: int) -> Iterator[Figure]:
     part = "Memory (PSS)"
-    grown = (memory.at_calls.worker_bytes - memory.at_first_calls.worker_bytes) / MEGABYTE
+    unit = MEGABYTE * workers
+    grown = (memory.at_calls.worker_bytes - memory.at_first_calls.worker_bytes) / unit
     between = f"worker's growth, calls {memory.first_calls:,} to {memory.calls:,}"
-    yield _gateway(part, "worker when ready", "MB", memory.ready.worker_bytes / MEGABYTE)
-    yield _gateway(part, "worker at the end", "MB", memory.at_end.worker_bytes / MEGABYTE, WORKER)
+    yield _gateway(part, "worker when ready", "MB", memory.ready.worker_bytes / unit)
+    yield _gateway(part, "worker at the end", "MB", memory.at_end.worker_bytes / unit, WORKER)
     yield _gateway(part, "all processes at the end", "MB", memory.at_end.all_bytes / MEGABYTE, PROCESSES)
     yield _gateway(part, between, "MB", grown, GROWTH)
 

@@ -12,11 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trunkline.cli.bench.places import on_core
+from trunkline.cli.bench.places import on_cores
 from trunkline.cli.bench.transcript import MODEL
 from trunkline.cli.failure import Failed
 
@@ -34,6 +34,7 @@ data_dir: {directory}/data
 node: bench
 listen: 127.0.0.1:{port}
 console: {{listen: "127.0.0.1:{console}", admin_token: "${{BENCH_ADMIN_TOKEN}}"}}
+workers: {workers}
 log: {{format: text, level: info}}
 providers:
   openai:
@@ -74,8 +75,8 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def running(core: int, provider: int, parent: Path | None) -> Iterator[Gateway]:
-    """Run a gateway on a core, in a new directory below `parent`, in front of the provider on that port.
+def running(cores: Sequence[int], provider: int, parent: Path | None, workers: int = 1) -> Iterator[Gateway]:
+    """Run a gateway on these cores, in a new directory below `parent`, in front of the provider on that port.
 
     Raises Failed with the gateway's own words if it does not come up.
     """
@@ -85,11 +86,19 @@ def running(core: int, provider: int, parent: Path | None) -> Iterator[Gateway]:
         port, console = _free_ports(2)
         config = directory / "trunkline.yaml"
         config.write_text(
-            CONFIG.format(directory=directory, port=port, console=console, provider=provider, route=ROUTE, model=MODEL)
+            CONFIG.format(
+                directory=directory,
+                port=port,
+                console=console,
+                workers=workers,
+                provider=provider,
+                route=ROUTE,
+                model=MODEL,
+            )
         )
         log = directory / "gateway.log"
         began = time.monotonic()
-        with log.open("wb") as lines, on_core(core):
+        with log.open("wb") as lines, on_cores(*cores):
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [*_trunkline(), "serve", "--config", str(config)],
                 stdin=subprocess.DEVNULL,

@@ -6,7 +6,7 @@ import sys
 import msgspec
 
 from trunkline.cli.bench.load import GRACE
-from trunkline.cli.bench.places import on_core
+from trunkline.cli.bench.places import on_cores
 from trunkline.cli.bench.plan import LoadPlan, LoadResult
 from trunkline.cli.failure import Failed
 
@@ -18,7 +18,7 @@ def generate(plan: LoadPlan, core: int) -> LoadResult:
     """Carry out a plan on a core. Raises Failed if the load generator itself fails; failed calls are in the result."""
     limit = plan.limit + GRACE + EXTRA_SECONDS
     try:
-        with on_core(core):
+        with on_cores(core):
             done = subprocess.run(
                 [sys.executable, "-P", "-m", "trunkline.cli.bench.load"],
                 # Not as an argument: the key in it is nobody else's business.

@@ -22,7 +22,7 @@ IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """What figures depend on. `gateway_core` and `load_core` are the same one where there is but one.
+    """What figures depend on. `load_core` is among `gateway_cores` where there is but one.
 
     `compiled` says whether the path of a call is machine code. `durable_write` is how long the disk itself takes for
     4 KB, in milliseconds.
@@ -34,7 +34,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     kernel: str
     processor: str
     cores: int
-    gateway_core: int
+    gateway_cores: tuple[int, ...]
     load_core: int
     file_system: str
     durable_write: Spread
@@ -57,7 +57,7 @@ def machine(places: Places, directory: Path | None) -> Machine:
         kernel=platform.release(),
         processor=_processor(Path("/proc/cpuinfo").read_text()),
         cores=len(os.sched_getaffinity(0)),
-        gateway_core=places.gateway,
+        gateway_cores=places.gateway,
         load_core=places.load,
         file_system=file_system(log, Path("/proc/self/mountinfo").read_text()),
         durable_write=durable_writes(log),
@@ -87,7 +87,7 @@ def now(places: Places) -> Moment:
 
     What our processes have used is known once they have ended: take the second moment then.
     """
-    cores = {places.gateway, places.load}
+    cores = {*places.gateway, places.load}
     busy, stolen = parse_cores_time(Path("/proc/stat").read_text(), cores)
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     ours = sum(one.ru_utime + one.ru_stime for one in used)

@@ -55,6 +55,7 @@ class Measurements(msgspec.Struct, kw_only=True):
     """
 
     rate: float
+    workers: int = 1
     startup: list[float] = []
     memory: Memory | None = None
     latency: Pair | None = None
@@ -81,7 +82,7 @@ def measure(settings: Settings, places: Places, tell: Tell) -> Measurements:
             run.starts()
         if settings.parts - {Part.startup}:
             tell("starting the gateway")
-            with running(places.gateway, run.provider, settings.directory) as gateway:
+            with running(places.gateway, run.provider, settings.directory, settings.workers) as gateway:
                 run.loads(gateway)
     return run.found
 
@@ -90,13 +91,14 @@ class _Run:
     def __init__(self, settings: Settings, places: Places, tell: Tell) -> None:
         self._settings, self._places, self._tell = settings, places, tell
         self.provider = 0
-        self.found = Measurements(rate=settings.rate)
+        self.found = Measurements(rate=settings.rate, workers=settings.workers)
 
     def starts(self) -> None:
         """Start the gateway as often as asked for."""
         for number in range(self._settings.starts):
             self._tell(f"start {number + 1} of {self._settings.starts}")
-            with running(self._places.gateway, self.provider, self._settings.directory) as gateway:
+            where, settings = self._places.gateway, self._settings
+            with running(where, self.provider, settings.directory, settings.workers) as gateway:
                 self.found.startup.append(round(gateway.ready_after, 3))
 
     def loads(self, gateway: Gateway) -> None:

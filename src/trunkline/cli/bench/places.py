@@ -1,4 +1,4 @@
-"""Which core belongs to whom: the gateway has one for itself, and what measures it has another."""
+"""Which cores belong to whom: the gateway has its own, one for each worker, and what measures it has another."""
 
 import contextlib
 import os
@@ -10,35 +10,40 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Places:
-    """The core of the gateway's processes, and the one of the fake provider and the load generator."""
+    """The cores of the gateway's processes, and the one of the fake provider and the load generator."""
 
-    gateway: int
+    gateway: tuple[int, ...]
     load: int
 
     @property
     def shared(self) -> bool:
         """Whether there is but one core for all."""
-        return self.gateway == self.load
+        return self.load in self.gateway
 
 
-def choose(cores: Collection[int], siblings: dict[int, frozenset[int]]) -> Places:
-    """Return two cores, of different hardware where possible: a core's sibling is the same one's other thread."""
+def choose(cores: Collection[int], siblings: dict[int, frozenset[int]], workers: int = 1) -> Places:
+    """Return a core for the load and one for each worker, as far as there are any.
+
+    The load is on other hardware than the first worker where possible: a core's sibling is its other thread.
+    """
     first, *others = sorted(cores)
     apart = [core for core in others if core not in siblings.get(first, frozenset())]
-    return Places(first, (apart or others or [first])[0])
+    load = (apart or others or [first])[0]
+    rest = [core for core in others if core != load]
+    return Places((first, *rest[: workers - 1]), load)
 
 
-def here() -> Places:
+def here(workers: int = 1) -> Places:
     """Return the places on this machine, among the cores that this process may use."""
     cores = os.sched_getaffinity(0)
-    return choose(cores, {core: _siblings(core) for core in cores})
+    return choose(cores, {core: _siblings(core) for core in cores}, workers)
 
 
 @contextlib.contextmanager
-def on_core(core: int) -> Iterator[None]:
-    """Whatever this thread starts meanwhile runs on `core` alone, and so does what is started by that."""
+def on_cores(*cores: int) -> Iterator[None]:
+    """Whatever this thread starts meanwhile runs on these cores alone, and so does what is started by that."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:

@@ -19,7 +19,7 @@ class Stat:
 
 
 class Use(msgspec.Struct, frozen=True):
-    """What the worker and all processes together use: proportional set size in bytes, CPU time in seconds.
+    """What the workers and all processes together use: proportional set size in bytes, CPU time in seconds.
 
     A proportional set size counts what is shared with others in equal parts, so that the sum over processes is true.
     """
@@ -30,7 +30,7 @@ class Use(msgspec.Struct, frozen=True):
     all_cpu: float
 
     def cpu_since(self, before: "Use") -> tuple[float, float]:
-        """Return the CPU time since then, of the worker and of all processes."""
+        """Return the CPU time since then, of the workers and of all processes."""
         return self.worker_cpu - before.worker_cpu, self.all_cpu - before.all_cpu
 
 

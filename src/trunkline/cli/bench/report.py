@@ -34,7 +34,7 @@ def notes(machine: Machine, elsewhere: Elsewhere, found: Measurements) -> list[s
             listed = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
             said.append(f"FAILED: {name}: {listed}.{f' The first said: {load.sample}' if load.sample else ''}")
     said += [f"The gateway's log: {line}" for line in found.complaints]
-    if machine.gateway_core == machine.load_core:
+    if machine.load_core in machine.gateway_cores:
         said.append(
             "There is one core only: the gateway shares it with what measures it. Take the figures for a lower bound."
         )
@@ -45,11 +45,11 @@ def notes(machine: Machine, elsewhere: Elsewhere, found: Measurements) -> list[s
         )
     if elsewhere.others > NOTABLE:
         said.append(
-            f"Other processes had {elsewhere.others:.0%} of the two cores: an idle machine does better, above all in "
+            f"Other processes had {elsewhere.others:.0%} of these cores: an idle machine does better, above all in "
             "every p99."
         )
     if elsewhere.stolen > NOTABLE:
-        said.append(f"The hypervisor withheld {elsewhere.stolen:.0%} of the two cores' time.")
+        said.append(f"The hypervisor withheld {elsewhere.stolen:.0%} of these cores' time.")
     return said
 
 
@@ -62,11 +62,13 @@ def print_table(report: Report, console: Console) -> None:
     """Write the report for a person."""
     facts = report.machine
     disk = facts.durable_write
+    cores = ", ".join(map(str, facts.gateway_cores))
     console.print(
         f"Trunkline {facts.trunkline}, compiled={'yes' if facts.compiled else 'no'}, Python {facts.python}, "
         f"Linux {facts.kernel}, {facts.processor}, {facts.cores} core{'s' if facts.cores > 1 else ''}\n"
-        f"Core {facts.gateway_core}: all of the gateway's processes. Core {facts.load_core}: fake provider and load "
-        f"generator.\nRecord log: durable before each answer, on {facts.file_system}, which by itself takes "
+        f"Core{'s' if len(facts.gateway_cores) > 1 else ''} {cores}: all of the gateway's processes. "
+        f"Core {facts.load_core}: fake provider and load generator.\n"
+        f"Record log: durable before each answer, on {facts.file_system}, which by itself takes "
         f"{disk.p50} ms (p99 {disk.p99} ms) for 4 KB.\n",
         markup=False,
         soft_wrap=True,

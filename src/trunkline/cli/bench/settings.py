@@ -25,6 +25,7 @@ class Settings:
 
     parts: frozenset[Part] = frozenset(Part)
     seconds: float = 5.0
+    workers: int = 1
     callers: int = 64
     streams: tuple[int, ...] = (200, 500)
     rate: float = 50.0

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from trunkline.cli.bench.places import on_core
+from trunkline.cli.bench.places import on_cores
 from trunkline.cli.failure import Failed
 
 START_SECONDS = 15.0
@@ -17,7 +17,7 @@ STOP_SECONDS = 5.0
 def provider(core: int, deltas: int, rate: float) -> Iterator[int]:
     """Run a fake provider on a core; gives its port. Raises Failed if it does not come up."""
     command = [sys.executable, "-P", "-m", "trunkline.cli.bench.provider", "--deltas", str(deltas), "--rate", str(rate)]
-    with on_core(core):
+    with on_cores(core):
         # A session of its own: Ctrl-C is for whoever measures, who then ends this.
         process = subprocess.Popen(  # noqa: S603 - our own module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
