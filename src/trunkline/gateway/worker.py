@@ -363,6 +363,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--node", required=True)
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--channel", type=int, required=True)
+    parser.add_argument("--leases", type=int, required=True)
+    parser.add_argument("--restarts", type=int, required=True)
     parser.add_argument("--without-log", choices=("end", "refuse"), default="end")
     return parser.parse_args()
 
