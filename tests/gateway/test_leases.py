@@ -4,8 +4,8 @@ import asyncio
 import time
 
 import pytest
-from gateway.leasing import ONE, claim_of, desk, reserve, until
 
+from gateway.leasing import ONE, claim_of, desk, reserve, until
 from trunkline.gateway.leases import moment
 from trunkline.policy.limits.limiter import Refusal, Reservation
 from trunkline.policy.limits.rules import Needs
@@ -116,18 +116,18 @@ def test_a_supervisor_that_hangs_is_given_up_in_time_and_found_again():
 
 def test_a_worker_that_is_started_again_goes_on_where_it_was():
     async def main():
-        async with desk() as (found, leases):
+        async with desk() as (place, leases):
             claims = [claim_of("requests", 10)]
             for _ in range(6):
                 assert isinstance(await reserve(leases[0], claims), Reservation)
-            await found.seats[0].close()  # killed: no goodbye
-            again = await found.join(0, fresh=False)
+            await place.seats[0].close()  # killed: no goodbye
+            again = await place.join(0, fresh=False)
             again.restore(claims[0].rule, "t", [(59.0, 6)], moment())
             await until(lambda: again.state.phase == "in_touch")
-            found = [await reserve(again, claims) for _ in range(6)]
-            assert sum(isinstance(each, Reservation) for each in found) <= 4
+            early = [await reserve(again, claims) for _ in range(6)]
+            assert sum(isinstance(each, Reservation) for each in early) <= 4
             late = [await reserve(leases[1], claims) for _ in range(6)]
-            admitted = [each for each in [*found, *late] if isinstance(each, Reservation)]
+            admitted = [each for each in [*early, *late] if isinstance(each, Reservation)]
             assert len(admitted) == 4
 
     asyncio.run(main())

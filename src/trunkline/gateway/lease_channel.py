@@ -36,6 +36,7 @@ class LeaseChannel:
         lose(reason)
         await asyncio.get_running_loop().create_future()
 
-    async def close(self) -> None:
-        """Close, after what was sent has gone out."""
+    async def close(self, goodbye: Ask) -> None:
+        """Send the last ask and close."""
+        self.send(goodbye)
         await self._link.close()

@@ -32,8 +32,8 @@ class Carrier(Protocol):
     async def run(self, hear: Callable[[Answer], None], lose: Callable[[str], None]) -> None:
         """Hand over answers, and say when no more will come and why, until cancelled."""
 
-    async def close(self) -> None:
-        """Close, after what was sent has gone out."""
+    async def close(self, goodbye: Ask) -> None:
+        """Send the last ask, in bounded time, and close; to be called when `run` has been cancelled."""
 
 
 class Membership(NamedTuple):
@@ -106,8 +106,7 @@ class Leases:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._line.leave(moment())
-        await self._carrier.close()
+        await self._carrier.close(self._line.leave(moment()))
 
     def reserve(
         self, claims: Sequence[Claim], needs: Needs, now: Moment

@@ -242,7 +242,7 @@ def test_a_limit_with_less_than_one_unit_for_each_has_no_share():
 def test_a_member_that_says_goodbye_leaves_its_share_to_the_others():
     cluster = together()
     node = cluster.nodes[0]
-    node.line.leave(node.moment())
+    node.send(node.line.leave(node.moment()))
     node.alive = False
     cluster.run(cluster.now + 10)
     assert cluster.nodes[1].contact.members == 1

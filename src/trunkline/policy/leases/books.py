@@ -67,8 +67,9 @@ class Books:
         """
         name = want.rule, want.owner
         if want.span == SLOTS:
-            slots = self._slots.setdefault(member, {})
-            slots[name] = slots.get(name, 0) + units
+            if units > 0:
+                slots = self._slots.setdefault(member, {})
+                slots[name] = slots.get(name, 0) + units
             return 0
         if want.span == ACCOUNT:
             self._charge(name, want.mark, units)
@@ -96,6 +97,8 @@ class Books:
     def restore(self, counted: Counted, member: str, at: int) -> None:
         """Count what a member reports; slots are what it holds now."""
         for seconds, units in counted.pairs:
+            if units <= 0:
+                continue
             if counted.span == SLOTS:
                 self._slots.setdefault(member, {})[counted.rule, counted.owner] = units
             elif counted.span == ACCOUNT:

@@ -92,10 +92,10 @@ class Line:
                 lost.resolve(None)
         self._go_on()
 
-    def leave(self, now: Moment) -> None:
-        """Give everything back and say goodbye."""
+    def leave(self, now: Moment) -> Ask:
+        """Return what gives everything back and says goodbye; nothing may be asked any more."""
         self.lose(now)
-        self._send(self.holdings.leave(now))
+        return self.holdings.leave(now)
 
     def _post(self, ask: Ask, pending: Pending | None, resolve: Resolve | None, now: Moment) -> None:
         self._asked[ask.serial] = Asked(ask, now.monotonic, pending, resolve)
