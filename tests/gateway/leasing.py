@@ -60,9 +60,11 @@ async def desk(count: int = 2, *, share: bool = True):
     """Yield a desk and its workers' leases, all let in."""
     found = Desk(count)
     leases = [await found.join(index, share=share) for index in range(count)]
-    async with asyncio.timeout(30):
-        await until(lambda: all(each.state.phase == "in_touch" for each in leases))
-        yield found, leases
+    try:
+        async with asyncio.timeout(30):
+            await until(lambda: all(each.state.phase == "in_touch" for each in leases))
+            yield found, leases
+    finally:
         for each in found.leases:
             await each.close()
         for seat in found.seats:

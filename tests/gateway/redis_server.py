@@ -18,6 +18,7 @@ class RedisServer:
     def __init__(self, directory: Path, *arguments: str) -> None:
         if REDIS is None:
             pytest.fail("redis-server is missing; install the Debian package (tools/setup.sh does as root)")
+        directory.mkdir(exist_ok=True)
         self._directory, self._arguments, self._process = directory, arguments, None
         self.path = directory / "redis.sock"
         self.url = f"unix://{self.path}"

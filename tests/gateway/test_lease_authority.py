@@ -62,6 +62,7 @@ REPORTS = st.builds(
     fresh=st.booleans(),
     first=st.booleans() | st.just(value=True),
     last=st.booleans() | st.just(value=True),
+    epoch=st.sampled_from(["", "e", "earlier"]),
 )
 # A step: how long after the last, who, what it knows (epoch, roster, divisor, session), what it says.
 STEPS = st.tuples(

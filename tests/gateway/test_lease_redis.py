@@ -34,9 +34,11 @@ async def workers(server: RedisServer, *, share: bool = True):
     ]
     for each in leases:
         each.start()
-    async with asyncio.timeout(60):
-        await until(lambda: all(each.state.phase == "in_touch" for each in leases))
-        yield leases, states
+    try:
+        async with asyncio.timeout(60):
+            await until(lambda: all(each.state.phase == "in_touch" for each in leases))
+            yield leases, states
+    finally:
         for each in leases:
             await each.close()
 

@@ -42,7 +42,7 @@ if not state.epoch or state.run ~= run then
 end
 local at = math.max(tonumber(state.at), now)
 local began, settled = tonumber(state.began), tonumber(state.settled)
-local claimed, version = tonumber(state.claimed), tonumber(state.version)
+local claimed, version, opened = tonumber(state.claimed), tonumber(state.version), state.opened == '1'
 local PREFIX = KEYS[1] .. ':' .. state.epoch .. ':'
 
 -- Books
@@ -204,6 +204,7 @@ local function forget()
 end
 
 local function await_others(report)
+    if report[3] and opened then return end
     if not report[3] then settled = began end
     for _, name in ipairs(report[2]) do
         if not members[name] and awaited[name] ~= '1' then
@@ -235,6 +236,7 @@ local function admit(name)
             end
         end
     end
+    if member.admitted and not awaits() then opened = true end
     return member.admitted
 end
 
@@ -274,7 +276,7 @@ end
 
 local function say(verdict, divisor, admitted, grants, over, refusals)
     redis.call('HSET', STATE, 'at', whole(at), 'settled', whole(settled), 'claimed', exact(claimed),
-        'version', whole(version))
+        'version', whole(version), 'opened', opened and '1' or '0')
     if members[ask.member] then keep(ask.member) end
     local told = {}
     if ask.roster ~= version or ask.epoch ~= state.epoch then told = names() end
@@ -379,7 +381,7 @@ local function take_report(report, member)
     if not report[5] or ask.by == 0 then return say('report') end
     if not member then
         join(ask.member)
-        await_others(report)
+        if report[6] ~= state.epoch then await_others(report) end
     end
     return listen()
 end

@@ -298,6 +298,30 @@ def test_a_flood_of_refusals_asks_once_in_a_while():
     assert len(asks) <= 41
 
 
+def test_workers_that_are_started_later_keep_nobody_waiting():
+    day = Want("r", "o", 86_400, 100, 1, 0, 0, blocks=True)
+    authority = Authority("e", 0)
+    hear, at = authority.hear, 0
+    first = Report((), ("a/0",), fresh=True, first=True, last=True)
+    hear(Ask(1, "a/0", 1, "e", by=10**6, report=first), at)
+    assert hear(Ask(2, "a/0", 1, "e", by=10**6, roster=2, wants=(day,)), at).verdict == "granted"
+    one_of_two = Report((), ("b/0", "b/1"), fresh=True, first=True, last=True)
+    hear(Ask(1, "b/0", 1, "e", by=10**6, report=one_of_two), at)
+    hear(Ask(3, "a/0", 1, "e", by=10**6, roster=3), at)
+    assert hear(Ask(2, "b/0", 1, "e", by=10**6, roster=3, wants=(day,)), at).verdict == "granted"
+
+
+def test_those_that_have_left_are_awaited_by_nobody():
+    cluster = together(3)
+    gone = cluster.nodes[2]
+    gone.send(gone.line.leave(gone.moment()))
+    gone.alive = False
+    cluster.fail(Fault(cluster.now, "cut", 1, 10))  # it hears nothing of that
+    cluster.run(cluster.now + 12)
+    assert cluster.nodes[1].contact.members == 2
+    assert isinstance(call(cluster, 1, [claim(REQUESTS)]), Reservation)
+
+
 def test_a_word_that_comes_too_late_is_none():
     authority = Authority("e", 0)
     report = Report((), ("a",), fresh=True, first=True, last=True)

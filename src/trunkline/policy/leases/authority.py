@@ -82,7 +82,8 @@ class Authority:
             return self._say(ask, "report")
         if member is None:
             member = self._roster.join(ask.member, ask.session, ask.divisor, at)
-            self._roster.await_others(report)
+            if report.epoch != self._epoch:
+                self._roster.await_others(report)
         return self._listen(ask, member)
 
     def _listen(self, ask: Ask, member: Member) -> Answer:

@@ -28,6 +28,7 @@ class Contact:
         "divisor",
         "epoch",
         "fresh",
+        "known_in",
         "members",
         "names",
         "phase",
@@ -39,7 +40,7 @@ class Contact:
     def __init__(self, session: int, names: tuple[str, ...], now: Moment, *, fresh: bool) -> None:
         self.session, self.names, self.since = session, names, now
         self.phase: Phase = "lost"
-        self.epoch = ""
+        self.epoch = self.known_in = ""  # what the authority calls itself; the epoch in which it heard us last
         self.roster = self.divisor = 0
         self.members = len(names)
         self.admitted, self.fresh = False, fresh
@@ -62,7 +63,7 @@ class Contact:
                 self.epoch, self.roster = answer.epoch, 0
             return
         self.phase = "in_touch"
-        self.fresh, self._word = False, asked
+        self.fresh, self._word, self.known_in = False, asked, self.epoch
         self.divisor, self.members, self.admitted = answer.divisor, answer.members, answer.admitted
         self.roster = answer.roster
         if answer.names:

@@ -212,7 +212,8 @@ class Holdings:
         if before == "reporting" and contact.phase == "in_touch":
             self._forget_shares()
         self._must_speak = answer.verdict == "late" or contact.roster != roster
-        return self._must_speak
+        # One that was late may be so again: it has time until the next look.
+        return self._must_speak and answer.verdict != "late"
 
     def lose(self, now: Moment, unheard: Sequence[Ask]) -> None:
         """Do without the authority from now on; what is held is spent until its leases end.
@@ -458,7 +459,8 @@ class Holdings:
         parts = [tuple(counted[start : start + PART]) for start in range(0, max(1, len(counted)), PART)]
         contact, last = self.contact, len(parts) - 1
         self._reporting = deque(
-            Report(part, contact.names, contact.fresh, number == 0, number == last) for number, part in enumerate(parts)
+            Report(part, contact.names, contact.fresh, number == 0, number == last, contact.known_in)
+            for number, part in enumerate(parts)
         )
 
     def _counted(self, held: Held, now: Moment) -> Counted | None:

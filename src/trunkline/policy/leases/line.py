@@ -55,18 +55,17 @@ class Line:
         more = self.holdings.hear(answer, asked.at, now)
         if asked.pending is not None and asked.resolve is not None:
             asked.resolve(self._outcome(asked.pending, answer, asked.at, now))
-        while more:
-            more = self.speak(now) and self.holdings.contact.phase == "reporting"
+        if more:
+            self.speak(now)
         if self.holdings.contact.phase != "reporting":
             self._go_on()
 
-    def speak(self, now: Moment) -> bool:
-        """Say what there is to say of one's own accord; returns whether there was anything."""
+    def speak(self, now: Moment) -> None:
+        """Say what there is to say of one's own accord; a report with all its parts."""
         ask = self.holdings.speak(now)
-        if ask is None:
-            return False
-        self._post(ask, None, None, now)
-        return True
+        while ask is not None:
+            self._post(ask, None, None, now)
+            ask = self.holdings.speak(now) if self.holdings.contact.phase == "reporting" else None
 
     def look(self, now: Moment) -> None:
         """Look after leases, signs of life and answers that do not come; to be called every `LOOK_EVERY` seconds."""

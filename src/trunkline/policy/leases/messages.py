@@ -67,7 +67,8 @@ class Counted(msgspec.Struct, frozen=True, array_like=True):
 class Report(msgspec.Struct, frozen=True, array_like=True):
     """All that a member has used, in as many parts as it takes; `names` are the members that it knows of.
 
-    `fresh` says that the member has just been started with all of them: none of them has a share.
+    `fresh` says that the member has just been started with all of them: none of them has a share. `epoch` is the one
+    in which it was heard last, empty for none.
     """
 
     counted: tuple[Counted, ...]
@@ -75,6 +76,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     fresh: bool
     first: bool
     last: bool
+    epoch: str = ""
 
 
 class Ask(msgspec.Struct, frozen=True, array_like=True):

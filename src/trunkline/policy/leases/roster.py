@@ -40,13 +40,14 @@ class Roster:
     whoever was there in an earlier epoch has come back, and says who else was.
     """
 
-    __slots__ = ("_awaited", "_began", "_claimed", "_settled", "members", "version")
+    __slots__ = ("_awaited", "_began", "_claimed", "_opened", "_settled", "members", "version")
 
     def __init__(self, began: int, settled: int) -> None:
         self.members: dict[str, Member] = {}
         self.version = 1
         self._began, self._settled = began, settled
         self._awaited: dict[str, bool] = {}  # by name: whether it may have a share
+        self._opened = False  # once all that are known have reported
         self._claimed = 0.0  # the shares, parts of one, that members brought from an earlier epoch
 
     def names(self) -> tuple[str, ...]:
@@ -62,7 +63,12 @@ class Roster:
         return [name for name, member in self.members.items() if not member.silent(at)]
 
     def await_others(self, report: Report) -> None:
-        """Take note of the members that a report names and that have not reported themselves."""
+        """Take note of the members that a report of an earlier epoch names and that have not reported themselves.
+
+        Workers that are started when the epoch knows all members have nothing to tell that it does not know.
+        """
+        if report.fresh and self._opened:
+            return
         if not report.fresh:
             self._settled = self._began
         for name in report.names:
@@ -105,6 +111,8 @@ class Roster:
                 for other_name, other in self.members.items()
                 if other_name != name and not other.silent(at)
             )
+        if member.admitted and not self._awaited:
+            self._opened = True
         return member.admitted
 
     def open_in(self, span: int, at: int) -> int:
