@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import uvloop
+from msgspec.structs import replace
 
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.writer import LogSettings, LogWriter
@@ -25,6 +26,8 @@ from trunkline.cli.bench.gateway import CONFIG, ROUTE
 from trunkline.cli.bench.transcript import MODEL, transcript
 from trunkline.config.compile import load
 from trunkline.config.sources import Sources
+from trunkline.gateway.admission import Admission
+from trunkline.gateway.budgets import Budgets
 from trunkline.gateway.endpoints import Endpoints
 from trunkline.gateway.exchange import Exchange
 from trunkline.gateway.ids import IdSource
@@ -32,6 +35,7 @@ from trunkline.gateway.in_force import InForce
 from trunkline.gateway.journal import Journal
 from trunkline.gateway.refusals import Refusals
 from trunkline.gateway.upstreams import Upstreams
+from trunkline.model.snapshot import Capacity
 from trunkline.operations import OperationalLog
 from trunkline.policy.health import TargetHealth
 from trunkline.wire.client_connection import Connection as ClientConnection
@@ -47,8 +51,22 @@ BODY = (
     b'account, and how has it changed since last quarter?"}], "temperature": 0.2, "user": "advisor-117", '
     b'"model": "%b"}' % ROUTE.encode()
 )
+LIMITS = f"""\
+    limits: {{requests_per_minute: 1000000000, tokens_per_minute: 1000000000, concurrent_requests: 10000}}
+    user_limits: {{requests_per_minute: 1000000000}}
+    team_limits: {{requests_per_minute: 1000000000}}
+    route_limits: {{{ROUTE}: {{requests_per_minute: 1000000000}}}}
+    budget: {{amount: 1000000, per: month}}
+    user_budget: {{amount: 1000000, per: day}}
+"""
 SAID = transcript(DELTAS)
 STREAM = (SAID.opening, *SAID.later, SAID.closing_with_usage)
+RATES = (
+    b"x-ratelimit-limit-requests: 30000\r\nx-ratelimit-limit-tokens: 150000000\r\n"
+    b"x-ratelimit-remaining-requests: 29999\r\nx-ratelimit-remaining-tokens: 149999000\r\n"
+    b"x-ratelimit-reset-requests: 2ms\r\nx-ratelimit-reset-tokens: 0s\r\n"
+)
+PLENTY = Capacity(10**12, 10**12)
 STALLED = 10.0  # seconds without a call that ends
 
 
@@ -121,11 +139,23 @@ def caller(server, loop, calls, asked, last):
     return lambda: connection.data_received(asked)
 
 
-def worker(directory, operations):
+def limited(piece, rates):
+    """Return the beginning of an answer, with what a provider says of its rate limits if it shall."""
+    status, separator, rest = piece.partition(b"\r\n")
+    return status + separator + RATES.replace(b"30000", b"%d" % rates).replace(b"29999", b"%d" % rates) + rest
+
+
+def worker(directory, operations, options):
     """Return the endpoints of a worker, and its providers."""
-    text = CONFIG.format(directory=directory, port=1, console=2, provider=9, route=ROUTE, model=MODEL)
+    text = CONFIG.format(directory=directory, port=1, console=2, provider=9, route=ROUTE, model=MODEL, workers=1)
     sources = Sources({"BENCH_KEY": KEY, "BENCH_ADMIN_TOKEN": TOKEN}, lambda path: Path(path).read_text(), "h", 0.0)
+    if options.limits:
+        text = text.replace("    keys:\n", LIMITS + "    keys:\n")
     compiled = load(text, "trunkline.yaml", sources)
+    snapshot = compiled.snapshot
+    if options.capacity:
+        shared = {name: replace(provider, capacity=PLENTY) for name, provider in snapshot.providers.items()}
+        snapshot = replace(snapshot, providers=shared)
     log, _ = LogWriter.open(
         directory / "log",
         "bench/h/worker-0",
@@ -136,12 +166,14 @@ def worker(directory, operations):
     new_id = IdSource()
     journal = Journal(log, new_id)
     refusals = Refusals(journal.refused, operations)
-    endpoints = Endpoints(Exchange(journal, refusals, operations, new_id), journal, refusals)
+    admission = Admission(Budgets(journal, operations).changed)
+    exchange = Exchange(journal, refusals, admission, operations, new_id, lambda _heard: None)
+    endpoints = Endpoints(exchange, journal, refusals)
     upstreams = Upstreams()
-    prepared = upstreams.prepare(compiled.snapshot, compiled.secrets)
+    prepared = upstreams.prepare(snapshot, compiled.secrets.providers)
     health = {}
     endpoints.in_force = InForce(
-        compiled.snapshot, compiled.digest, prepared, lambda target: health.setdefault(target, TargetHealth())
+        snapshot, compiled.digest, prepared, lambda target: health.setdefault(target, TargetHealth())
     )
     return endpoints, prepared
 
@@ -151,10 +183,13 @@ async def measure(directory, options):
     loop = asyncio.get_running_loop()
     with (directory / "operations.log").open("wb") as lines:
         operations = OperationalLog(lines.fileno(), "text", "info", "worker-0")
-        endpoints, prepared = worker(directory, operations)
+        endpoints, prepared = worker(directory, operations, options)
         server = Server(endpoints.handle, ServerLimits(), on_fault=lambda error: print(repr(error)))
+        pieces = STREAM if options.stream else (SAID.answer,)
+        if options.rates:
+            pieces = (limited(pieces[0], options.rates), *pieces[1:])
         for _ in range(options.callers):
-            provider(loop, prepared["openai"].pool, STREAM if options.stream else (SAID.answer,))
+            provider(loop, prepared["openai"].pool, pieces)
         calls = []
         gc.collect()
         gc.freeze()
@@ -196,6 +231,9 @@ def main():
     parser.add_argument("--callers", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--stream", action="store_true", help=f"streams of {DELTAS} deltas")
+    parser.add_argument("--rates", type=int, default=0, help="answers say that so many requests a minute are allowed")
+    parser.add_argument("--capacity", action="store_true", help="the provider's capacity is configured, beyond all use")
+    parser.add_argument("--limits", action="store_true", help="the tenant has limits and budgets, beyond all use")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="trunkline-", dir="/dev/shm"))

@@ -156,6 +156,19 @@ def test_no_fact_can_forge_a_line_or_steer_a_terminal(text, form):
             assert said == text.encode("utf-8", "replace").decode()
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    "sign", "\x1b\x9b\u061c\u200e\u200f\u2028\u202a\u202e\u2066\u2069\U000e0000\U000e0041\U000e007f"
+)
+def test_what_turns_or_hides_text_is_an_escape_and_json_still_means_it(sign, form):
+    assert neutral(f"a{sign}b").isprintable()
+    with Pipe(form) as pipe:
+        pipe.log.event("info", "said", text=f"a{sign}b")
+        shown = pipe.read().decode()
+    assert sign not in shown
+    assert form == "text" or json.loads(shown)["text"] == f"a{sign}b"
+
+
 def test_a_reader_that_is_slow_costs_lines_and_never_time():
     with Pipe() as pipe:
         count = 0

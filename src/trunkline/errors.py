@@ -104,6 +104,45 @@ class RequestTimeout(InvalidRequest):
     retryable = True
 
 
+class RateLimited(CallError):
+    """A limit, or a fair share, is used up: the message names which, whose and how much it is.
+
+    `owner` is who it belongs to: a user, a team, a key, a route, a tag, or the tenant itself.
+    """
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+    retryable = True
+    source: Source = "tenant_limit"
+    outcome = "limited"
+
+    def __init__(
+        self, message: str, *, rule: str | None = None, retry_after: float | None = None, owner: str | None = None
+    ) -> None:
+        super().__init__(message, rule=rule, retry_after=retry_after)
+        self.owner = owner
+
+
+class BudgetExceeded(RateLimited):
+    """A blocking budget is used up; the message says when it begins anew."""
+
+    status = 402
+    code = "budget_exceeded"
+    type = "insufficient_quota"
+    retryable = False
+    outcome = "over_budget"
+
+
+class ClientLeft(CallError):
+    """The client went while its call was held before it was let in: nobody is told, and it is counted."""
+
+    status = 499  # nginx's status for a client that closed the connection
+    code = None
+    source: Source = "client"
+    outcome = "cancelled_before"
+
+
 class ProviderRejected(CallError):
     """A provider answered in the 400 class: the caller gets its status, once, and its code normalised."""
 
@@ -173,7 +212,9 @@ class Overloaded(CallError):
 def envelope(error: CallError, call: str | None) -> dict[str, object]:
     """OpenAI's error body with our part inside it, where SDKs keep it; `call` is the call id, if there is one."""
     wait = None if error.retry_after is None else round(error.retry_after, 3)  # of a provider's clock, to the ms
-    ours = {"call": call, "rule": error.rule, "source": error.source, "retry_after": wait}
+    ours: dict[str, object] = {"call": call, "rule": error.rule, "source": error.source, "retry_after": wait}
+    if isinstance(error, RateLimited):
+        ours["owner"] = error.owner
     return {
         "error": {
             "message": error.message,

@@ -17,6 +17,7 @@ from typing import Final, Literal, Protocol
 import msgspec
 
 from trunkline.model.money import NOTHING
+from trunkline.model.names import STEERING
 from trunkline.model.records import CallClosed
 from trunkline.model.snapshot import Key, Route
 
@@ -37,9 +38,8 @@ QUOTED_NAMES: Final = 4096
 _encode: Final = msgspec.json.Encoder().encode
 NANOSECONDS_PER_MS: Final = 1_000_000
 PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%+*-]+")
-# C0 and C1 controls, line and paragraph separators, and what reverses the direction of writing.
 _SURROGATES = f"{chr(0xD800)}-{chr(0xDFFF)}"  # no literal: a compiled one would have to be UTF-8
-UNSAFE: Final = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069{_SURROGATES}]")
+UNSAFE: Final = re.compile(f"[{STEERING}{_SURROGATES}]")
 
 
 class PlanFacts(Protocol):
@@ -367,7 +367,8 @@ def _json_line(line: object) -> bytes:
 
 
 def _json_escape(match: re.Match[str]) -> str:
-    return f"\\u{ord(match.group()):04x}"
+    units = match.group().encode("utf-16-be")  # two of them for a tag character
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def _encodable(value: object) -> object:

@@ -78,7 +78,7 @@ def test_the_time_before_a_span_may_begin_before_the_calendar(run):
 def test_focus_is_a_row_for_each_class_of_tokens_and_adds_up(run):
     rows = list(csv.DictReader(io.StringIO(told(run, "--by", "team,user", "--format", "focus"))))
     assert tuple(rows[0]) == COLUMNS
-    total = json.loads(told(run, "--format", "json"))["total"]["cost"]
+    total = json.loads(told(run, "--format", "json"))["total"]["total"]
     assert sum(Decimal(row["BilledCost"]) for row in rows) == Decimal(total)
     assert {"user": "ann"} in [json.loads(row["Tags"]) for row in rows]
 
@@ -108,6 +108,9 @@ def test_what_is_imported_is_in_the_next_report(run, place):
     assert Decimal(found["total"]["imported"]) == before + Decimal("1.5")
     assert {row["user"] for row in found["rows"] if row["imported"] != "0"} <= {"ann", "=cmd()"}
     assert "imported" in told(run, "--since", "2d")
+    rows = list(csv.DictReader(io.StringIO(told(run, "--since", "2d", "--by", "user", "--format", "focus"))))
+    assert sum(Decimal(row["BilledCost"]) for row in rows) == Decimal(found["total"]["total"])
+    assert {row["ProviderName"] for row in rows if row["ServiceName"] == "telephony"} == {"imported"}
 
 
 @pytest.mark.parametrize(

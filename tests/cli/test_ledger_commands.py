@@ -190,6 +190,14 @@ def test_what_the_index_forgets_the_logs_still_have(commands):
     "words",
     [
         ("calls", "show", "nothing"),
+        ("calls", "show", ""),
+        ("calls", "show", "a/b"),
+        ("calls", "list", "--user", "a" * 70_000),
+        ("calls", "list", "--tenant", ""),
+        ("sessions", "show", ""),
+        ("users", "list", "--user", "a" * 70_000),
+        ("costs", "--team", "a" * 70_000),
+        ("keys", "revoke", ""),
         ("calls", "list", "--outcome", "splendid"),
         ("calls", "list", "--since", "yesterday"),
         ("calls", "list", "--limit", "0"),
@@ -207,6 +215,7 @@ def test_misuse_is_64_and_one_line(commands, words):
     result = run(*words)
     assert (result.returncode, result.stdout) == (64, "")
     assert result.stderr.count("\n") == 1
+    assert not any(misleading in result.stderr for misleading in ("did not answer", "there is no GET", "DELETE"))
 
 
 def test_a_call_that_is_not_there_is_1(commands):
@@ -214,3 +223,21 @@ def test_a_call_that_is_not_there_is_1(commands):
     result = run("calls", "show", "01a214f8-68c2-7ee4-baa0-000000000000")
     assert (result.returncode, result.stdout) == (1, "")
     assert "no call" in result.stderr
+
+
+def test_an_index_that_a_full_disk_has_left_empty_is_made_again_by_itself(tmp_path):
+    index = tmp_path / "data" / "index" / "ledger.duckdb"
+    with Simulator.in_thread() as simulator:
+        configured(tmp_path, simulator.openai.port)
+        with gateway(tmp_path) as running:
+            ids = ask(running.port)
+            done(running.command("calls", "list"))  # answered from the index, so there is one
+        index.write_bytes(b"")
+        shown = command(tmp_path, "calls", "list", "--user", "ann")
+        assert "made again from the logs" in shown.stderr
+        assert all(call.removeprefix("chatcmpl-") in done(shown) for call in (ids[0], ids[2]))
+        index.write_bytes(b"")
+        with gateway(tmp_path) as running:
+            said = running.until("index_begun_anew", "control")
+            assert "ledger.duckdb.damaged" in said["reason"]
+            assert done(running.command("calls", "list", "--user", "ann")) == shown.stdout

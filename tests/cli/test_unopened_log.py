@@ -62,7 +62,8 @@ def test_calls_are_refused_until_a_log_that_was_out_of_reach_is_open_and_then_ca
                 data.chmod(0o755)
                 replace_worker(running)  # its call is open in the log
             running.until("not_ready", "supervisor")
-            assert any("log_failed" in line and "others may look into" in line for line in running.lines)
+            failed = next(line for line in running.lines if "log_failed" in line)
+            assert "others may look into" in json.loads(failed)["reason"]  # its first line, before it has a snapshot
             check_refusing(running)
             with asking(running) as kept:
                 assert ask(kept)[0] == 503

@@ -64,6 +64,7 @@ def test_a_file_of_the_first_line_alone_has_no_users():
         (",Ann,desk,,,", "user", "is empty"),
         (f"{'a' * 513},,desk,,,", "user", "more than 512"),
         ("a\u202eb,,desk,,,", "user", "control character"),
+        ("a\U000e0062,,desk,,,", "user", "control character"),
         (" a,,desk,,,", "user", "space"),
         ("a,Ann ,desk,,,", "name", "space"),
         ("a,,,,,", "team", "is empty"),

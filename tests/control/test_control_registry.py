@@ -76,7 +76,7 @@ def test_a_key_is_recorded_before_it_is_published_and_survives_a_restart(tmp_pat
             await control.create_key(NewKey("acme", "k2"), "me")
             await control.revoke_key("k1", "me")
             assert workers.keys == {"app", "k2"}
-            assert workers.published[0][2]["openai"].api_keys == ("sk-one",)
+            assert workers.published[0][2].providers["openai"].api_keys == ("sk-one",)
             assert workers.published[-1][2] is None  # the providers' secrets stay as they are
         assert [key.id for key in read_state(tmp_path / "data").valid_keys()] == ["k2"]
 

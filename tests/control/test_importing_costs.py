@@ -7,7 +7,8 @@ import pytest
 from test_control_registry import Workers, registry, types
 from test_directories import ANN, users
 
-from trunkline.audit.files.reader import read_records
+from trunkline.audit.files.reader import read_body, read_records
+from trunkline.audit.format.heads import decode_head
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import ImportedCosts, NewCosts, Refused
 from trunkline.control.journal import read_state
@@ -62,3 +63,24 @@ def test_a_record_says_who_imported_what(tmp_path):
         if record.type == "cost.imported"
     ]
     assert (record["tenant"], record["rows"], record["amount"], record["who"]) == ("acme", 2, "1.00", "a person")
+
+
+def test_a_row_has_team_and_cost_centre_of_its_user_on_its_day(tmp_path):
+    members = ANN.replace("west,CC-1", "west,CC-2")
+
+    async def main():
+        async with registry(tmp_path, Workers()) as (control, _):
+            await control.apply("me", "started")
+            await control.import_users(users(members), "me")
+            await control.import_costs(bill(COSTS + "2026-07-01,headset,1,,eve\n"), "me")
+
+    asyncio.run(main())
+    log = tmp_path / "data" / "log" / "gw-1" / "control"
+    (stored,) = [record for record in read_records(log, upto="whole") if record.type == "cost.imported"]
+    (reference,) = decode_head(stored.bytes).bodies
+    rows = [json.loads(line) for line in read_body(log, reference, stored.segment)["costs"].splitlines()]
+    assert [(row.get("team"), row.get("cost_center")) for row in rows] == [
+        ("desk", "CC-1"),
+        ("west", "CC-2"),
+        (None, None),
+    ]

@@ -103,3 +103,7 @@ def test_messages_are_one_short_line() -> None:
     assert len(shown) == LONGEST_MESSAGE
     assert shown.startswith("a b [31m word")
     assert shown.endswith("…")
+
+
+def test_messages_have_nothing_that_turns_or_hides_what_a_client_reads() -> None:
+    assert scrub("no \u202emodel\u2066\u200f x\U000e0041\U000e007f\u061cy") == "no  model  x y"

@@ -32,8 +32,11 @@ from trunkline.config.canonical import digest_of, encode_snapshot
 from trunkline.config.compile import load
 from trunkline.config.compiled import Compiled
 from trunkline.config.sources import Sources
+from trunkline.gateway.admission import moment
 from trunkline.gateway.worker import Worker
 from trunkline.operations import OperationalLog
+from trunkline.policy.budgets.account import Account
+from trunkline.policy.limits.gauge import Gauge
 from trunkline.simulator import Simulator
 from trunkline.simulator.script import Behaviour
 
@@ -52,10 +55,11 @@ node: gw-test
 listen: 127.0.0.1:0
 providers:
   first: {{dialect: openai, base_url: "{openai}", api_key: {first_key}, region: us, data_retention: 30d,
-           models: [gpt-4o-mini]}}
-  second: {{dialect: anthropic, base_url: "{anthropic}", api_key: {second_key}, region: eu, data_retention: zero}}
+           models: [gpt-4o-mini]{first_account}}}
+  second: {{dialect: anthropic, base_url: "{anthropic}", api_key: {second_key}, region: eu, data_retention: zero
+            {second_account}}}
 prices:
-  first/gpt-4o-mini: {{input_per_million: 0.15, cached_input_per_million: 0.075, output_per_million: 0.60}}
+  first/gpt-4o-mini: {{{price}}}
   second/claude-haiku-4-5: {{input_per_million: 1, cached_input_per_million: 0.1, output_per_million: 5}}
 routes:
   voice:
@@ -88,8 +92,9 @@ tenants:
 def compile_once(configured: tuple[tuple[str, str], ...]) -> Compiled:
     """Compile a configuration for all tests that use it: reading YAML takes longer than most of them."""
     sources = Sources(environment={}, read_file=lambda path: Path(path).read_text(), host_name="h", now=time.time())
-    names = dict.fromkeys(("route", "first", "second", "keys", "more"), "")
+    names = dict.fromkeys(("route", "first", "second", "first_account", "second_account", "keys", "more"), "")
     names |= {"first_key": FIRST_KEY, "second_key": SECOND_KEY, "secret": SECRET, "tenant": "regulated: false"}
+    names["price"] = "input_per_million: 0.15, cached_input_per_million: 0.075, output_per_million: 0.60"
     names |= {"openai": SOMEWHERE, "anthropic": SOMEWHERE}
     return load(CONFIG.format(**(names | dict(configured))), "trunkline.yaml", sources)
 
@@ -279,6 +284,13 @@ def check(gateway: Gateway) -> None:
     assert gateway.simulator.anthropic.faults == []
     assert " fault " not in gateway.operations()
     assert gateway.worker._server.in_flight == 0
+    limiter = gateway.worker._admission.limiter
+    counters = [limiter.find(*place) for place in limiter.places()]
+    assert [counter.holders for counter in counters] == [0] * len(counters)
+    assert all(counter.used(moment()) == 0 for counter in counters if isinstance(counter, Gauge))
+    assert all(
+        counter.used(moment()) == counter.spent(moment()) for counter in counters if isinstance(counter, Account)
+    )
     if gateway.log.failure is None:
         calls = gateway.records()
         opened = Counter(record["call"] for record in calls if record["type"] == "call.opened")

@@ -43,6 +43,17 @@ def test_the_team_of_a_call_is_its_users_by_the_directory_else_the_keys(tmp_path
     play(tmp_path, story, GOOD)
 
 
+def test_the_cost_centre_of_a_call_is_its_users_and_a_key_has_none(tmp_path):
+    async def story(gateway, simulator):
+        ann = Membership("west", cost_center="CC-40")
+        await gateway.load(with_users(gateway, Member("ann", (ann,)), Member("bob", (Membership("west"),))))
+        for user in ("ann", "bob", "eve", None):
+            assert (await hear(gateway, None, {"x-trunkline-user": user})).status == 200
+        assert [record.get("cost_center") for record in gateway.records("call.opened")] == ["CC-40", None, None, None]
+
+    play(tmp_path, story, GOOD)
+
+
 def test_a_user_named_in_the_body_has_the_same_team(tmp_path):
     async def story(gateway, simulator):
         await gateway.load(with_users(gateway, Member("ann", (Membership("west"),))))

@@ -3,7 +3,7 @@
 import json
 from decimal import Decimal
 
-from trunkline.ledger.cost_answers import PaidReport, PaidRow
+from trunkline.ledger.cost_answers import OtherRow, PaidReport, PaidRow
 from trunkline.ledger.focus import COLUMNS, rows
 
 # https://focus.finops.org/focus-specification/v1-2/, feature level "Mandatory"
@@ -28,6 +28,24 @@ def paid(**fields):
 def only(**fields):
     (row,) = rows(PaidReport(("user", "tag:env"), (paid(**fields),)))
     return row
+
+
+def only_other(**fields):
+    row = {"group": ("ann", None), "day": "2026-12-31", "tenant": "harbor", "kind": "telephony", "charges": 3}
+    (row,) = rows(PaidReport(("user", "tag:env"), (), others=(OtherRow(**(row | {"amount": "1.5"} | fields)),)))
+    return row
+
+
+def test_what_was_imported_is_a_charge_of_its_own():
+    row = only_other()
+    assert tuple(row) == COLUMNS
+    assert {name for name, value in row.items() if value is None} <= NULLABLE
+    assert (row["ServiceName"], row["ProviderName"], row["ChargeCategory"]) == ("telephony", "imported", "Usage")
+    assert {row[name] for name in ("BilledCost", "EffectiveCost", "ContractedCost", "ListCost")} == {"1.5"}
+    assert (row["PricingQuantity"], row["PricingUnit"], row["x_Calls"]) == ("3", "Charges", 0)
+    assert (row["BillingPeriodStart"], row["ChargePeriodStart"]) == ("2026-12-01T00:00:00Z", "2026-12-31T00:00:00Z")
+    assert (json.loads(row["Tags"]), row["SubAccountId"]) == ({"user": "ann"}, "harbor")
+    assert only_other(amount="-1.5")["ChargeCategory"] == "Adjustment"
 
 
 def test_every_mandatory_column_is_there_in_a_fixed_order():

@@ -33,7 +33,12 @@ def no_damage(error):
 
 def test_a_call_becomes_a_row_when_it_has_ended(machine, index):
     machine.write(
-        opened(1, tags={"env": "prod"}, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        opened(
+            1,
+            cost_center="CC-40",
+            tags={"env": "prod"},
+            traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        )
     )
     machine.flush()
     follow(index, machine.path)
@@ -43,11 +48,11 @@ def test_a_call_becomes_a_row_when_it_has_ended(machine, index):
     follow(index, machine.path)
     (row,) = asked(
         index,
-        "SELECT CAST(id AS VARCHAR), tenant, team, user_id, subject, provider, outcome, status, attempts,"
+        "SELECT CAST(id AS VARCHAR), tenant, team, cost_center, user_id, subject, provider, outcome, status, attempts,"
         " prompt_tokens, completion_tokens, cost, estimated, total_ms, tags['env'], trace_id, hold_ms FROM calls",
     )
     assert row == (
-        call_id(1), "harbor", "wealth-desk", "advisor-1", "advisor-1", "second", "answered", 200, 1, 20,
+        call_id(1), "harbor", "wealth-desk", "CC-40", "advisor-1", "advisor-1", "second", "answered", 200, 1, 20,
         20, Decimal("0.000017"), False, 9.25, "prod", "0af7651916cd43dd8448eb211c80319c", 0.0,
     )  # fmt: skip
 

@@ -7,8 +7,8 @@ import pytest
 
 from ledger.logs import Machine, closed, follow, open_index, opened, tables
 from ledger.rows import Book, second
-from trunkline.ledger.cost_answers import CostsQuestion, Span
-from trunkline.ledger.costs import report
+from trunkline.ledger.cost_answers import DIMENSIONS, CostsQuestion, PaidQuestion, Span
+from trunkline.ledger.costs import paid, report
 from trunkline.ledger.follow import rebuild
 from trunkline.ledger.schema import FACTS
 
@@ -51,6 +51,37 @@ def test_what_a_session_costs_besides_counts_for_who_had_it(book):
     assert total.cost_per_conversation == "1.875000"
 
 
+def test_what_was_imported_is_beside_what_was_paid_by_day_and_kind(book):
+    book.add(session="s-1", user_id="ann", team="west", cost="1")
+    bring(book, "0.5", session="s-1")
+    bring(book, "0.25", session="s-1")
+    bring(book, "-0.25", session="s-1")
+    bring(book, "0.75", user_id="bob", team="desk", kind="telephony", at="2026-06-21T00:00:00Z")
+    bring(book, "9", at="2026-07-01T00:00:00Z")
+    bring(book, "9", tenant="other")
+    found = paid(book.index, PaidQuestion(span=JUNE, by=("team", "user", "tag:env"), tenant="harbor")).others
+    assert [(row.group, row.day, row.kind, row.charges, row.amount) for row in found] == [
+        (("desk", "bob", None), "2026-06-21", "telephony", 1, "0.75"),
+        (("west", "ann", None), "2026-06-20", "speech", 2, "0.75"),
+        (("west", "ann", None), "2026-06-20", "speech", 1, "-0.25"),
+    ]
+    assert paid(book.index, PaidQuestion(span=JUNE, purpose="eval")).others == ()
+    by_all = tuple(name for name in DIMENSIONS if name not in {"day", "month", "tenant", "provider", "model"})[:8]
+    assert len(paid(book.index, PaidQuestion(span=JUNE, by=by_all)).others) == 4
+
+
+def test_costs_are_told_apart_by_cost_centre_imported_ones_too(book):
+    book.add(session="s-1", cost_center="CC-40", cost="1")
+    book.add(session="s-2", cost="2")
+    bring(book, "0.5", session="s-1")
+    bring(book, "0.25", user_id="bob", cost_center="CC-52")
+    assert totals(told(book, "cost_center")) == {
+        ("CC-40",): ("1", "0.5", "1.5"),
+        ("CC-52",): ("0", "0.25", "0.25"),
+        (None,): ("2", "0", "2"),
+    }
+
+
 def test_what_a_user_costs_counts_for_the_team_of_that_day(book):
     bring(book, "1", user_id="ann", team="desk")
     bring(book, "2", user_id="ann", team="west")
@@ -91,7 +122,14 @@ def test_the_follower_takes_each_import_once_and_a_rebuild_makes_the_same(tmp_pa
     index = open_index(machine.path)
     try:
         rows = [
-            {"at": "2026-06-30T04:00:00.000000Z", "kind": "speech", "amount": "1.25", "session": "s-1", "team": "desk"},
+            {
+                "at": "2026-06-30T04:00:00.000000Z",
+                "kind": "speech",
+                "amount": "1.25",
+                "session": "s-1",
+                "team": "desk",
+                "cost_center": "CC-40",
+            },
             {"at": "2026-06-30T04:00:00.000000Z", "kind": "telephony", "amount": "-0.5", "user": "ann", "note": "n"},
         ]
         body = msgspec.json.Encoder().encode_lines(rows)
@@ -103,12 +141,12 @@ def test_the_follower_takes_each_import_once_and_a_rebuild_makes_the_same(tmp_pa
         follow(index, machine.path)
         follow(index, machine.path)
         found = index.ask(
-            'SELECT CAST("at" AS VARCHAR), tenant, team, user_id, session, kind, CAST(amount AS VARCHAR), note'
-            " FROM imports ORDER BY kind"
+            'SELECT CAST("at" AS VARCHAR), tenant, team, user_id, session, kind, CAST(amount AS VARCHAR), note,'
+            " cost_center FROM imports ORDER BY kind"
         )
         assert found == [
-            ("2026-06-30 04:00:00+00", "harbor", "desk", None, "s-1", "speech", "1.250000000000000000", None),
-            ("2026-06-30 04:00:00+00", "harbor", None, "ann", None, "telephony", "-0.500000000000000000", "n"),
+            ("2026-06-30 04:00:00+00", "harbor", "desk", None, "s-1", "speech", "1.250000000000000000", None, "CC-40"),
+            ("2026-06-30 04:00:00+00", "harbor", None, "ann", None, "telephony", "-0.500000000000000000", "n", None),
         ]
         before = tables(index)
         assert rebuild(index, machine.path, lambda *_: None) == []

@@ -1,11 +1,16 @@
 """The index is made anew where it has to be, is for its owner alone, and says what it cannot do."""
 
+import os
+import subprocess
+import sys
+from functools import partial
+
 import duckdb
 import pytest
 
 from ledger.logs import Machine, asked, closed, follow, open_index, opened
 from trunkline.ledger.answers import CallsQuestion, SessionsQuestion, Unanswerable
-from trunkline.ledger.index import Index, IndexDamaged
+from trunkline.ledger.index import DAMAGED, FILE, Index, IndexDamaged, IndexUnusable
 from trunkline.ledger.ledger import Ledger
 from trunkline.ledger.questions import list_sessions
 from trunkline.ledger.schema import FACTS
@@ -51,6 +56,62 @@ def test_a_file_that_is_no_index_is_told_and_can_be_made_again(machine):
     ledger.catch_up()
     assert len(ledger.calls(CallsQuestion(limit=100)).rows) == 40
     ledger.close()
+
+
+def cut(path, size):
+    os.truncate(path, size)
+
+
+def turned(path):
+    """Turn bits of both heads."""
+    data = bytearray(path.read_bytes())
+    data[4200] ^= 0xFF
+    data[8300] ^= 0xFF
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(partial(cut, size=size) for size in (0, 1, 100, 4096, 12_288, 300_000)),
+        turned,
+        lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    ],
+)
+def test_a_damaged_index_is_set_aside_and_made_again_by_whoever_opens_it(machine, damage):
+    index = open_index(machine.path)
+    follow(index, machine.path)
+    index.close()
+    path = machine.path / "index" / FILE
+    assert path.stat().st_size > 300_000
+    damage(path)
+    damaged = path.read_bytes()
+    ledger = Ledger(machine.path, print)
+    assert FILE in (ledger.open() or "")
+    ledger.catch_up()
+    assert len(ledger.calls(CallsQuestion(limit=100)).rows) == 40
+    ledger.close()
+    assert path.with_name(FILE + DAMAGED).read_bytes() == damaged
+    ledger = Ledger(machine.path, print)
+    assert ledger.open() is None
+    ledger.clear()
+    ledger.close()
+    assert sorted(os.listdir(path.parent)) == [FILE]
+
+
+def test_an_index_that_another_process_has_is_not_taken_for_damaged(machine):
+    open_index(machine.path).close()
+    path = machine.path / "index" / FILE
+    holding = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holding, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        other.stdout.readline()
+        with pytest.raises(IndexUnusable, match="lock") as raised:
+            Ledger(machine.path, print).open()
+        other.stdin.close()
+    assert not isinstance(raised.value, IndexDamaged)
+    assert Ledger(machine.path, print).open() is None
 
 
 def test_an_index_that_is_in_use_is_told(machine):

@@ -53,6 +53,9 @@ def test_tags_come_from_metadata_and_the_header_and_the_header_wins():
     assert found.tags == {"env": "prod", "channel": "phone"}
 
 
+STEERS = "\x7f\x85\x9f\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\U000e0000\U000e007f"
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -65,10 +68,12 @@ def test_tags_come_from_metadata_and_the_header_and_the_header_wins():
         {b"x-trunkline-user": b"\xff"},
         {b"x-trunkline-user": b"u" * 513},
         {b"x-trunkline-session": b"a\x01b"},
-        *({b"x-trunkline-user": f"a{sign}b".encode()} for sign in "\x7f\x85\x9f\u061c\u200f\u2028\u2029\u202e\u2066"),
+        *({b"x-trunkline-user": f"a{sign}b".encode()} for sign in STEERS),
         {b"x-trunkline-subject": "\u202egnp.exe".encode()},
         {b"x-trunkline-tags": "k=\u2067v".encode()},
         {b"x-trunkline-tags": "k\x9b=v".encode()},
+        {b"x-trunkline-tags": "k=\U000e0041v".encode()},
+        {b"x-trunkline-session": "call\U000e007f".encode()},
         {b"x-trunkline-purpose": b"fun"},
     ],
 )

@@ -198,6 +198,19 @@ def test_above_the_rate_limit_calls_get_429():
     assert 3500 < int(error.response.headers["retry-after"]) <= 3600
 
 
+def test_every_answer_says_how_many_calls_are_left_and_when_all_are_there_again():
+    async def main():
+        async with (
+            Simulator(anthropic=Script(rate_limit=RateLimit(calls=3)), clock=lambda: 1_790_000_000.0) as simulator,
+            anthropic.AsyncAnthropic(base_url=simulator.anthropic.url, api_key="k", max_retries=0) as client,
+        ):
+            return (await client.messages.with_raw_response.create(**ASK)).headers
+
+    headers = asyncio.run(main())
+    said = [headers[f"anthropic-ratelimit-requests-{name}"] for name in ("limit", "remaining", "reset")]
+    assert said == ["3", "2", "2026-09-21T14:14:20Z"]
+
+
 def test_an_error_event_ends_a_stream_with_the_sdks_exception():
     async def body(client, _):
         with pytest.raises(anthropic.APIStatusError) as raised:

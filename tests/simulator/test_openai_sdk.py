@@ -282,6 +282,28 @@ def test_above_the_rate_limit_calls_get_429_with_a_true_retry_after():
     assert error.response.headers["retry-after-ms"] == "8000"
 
 
+def test_every_answer_says_how_many_calls_are_left_and_when_all_are_there_again():
+    now = [1000.0]
+
+    async def main():
+        behaviour = Script(rate_limit=RateLimit(calls=2, window=90.0))
+        async with (
+            Simulator(behaviour, clock=lambda: now[0]) as simulator,
+            openai.AsyncOpenAI(base_url=simulator.openai.url, api_key="sk-test", max_retries=0) as client,
+        ):
+            for remaining in ("1", "0"):
+                heard = await client.chat.completions.with_raw_response.create(**ASK)
+                names = ("limit-requests", "remaining-requests", "reset-requests")
+                assert [heard.headers[f"x-ratelimit-{name}"] for name in names] == ["2", remaining, "1m30s"]
+                now[0] += 10
+            with pytest.raises(openai.RateLimitError) as raised:
+                await client.chat.completions.create(**ASK)
+            return raised.value
+
+    headers = asyncio.run(main()).response.headers
+    assert (headers["x-ratelimit-remaining-requests"], headers["x-ratelimit-reset-requests"]) == ("0", "1m20s")
+
+
 def test_a_stream_that_breaks_is_an_error_of_the_sdk():
     async def body(client, provider):
         text = ""

@@ -37,3 +37,29 @@ def test_a_call_refused_goes_through_after_the_wait_and_not_before(limit, steps)
 
 def test_a_limit_of_nothing_refuses_everything():
     assert RateWindow().take(RateLimit(calls=0, window=5), 100.0) == 5
+
+
+def stepped(limit, steps):
+    window, now = RateWindow(), 0
+    for step in steps:
+        now += step
+        window.take(limit, now)
+    return window, now
+
+
+@given(limits, steps)
+def test_so_many_more_calls_go_through_as_the_standing_says(limit, steps):
+    window, now = stepped(limit, steps)
+    standing = window.standing(limit, now)
+    assert standing.limit == limit.calls
+    for _ in range(standing.remaining):
+        assert window.take(limit, now) is None
+    assert window.take(limit, now) is not None
+
+
+@given(limits, steps)
+def test_at_the_reset_all_calls_are_there_again_and_not_before(limit, steps):
+    window, now = stepped(limit, steps)
+    reset = window.standing(limit, now).reset
+    assert reset == 0 or window.standing(limit, now + reset - 1).remaining < limit.calls
+    assert window.standing(limit, now + reset).remaining == limit.calls

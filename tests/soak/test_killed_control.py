@@ -4,15 +4,17 @@ import os
 import random
 import signal
 import sys
+import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running_gateway import Gateway, gateway, write_configuration
-from test_kills_and_reloads import Load, worker_of
+from running_gateway import Gateway, gateway, gone, write_configuration
+from test_kills_and_reloads import Load
 
-from trunkline.cli.control_client import NobodyAnswers
-from trunkline.cli.failure import Failed
 from trunkline.ledger.follow import rebuild
+from trunkline.ledger.index import DIRECTORY, FILE
 from trunkline.simulator import Script, Simulator
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -20,45 +22,126 @@ from ledger.logs import follow, open_index, tables
 
 pytestmark = pytest.mark.soak
 
-KILLS = 12
-ANSWERS_BETWEEN = (5, 400)
+# Control is started again ever later, up to 5 s, the quicker it dies: a hundred kills of one gateway would be ten
+# minutes of waiting. One that begins anew, with the logs and the index of the last, starts it again at once.
+GATEWAYS, KILLS_OF_ONE = 20, 5
+CALLERS = 6
+# What a kill hits. Answers until it, from when the process is there and from when it has the index open.
+STARTING, FOLLOWING, ADDING = "starting", "following", "adding"
+MOMENTS = (STARTING, FOLLOWING, ADDING)
+OF_A_START, OF_FOLLOWING = (0, 50), (0, 80)
+# Control lets all others go first: a busy machine makes it wait. Seconds.
+WITHIN = 300.0
+CONTROL, WORKER = b"trunkline.control", b"trunkline.gateway.worker"
 
 
-def control_of(running: Gateway) -> int:
-    """The process that answers; asked again while there is none."""
-    while True:
+class Target:
+    """The control process of a running gateway, seen from outside: it is not asked, at no moment of its life."""
+
+    def __init__(self, running: Gateway, load: Load) -> None:
+        self._supervisor, self._load = running.process.pid, load
+        self._index = running.directory / "data" / DIRECTORY / FILE
+        self.pid = self.child(CONTROL)
+
+    def child(self, module: bytes) -> int:
+        """Return the process that runs a module, when there is one."""
+        while not (found := [pid for pid in self._children() if module in _read(f"/proc/{pid}/cmdline")]):
+            self._load.wait_for(1)
+        return found[0]
+
+    def has_index(self) -> bool:
+        """Whether it has opened the index, and so reads the logs into it."""
         try:
-            return int(running.status()["control"]["pid"])
-        except (NobodyAnswers, Failed):
-            pass
+            return any(_link(file) == str(self._index) for file in Path(f"/proc/{self.pid}/fd").iterdir())
+        except FileNotFoundError:
+            return False
+
+    def until_it_has_the_index(self) -> None:
+        self._until(self.has_index)
+
+    def until_it_adds(self) -> None:
+        """Wait until the index's own log grows: a transaction is being written, or was a moment ago."""
+        before = self._written()
+        self._until(lambda: self._written() not in {before, 0})
+
+    def _until(self, happened: Callable[[], bool]) -> None:
+        give_up = time.monotonic() + WITHIN
+        while not happened():
+            assert time.monotonic() < give_up, "control does not get there"
+            self._load.wait_for(1)
+
+    def _written(self) -> int:
+        try:
+            return self._index.with_name(FILE + ".wal").stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _children(self) -> list[int]:
+        return [int(pid) for pid in _read(f"/proc/{self._supervisor}/task/{self._supervisor}/children").split()]
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_an_index_whose_control_was_killed_again_and_again_is_that_of_a_rebuild(tmp_path, workers):
-    chance = random.Random(5)
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def _link(path: Path) -> str:
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:
+        return ""
+
+
+def kill(target: Target, load: Load, chance: random.Random) -> str:
+    """Kill control at a moment that is drawn; return what it was at."""
+    moment = chance.choice(MOMENTS)
+    if moment == STARTING:
+        load.wait_for(chance.randint(*OF_A_START))
+        moment = FOLLOWING if target.has_index() else STARTING
+    else:
+        target.until_it_has_the_index()
+        if moment == FOLLOWING:
+            load.wait_for(chance.randint(*OF_FOLLOWING))
+        else:
+            target.until_it_adds()
+    os.kill(target.pid, signal.SIGKILL)
+    assert gone(target.pid)
+    return moment
+
+
+def killed_again_and_again(directory: Path, chance: random.Random) -> tuple[Counter[str], set[str]]:
+    """Kill control of one gateway after the other, and a worker of each; return what was hit, and who was answered."""
+    moments: Counter[str] = Counter()
+    answered: set[str] = set()
+    for _ in range(GATEWAYS):
+        with gateway(directory) as running:
+            with Load(running, CALLERS) as load:
+                for _ in range(KILLS_OF_ONE):
+                    moments[kill(Target(running, load), load, chance)] += 1
+                os.kill(Target(running, load).child(WORKER), signal.SIGKILL)
+                running.until("ready", "worker-0")
+            answered |= {call for call, status, _ in load.answers if status == 200}
+    return moments, answered
+
+
+def test_an_index_whose_control_was_killed_a_hundred_times_is_that_of_a_rebuild(tmp_path):
+    seed = random.randrange(1 << 32)
     with Simulator.in_thread(openai=Script(tokens_per_second=400.0)) as simulator:
-        write_configuration(tmp_path, provider=simulator.openai.port, more=f"workers: {workers}\n")
-        with gateway(tmp_path) as running:
-            with Load(running) as load:
-                for number in range(KILLS):
-                    load.wait_for(chance.randint(*ANSWERS_BETWEEN))
-                    control = control_of(running)
-                    if number % 4 == 3:
-                        index = chance.randrange(workers)
-                        os.kill(worker_of(running, index), signal.SIGKILL)
-                        running.until("ready", f"worker-{index}")
-                    os.kill(control, signal.SIGKILL)
-            answered = {call for call, status, _ in load.answers if status == 200}
-            control_of(running)
+        write_configuration(tmp_path, provider=simulator.openai.port)
+        moments, answered = killed_again_and_again(tmp_path, random.Random(seed))
+    assert sum(moments.values()) == GATEWAYS * KILLS_OF_ONE
+    assert all(moments[moment] >= GATEWAYS * KILLS_OF_ONE // 10 for moment in MOMENTS), moments
     index = open_index(tmp_path / "data")
     try:
         follow(index, tmp_path / "data")
         found = tables(index)
         calls = {str(row[1]) for row in found["calls"]}
-        assert answered <= calls
+        assert answered <= calls, f"seed {seed}"
         assert len(calls) == len(found["calls"])
         assert (found["running"], found["unreadable"]) == ([], [])
         assert rebuild(index, tmp_path / "data", lambda *_: None) == []
-        assert tables(index) == found
+        assert tables(index) == found, f"seed {seed}"
     finally:
         index.close()

@@ -77,9 +77,9 @@ class Caller(threading.Thread):
 class Load:
     """Several callers at once."""
 
-    def __init__(self, running: Gateway) -> None:
+    def __init__(self, running: Gateway, callers: int = CALLERS) -> None:
         self._answered = threading.Semaphore(0)
-        self.callers = [Caller(running.port, self._answered) for _ in range(CALLERS)]
+        self.callers = [Caller(running.port, self._answered) for _ in range(callers)]
 
     def __enter__(self) -> Self:
         for caller in self.callers:
@@ -94,6 +94,9 @@ class Load:
         assert not any(caller.is_alive() for caller in self.callers)
 
     def wait_for(self, count: int) -> None:
+        """Wait for so many answers from now on."""
+        while self._answered.acquire(blocking=False):
+            pass
         for _ in range(count):
             assert self._answered.acquire(timeout=PATIENCE), "nobody is answered any more"
 

@@ -1,33 +1,29 @@
 """`trunkline calls`: what happened, call by call."""
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from trunkline.cli.becoming import DEFAULT_CONFIG
-from trunkline.cli.options import ConfigFile, Form, ListForm
+from trunkline.cli.options import ConfigFile, Form, ListForm, identified, named
 
 commands = typer.Typer(rich_markup_mode=None)
-
-
-def _name(about: str) -> Any:
-    return typer.Option(metavar="NAME", help=about)
 
 
 @commands.command("list")
 def list_calls(  # noqa: PLR0913, PLR0917 - a parameter for each option is what the library takes
     config: ConfigFile = DEFAULT_CONFIG,
     form: ListForm = Form.table,
-    tenant: Annotated[str | None, _name("Calls of this tenant.")] = None,
-    team: Annotated[str | None, _name("Calls of this team.")] = None,
-    user: Annotated[str | None, _name("Calls of this user.")] = None,
-    subject: Annotated[str | None, _name("Calls about this subject.")] = None,
-    session: Annotated[str | None, _name("Calls of this session.")] = None,
-    route: Annotated[str | None, _name("Calls for this route.")] = None,
-    outcome: Annotated[str | None, _name("Calls that ended so: answered, failed, denied, ...")] = None,
-    finding: Annotated[str | None, _name("Calls with a finding of this rule or policy.")] = None,
-    tool: Annotated[str | None, _name("Calls whose answer asked for this tool.")] = None,
+    tenant: Annotated[str | None, named("Calls of this tenant.")] = None,
+    team: Annotated[str | None, named("Calls of this team.")] = None,
+    user: Annotated[str | None, named("Calls of this user.")] = None,
+    subject: Annotated[str | None, named("Calls about this subject.")] = None,
+    session: Annotated[str | None, named("Calls of this session.")] = None,
+    route: Annotated[str | None, named("Calls for this route.")] = None,
+    outcome: Annotated[str | None, named("Calls that ended so: answered, failed, denied, ...")] = None,
+    finding: Annotated[str | None, named("Calls with a finding of this rule or policy.")] = None,
+    tool: Annotated[str | None, named("Calls whose answer asked for this tool.")] = None,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="From then on: 7d (ago), 2027-06-30, ...")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")] = None,
     limit: Annotated[int, typer.Option(metavar="ROWS", help="The most calls to list.", show_default=True)] = 50,
@@ -57,7 +53,7 @@ def list_calls(  # noqa: PLR0913, PLR0917 - a parameter for each option is what 
 
 @commands.command()
 def show(
-    call: Annotated[str, typer.Argument(metavar="ID", help="The call's id, or the `id` of its answer (chatcmpl-...).")],
+    call: Annotated[str, identified("The call's id, or the `id` of its answer (chatcmpl-...).")],
     config: ConfigFile = DEFAULT_CONFIG,
     form: ListForm = Form.table,
     bodies: Annotated[bool, typer.Option("--bodies", help="Print what was asked and answered too.")] = False,  # noqa: FBT002

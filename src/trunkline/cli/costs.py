@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trunkline.cli.becoming import DEFAULT_CONFIG
-from trunkline.cli.options import ConfigFile, Form, ListForm
+from trunkline.cli.options import ConfigFile, Form, ListForm, named
 
 if TYPE_CHECKING:
     from trunkline.ledger.cost_answers import CostsQuestion
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 commands = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
 # As in `ledger.cost_answers`, which `--help` need not import.
-NAMES = "tenant, team, user, subject, session, key, route, provider, model, prompt, purpose, day, month, tag:NAME"
+NAMES = (
+    "tenant, team, cost_center, user, subject, session, key, route, provider, model, prompt, purpose, day, month, "
+    "tag:NAME"
+)
 BY_ITSELF = frozenset({"tenant", "provider", "model", "day", "month"})  # columns of FOCUS's own
 
 
@@ -34,10 +37,6 @@ class Comparison(StrEnum):
     previous = "previous"
 
 
-def _name(about: str) -> Any:
-    return typer.Option(metavar="NAME", help=about)
-
-
 def _time(about: str) -> Any:
     return typer.Option(metavar="TIME", help=about)
 
@@ -54,9 +53,9 @@ def costs(  # noqa: PLR0913, PLR0917 - each is an option of the command
     month: Annotated[str | None, typer.Option(metavar="MONTH", help="This month: 2026-06.")] = None,
     tz: Annotated[str, typer.Option(metavar="ZONE", help="Where days and months begin.", show_default=True)] = "UTC",
     compare: Annotated[Comparison | None, typer.Option(help="Beside the time before.")] = None,
-    tenant: Annotated[str | None, _name("Of this tenant.")] = None,
-    team: Annotated[str | None, _name("Of this team.")] = None,
-    user: Annotated[str | None, _name("Of this user.")] = None,
+    tenant: Annotated[str | None, named("Of this tenant.")] = None,
+    team: Annotated[str | None, named("Of this team.")] = None,
+    user: Annotated[str | None, named("Of this user.")] = None,
     purpose: Annotated[
         str, typer.Option(metavar="NAME", help="Calls for this purpose; `all` for every one.", show_default=True)
     ] = "production",
@@ -99,7 +98,7 @@ def reconcile(
         str, typer.Argument(metavar="FILE", help="The bill: CSV with day, model, amount (USD) and tokens.")
     ],
     config: ConfigFile = DEFAULT_CONFIG,
-    provider: Annotated[str | None, _name("Whose bill it is, as the configuration names the provider.")] = None,
+    provider: Annotated[str | None, named("Whose bill it is, as the configuration names the provider.")] = None,
     form: ListForm = Form.table,
 ) -> None:
     """Compare a provider's bill with our count, by day in UTC and model, and say where differences come from."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trunkline.cli.becoming import DEFAULT_CONFIG
-from trunkline.cli.options import ConfigFile, Form, ListForm
+from trunkline.cli.options import ConfigFile, Form, ListForm, identified
 
 if TYPE_CHECKING:
     from trunkline.cli.lists import Cell, Row
@@ -62,7 +62,7 @@ def list_keys(config: ConfigFile = DEFAULT_CONFIG, form: ListForm = Form.table) 
 
 @commands.command()
 def revoke(
-    key: Annotated[str, typer.Argument(metavar="ID", help="The key to stop, one that was made by `keys create`.")],
+    key: Annotated[str, identified("The key to stop, one that was made by `keys create`.")],
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Stop a key for good; it is refused when this returns."""

@@ -94,7 +94,9 @@ class LocalLedger:
         with self._failures():
             ledger = Ledger(self._data_dir, _damaged)
             try:
-                ledger.open()
+                if (damage := ledger.open()) is not None:
+                    said = neutral(" ".join(damage.split()))
+                    sys.stderr.write(f"trunkline: {said}; it is made again from the logs\n")
                 with IndexProgress() as progress:
                     ledger.catch_up(progress.show)
                 yield ledger

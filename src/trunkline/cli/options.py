@@ -2,9 +2,11 @@
 
 import os.path
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from trunkline.model.names import NAME_LIMIT
 
 
 def there(file: str) -> str:
@@ -12,6 +14,23 @@ def there(file: str) -> str:
     if not os.path.exists(file):
         raise typer.BadParameter(f"there is no file {file}; name one with --config.")
     return file
+
+
+def is_name(value: str | None) -> str | None:
+    """Nothing has an empty name or such a long one: a slip, of a variable that a shell has not set for one."""
+    if value is not None and not 0 < len(value) <= NAME_LIMIT:
+        raise typer.BadParameter(f"a name has 1 to {NAME_LIMIT} characters.")
+    return value
+
+
+def named(about: str) -> Any:
+    """Return an option that is the name of something."""
+    return typer.Option(metavar="NAME", help=about, callback=is_name)
+
+
+def identified(about: str) -> Any:
+    """Return an argument that is the name of something."""
+    return typer.Argument(metavar="ID", help=about, callback=is_name)
 
 
 ConfigFile = Annotated[

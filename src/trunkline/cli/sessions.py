@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from trunkline.cli.becoming import DEFAULT_CONFIG
-from trunkline.cli.options import ConfigFile, Form, ListForm
+from trunkline.cli.options import ConfigFile, Form, ListForm, identified, named
 
 commands = typer.Typer(rich_markup_mode=None)
 
@@ -15,9 +15,9 @@ commands = typer.Typer(rich_markup_mode=None)
 def list_sessions(  # noqa: PLR0913, PLR0917 - a parameter for each option is what the library takes
     config: ConfigFile = DEFAULT_CONFIG,
     form: ListForm = Form.table,
-    tenant: Annotated[str | None, typer.Option(metavar="NAME", help="Sessions of this tenant.")] = None,
-    user: Annotated[str | None, typer.Option(metavar="NAME", help="Sessions with calls of this user.")] = None,
-    subject: Annotated[str | None, typer.Option(metavar="NAME", help="Sessions with calls about this subject.")] = None,
+    tenant: Annotated[str | None, named("Sessions of this tenant.")] = None,
+    user: Annotated[str | None, named("Sessions with calls of this user.")] = None,
+    subject: Annotated[str | None, named("Sessions with calls about this subject.")] = None,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="From then on: 7d (ago), 2027-06-30, ...")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")] = None,
     limit: Annotated[int, typer.Option(metavar="ROWS", help="The most sessions to list.", show_default=True)] = 50,
@@ -36,12 +36,10 @@ def list_sessions(  # noqa: PLR0913, PLR0917 - a parameter for each option is wh
 
 @commands.command()
 def show(
-    session: Annotated[str, typer.Argument(metavar="ID", help="The session, as the application named it.")],
+    session: Annotated[str, identified("The session, as the application named it.")],
     config: ConfigFile = DEFAULT_CONFIG,
     form: ListForm = Form.table,
-    tenant: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Whose it is, where several tenants have one of this name.")
-    ] = None,
+    tenant: Annotated[str | None, named("Whose it is, where several tenants have one of this name.")] = None,
 ) -> None:
     """Print a session as one conversation, with tools and their results, and what the caller heard of each answer."""
     from trunkline.cli.office import carry_out  # noqa: PLC0415

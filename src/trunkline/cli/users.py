@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from trunkline.cli.becoming import DEFAULT_CONFIG
-from trunkline.cli.options import ConfigFile, Form, ListForm
+from trunkline.cli.options import ConfigFile, Form, ListForm, named
 
 commands = typer.Typer(rich_markup_mode=None)
 
@@ -38,9 +38,9 @@ def import_users(
 @commands.command("list")
 def list_users(
     config: ConfigFile = DEFAULT_CONFIG,
-    tenant: Annotated[str | None, typer.Option(metavar="TENANT", help="Of this tenant only.")] = None,
-    user: Annotated[str | None, typer.Option(metavar="USER", help="This user only.")] = None,
-    team: Annotated[str | None, typer.Option(metavar="TEAM", help="In this team only.")] = None,
+    tenant: Annotated[str | None, named("Of this tenant only.")] = None,
+    user: Annotated[str | None, named("This user only.")] = None,
+    team: Annotated[str | None, named("In this team only.")] = None,
     on: Annotated[str | None, typer.Option(metavar="DAY", help="As it is on a day (2026-06-30).")] = None,
     limit: Annotated[int, typer.Option(min=1, max=MOST_LISTED, help="So many rows at most.")] = DEFAULT_LIMIT,
     form: ListForm = Form.table,

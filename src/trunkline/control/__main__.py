@@ -16,7 +16,7 @@ from trunkline.control.configuration import Configuration
 from trunkline.control.journal import Unrecorded
 from trunkline.control.process import ControlProcess, Resumption, SupervisorGone
 from trunkline.control.registry import NotPublished
-from trunkline.operations import OperationalLog, neutral
+from trunkline.operations import LEVELS, OperationalLog, neutral
 
 # The files that libraries make, the index's, are for nobody else either.
 OURS_ALONE = 0o077
@@ -43,7 +43,7 @@ def main() -> int:
     """Run control to its end; the status is EX_CONFIG for a bad file, 1 where it could not begin for another reason."""
     options = _options()
     os.umask(OURS_ALONE)
-    log = OperationalLog(sys.stderr.fileno(), "text", "info", "control")
+    log = OperationalLog(sys.stderr.fileno(), options.log_format, options.log_level, "control")
     try:
         asyncio.run(_run(options, log))
         return 0
@@ -68,6 +68,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data-dir")
     parser.add_argument("--resume")
     parser.add_argument("--console")
+    parser.add_argument("--log-format", choices=("text", "json"), default="text")
+    parser.add_argument("--log-level", choices=tuple(LEVELS), default="info")
     return parser.parse_args()
 
 

@@ -38,6 +38,8 @@ JSON = "application/json"
 # A log that has failed stays so: only a start looks at what the failed write has left behind.
 RECOVER = "Mend the disk or make room on it, then restart control (end process {pid}; another follows) or the gateway"
 Shape = TypeVar("Shape")
+Status = Callable[[], dict[str, Any]]
+Who = Callable[[Request], str]
 
 
 class Answer(Response):
@@ -52,8 +54,8 @@ class Answer(Response):
 
 def build(
     registry: Registry,
-    status: Callable[[], dict[str, Any]],
-    who: Callable[[Request], str],
+    status: Status,
+    who: Who,
     log: OperationalLog,
     desk: LedgerDesk,
     workers: Callable[[], Sequence[WorkerState]],
@@ -61,6 +63,16 @@ def build(
     """Return the API for one listener; `who` names the caller in records."""
     app = FastAPI(title="Trunkline admin API", docs_url=None, redoc_url=None, openapi_url=None)
 
+    _add_processes(app, registry, status, who, log)
+    _add_keys(app, registry, who, log)
+    _add_imports(app, registry, who, log)
+    _add_metrics(app, desk, workers)
+    add_ledger(app, desk, Answer, _asked)
+    _handle_errors(app, log)
+    return app
+
+
+def _add_processes(app: FastAPI, registry: Registry, status: Status, who: Who, log: OperationalLog) -> None:
     @app.get("/api/status")
     async def get_status() -> Response:
         return Answer(status())
@@ -73,6 +85,8 @@ def build(
         log.event("info", "applied", snapshot=applied.digest, changes=len(applied.lines), who=who(request))
         return Answer(applied)
 
+
+def _add_keys(app: FastAPI, registry: Registry, who: Who, log: OperationalLog) -> None:
     @app.get("/api/keys")
     async def list_keys() -> Response:
         return Answer({"keys": registry.all_keys()})
@@ -83,11 +97,15 @@ def build(
         log.event("info", "key_created", key=made.key.id, tenant=made.key.tenant, who=who(request))
         return Answer(made, status_code=201, headers={"cache-control": "no-store"})
 
-    @app.delete("/api/keys/{key_id}")
+    @app.delete("/api/keys/{key_id:path}")
     async def revoke_key(key_id: str, request: Request) -> Response:
         view = await registry.revoke_key(key_id, who(request))
         log.event("info", "key_revoked", key=key_id, who=who(request))
         return Answer({"key": view})
+
+
+def _add_imports(app: FastAPI, registry: Registry, who: Who, log: OperationalLog) -> None:
+    """Add what comes as files from other systems: users, and costs that models do not have."""
 
     @app.get("/api/users")
     async def list_users(request: Request) -> Response:
@@ -100,21 +118,19 @@ def build(
         log.event("info", "users_imported", tenant=made.tenant, users=made.users, who=who(request))
         return Answer(made)
 
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        from trunkline.control.metrics import CONTENT_TYPE, page  # noqa: PLC0415 - only where somebody scrapes
-
-        return Response(page(*desk.counted(), workers()), media_type=CONTENT_TYPE)
-
     @app.post("/api/costs/import")
     async def import_costs(request: Request) -> Response:
         made = await registry.import_costs(await _asked(request, NewCosts), who(request))
         log.event("info", "costs_imported", tenant=made.tenant, rows=made.rows, amount=made.amount, who=who(request))
         return Answer(made)
 
-    add_ledger(app, desk, Answer, _asked)
-    _handle_errors(app, log)
-    return app
+
+def _add_metrics(app: FastAPI, desk: LedgerDesk, workers: Callable[[], Sequence[WorkerState]]) -> None:
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        from trunkline.control.metrics import CONTENT_TYPE, page  # noqa: PLC0415 - only where somebody scrapes
+
+        return Response(page(*desk.counted(), workers()), media_type=CONTENT_TYPE)
 
 
 def _handle_errors(app: FastAPI, log: OperationalLog) -> None:

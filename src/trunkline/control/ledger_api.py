@@ -33,7 +33,7 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
         question = from_query(request, CallsQuestion)
         return answer(await desk.ask(lambda ledger: ledger.calls(question)))
 
-    @app.get("/api/calls/{call_id}")
+    @app.get("/api/calls/{call_id:path}")
     async def show_call(call_id: str, request: Request) -> Response:
         bodies = request.query_params.get("bodies") == "yes"
         if bodies:

@@ -71,7 +71,9 @@ class LedgerDesk:
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
         ledger = await loop.run_in_executor(self._following, self._made)
-        await loop.run_in_executor(self._following, ledger.open)
+        damage = await loop.run_in_executor(self._following, ledger.open)
+        if damage is not None:
+            self._log.event("warning", "index_begun_anew", reason=" ".join(damage.split()))
         self._ledger = ledger
         self._opened.set()
         while True:

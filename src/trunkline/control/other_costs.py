@@ -48,9 +48,12 @@ def _with_teams(rows: Iterable[OtherCost], tenant: Tenant, read: Callable[[str],
         return rows
     known = {member.user: member.memberships for member in decode_directory(data) if member.user in users}
     zone = ZoneInfo(tenant.time_zone)
-    return [msgspec.structs.replace(row, team=_team(known.get(row.user or "", ()), row.at, zone)) for row in rows]
+    return [_placed(row, known.get(row.user or "", ()), zone) for row in rows]
 
 
-def _team(memberships: Iterable[Membership], at: str, zone: ZoneInfo) -> str | None:
-    day = datetime.fromisoformat(at).astimezone(zone).date().isoformat()
-    return next((row.team for row in memberships if (row.first or "") <= day <= (row.last or "~")), None)
+def _placed(row: OtherCost, memberships: Iterable[Membership], zone: ZoneInfo) -> OtherCost:
+    day = datetime.fromisoformat(row.at).astimezone(zone).date().isoformat()
+    for place in memberships:
+        if (place.first or "") <= day <= (place.last or "~"):
+            return msgspec.structs.replace(row, team=place.team, cost_center=place.cost_center)
+    return row

@@ -9,8 +9,10 @@ from trunkline.dialects.anthropic_answer import AnthropicStream, decode_answer
 from trunkline.dialects.anthropic_faults import decode_fault
 from trunkline.dialects.anthropic_request import encode
 from trunkline.dialects.provider import Encoded, ProviderFault, StreamDecoder
+from trunkline.dialects.rates import anthropic_rate
 from trunkline.model.chat import ChatRequest, PassThrough
 from trunkline.model.delta import Delta
+from trunkline.model.rates import ProviderRate
 from trunkline.model.snapshot import Target
 
 VERSION = "2023-06-01"
@@ -50,6 +52,10 @@ class _Anthropic:
     def decode_fault(self, status: int, headers: dict[bytes, bytes], body: bytes, now: float) -> ProviderFault:
         """Return what an error says."""
         return decode_fault(status, headers, body, now)
+
+    def decode_rate(self, headers: dict[bytes, bytes], now: float) -> ProviderRate | None:
+        """Return what `anthropic-ratelimit-*` say."""
+        return anthropic_rate(headers, now)
 
 
 ANTHROPIC = _Anthropic()

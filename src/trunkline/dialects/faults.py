@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 from trunkline.dialects.provider import FaultKind
+from trunkline.model.names import STEERING
 
 LONGEST_MESSAGE = 500
 LONGEST_WAIT = 86_400.0  # a provider that says "in a year" must not take a target out for a year
@@ -15,7 +16,7 @@ _SECRET = re.compile(
     r"|[A-Za-z0-9+/_-]{40,}={0,2}"  # any long token
     r"|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}"
 )
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_UNPRINTABLE = re.compile(f"[{STEERING}]+")
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,9})?")
@@ -54,7 +55,7 @@ def retry_after(headers: dict[bytes, bytes], now: float) -> float | None:
     value = headers.get(b"retry-after")
     wait = _number(value)
     if wait is None and value is not None:
-        moment = _http_date(value)
+        moment = http_date(value)
         wait = None if moment is None else max(0.0, moment - now)
     return None if wait is None else min(wait, LONGEST_WAIT)
 
@@ -64,7 +65,8 @@ def _number(value: bytes | None) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
-def _http_date(value: bytes) -> float | None:
+def http_date(value: bytes) -> float | None:
+    """Return the Unix second of an HTTP date (RFC 9110, the preferred form), None where it is none."""
     match = _HTTP_DATE.fullmatch(value.decode("latin-1").strip())
     if match is None or match[2] not in _MONTHS:
         return None

@@ -13,8 +13,10 @@ from trunkline.dialects.openai_faults import decode_fault
 from trunkline.dialects.openai_stream import OpenAIStream, decode_answer
 from trunkline.dialects.openai_unknown import REQUEST, pass_on_unknown
 from trunkline.dialects.provider import CannotTake, Encoded, ProviderFault, StreamDecoder
+from trunkline.dialects.rates import openai_rate
 from trunkline.model.chat import ChatRequest, PassThrough, StreamOptions
 from trunkline.model.delta import Delta
+from trunkline.model.rates import ProviderRate
 from trunkline.model.snapshot import Params, Target
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -101,6 +103,10 @@ class _OpenAI:
     def decode_fault(self, status: int, headers: dict[bytes, bytes], body: bytes, now: float) -> ProviderFault:
         """Return what an error says."""
         return decode_fault(status, headers, body, now)
+
+    def decode_rate(self, headers: dict[bytes, bytes], now: float) -> ProviderRate | None:  # noqa: ARG002 - relative
+        """Return what `x-ratelimit-*` say."""
+        return openai_rate(headers)
 
 
 def _as_fields(params: Params, request: ChatRequest) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import msgspec
 
 from trunkline.model.chat import ChatRequest, PassThrough
 from trunkline.model.delta import Delta
+from trunkline.model.rates import ProviderRate
 from trunkline.model.snapshot import Target
 
 MOST_TOKENS = 10**7  # of one class in one answer: no model has as many, so a count above it is none
@@ -105,3 +106,6 @@ class ProviderDialect(Protocol):
 
     def decode_fault(self, status: int, headers: dict[bytes, bytes], body: bytes, now: float) -> ProviderFault:
         """Return what an answer that is no success says. Header names are lower case; `now` is the Unix time."""
+
+    def decode_rate(self, headers: dict[bytes, bytes], now: float) -> ProviderRate | None:
+        """Return what an answer's head says of the account's rate limits, None where it says nothing."""

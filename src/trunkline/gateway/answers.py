@@ -26,6 +26,8 @@ def answer_headers(call: Call, attempt: Attempt | None, first_line: str) -> byte
     lines = (
         f"{first_line}x-request-id: {call.id}\r\nx-trunkline-call: {call.id}\r\nx-trunkline-attempts: {call.asked}\r\n"
     )
+    if call.limit_lines:
+        lines += call.limit_lines
     if attempt is not None:
         lines += f"x-trunkline-provider: {attempt.provider}\r\nx-trunkline-model: {attempt.model}\r\n"
         if call.client_dropped or attempt.dropped:
@@ -47,7 +49,7 @@ def error_answer(error: CallError, call: Call) -> tuple[int, bytes, bytes]:
     first = (
         f"{JSON_LINE}x-request-id: {call.id}\r\nx-trunkline-call: {call.id}\r\nx-trunkline-attempts: {call.asked}\r\n"
     )
-    return error.status, *error_lines(error, call.id, first)
+    return error.status, *error_lines(error, call.id, first + call.limit_lines)
 
 
 def error_lines(error: CallError, call_id: str | None, first_lines: str) -> tuple[bytes, bytes]:

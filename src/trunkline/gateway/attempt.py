@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Literal, NamedTuple
 
 from trunkline.dialects.provider import BrokenAnswer, ProviderFault, StreamDecoder
+from trunkline.gateway import shares
 from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import PlannedTarget
 from trunkline.gateway.journal import SLICE
@@ -13,9 +14,12 @@ from trunkline.gateway.upstreams import name_of
 from trunkline.gateway.watch import Watch
 from trunkline.model.delta import Delta
 from trunkline.model.records import Attempt
+from trunkline.policy.fairness.account import Ticket
 from trunkline.wire.client import Answer, WireError
 
-FailureKind = Literal["failed", "rate_limited", "unauthorized", "another_key", "misconfigured", "rejected"]
+FailureKind = Literal[
+    "failed", "rate_limited", "unauthorized", "another_key", "misconfigured", "rejected", "passed_over"
+]
 Begin = Callable[[Delta], Awaitable[None]]
 NANOSECONDS_PER_SECOND: Final = 1_000_000_000
 OPENING_LIMIT: Final = 1 << 20  # bytes of a stream that may come before it says anything
@@ -42,15 +46,24 @@ class AttemptFailed(Exception):
 class Reply:
     """The beginning of an answer: the deltas so far and, for a stream, where the rest comes from."""
 
-    __slots__ = ("answer", "attempt", "decoder", "deltas", "target")
+    __slots__ = ("answer", "attempt", "decoder", "deltas", "target", "ticket")
 
     def __init__(self, target: PlannedTarget, attempt: Attempt, deltas: list[Delta]) -> None:
         self.target, self.attempt, self.deltas = target, attempt, deltas
+        self.ticket: Ticket | None = None  # its place in the account's capacity, to be settled when it has ended
         self.answer: Answer | None = None
         self.decoder: StreamDecoder | None = None
 
 
-async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: bytes, watch: Watch, begin: Begin) -> Reply:
+async def ask(
+    call: Call,
+    target: PlannedTarget,
+    attempt: Attempt,
+    ticket: Ticket,
+    request: bytes,
+    watch: Watch,
+    begin: Begin,
+) -> Reply:
     """Send the encoded request to the target and return the answer's beginning.
 
     A JSON answer is read whole. `begin` is awaited when a stream has begun but says nothing yet. Raises AttemptFailed
@@ -76,6 +89,7 @@ async def ask(call: Call, target: PlannedTarget, attempt: Attempt, request: byte
         )
         unread.append(answer)
         note_head(attempt, answer, upstream.dialect.request_id_header)
+        shares.learn(target, ticket, answer)
         if answer.status != 200:
             raise await _rejection(call, target, answer, key)
         if streamed:

@@ -14,6 +14,7 @@ from trunkline.model.delta import Delta, Usage
 from trunkline.model.identity import Identity
 from trunkline.model.records import Attempt, Cost, Estimate
 from trunkline.model.snapshot import Key
+from trunkline.policy.limits.limiter import Reservation
 from trunkline.wire.request import Request
 
 NANOSECONDS_PER_US: Final = 1000
@@ -115,17 +116,21 @@ class Call:
         "encoder",
         "estimate",
         "first_byte_ns",
+        "guessed_tokens",
         "id",
         "identity",
         "in_force",
         "key",
         "left_ns",
+        "limit_lines",
         "opened",
         "plan",
+        "queued_ns",
         "received",
         "released",
         "released_characters",
         "request",
+        "reservation",
         "sent",
         "settled",
         "spent",
@@ -147,6 +152,9 @@ class Call:
         self.identity: Identity | None = None
         self.plan: Plan | None = None
         self.estimate: Estimate | None = None
+        self.guessed_tokens = 0  # of the prompt, before what is known of the model's tokenizer
+        self.reservation: Reservation | None = None  # of the tenant's limits and budgets
+        self.limit_lines = ""  # the header lines that say how they stand
         self.opened = -1  # position of the opened record in the log
         self.attempts: list[Attempt] = []
         self.asked = 0  # how many targets have been asked; those passed over do not count
@@ -165,6 +173,7 @@ class Call:
         self.released_characters = 0
         self.client_dropped: tuple[str, ...] = ()
         self.waited_ns = 0
+        self.queued_ns = 0  # held because a limit was reached; a part of what was waited
         self.first_byte_ns = 0
         self.left_ns = 0
         self.encoder: ChunkEncoder | None = None  # of a stream that has been started

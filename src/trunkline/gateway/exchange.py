@@ -16,14 +16,17 @@ from trunkline.dialects.openai_client import AnswerHead, ChunkEncoder, decode_re
 from trunkline.errors import (
     AuditUnavailable,
     CallError,
+    ClientLeft,
     DeadlineExceeded,
     Draining,
     InternalError,
     InvalidRequest,
     ProvidersFailed,
+    RateLimited,
     envelope,
 )
 from trunkline.gateway import opening, settlement
+from trunkline.gateway.admission import Admission
 from trunkline.gateway.answers import JSON_LINE, STREAM_LINES, answer_headers, error_answer, overhead_line
 from trunkline.gateway.attempt import Reply
 from trunkline.gateway.call import NANOSECONDS_PER_MS, Call
@@ -46,6 +49,8 @@ INSTEAD_OF = {
     "provider_unavailable": "unavailable",
     "providers_failed": "unavailable",
     "deadline_exceeded": "unavailable",
+    "rate_limit_exceeded": "limited",
+    "budget_exceeded": "over_budget",
 }
 
 CLIENT_LEFT = 499  # nginx's status for a client that closed the connection: nobody receives it
@@ -58,11 +63,13 @@ class Exchange:
         self,
         journal: Journal,
         refusals: Refusals,
+        admission: Admission,
         operations: OperationalLog,
         new_id: Callable[[], str],
         tell: Callable[[Heard], None],
     ) -> None:
         self._journal, self._refusals, self._operations = journal, refusals, operations
+        self._admission = admission
         self._new_id = new_id
         self._news = ProviderNews(operations, tell)
         self._loop = asyncio.get_running_loop()
@@ -80,23 +87,32 @@ class Exchange:
             self._admit()
             self._identify(call)
             self._understand(call)
+            failure = await self._let_in(call)
             if len(request.body) > SLICE:
                 await self._keep_request(call)
             self._open(call)
         except CallError as error:
+            self._admission.release(call)
             self._refuse(call, error, responder)
             return
+        except asyncio.CancelledError:
+            self._admission.release(call)
+            raise
         try:
-            try:
-                await self._serve(call, responder)
-            except CallError as error:
-                await self._fail(call, error, responder)
+            if failure is None:
+                try:
+                    await self._serve(call, responder)
+                except CallError as error:
+                    failure = error
+            if failure is not None:  # outside of `except`: see CONTRIBUTING.md on what compiled code may await where
+                await self._fail(call, failure, responder)
         except (asyncio.CancelledError, ConnectionResetError):
             self._cut_short(call)
             raise
         finally:
             if not call.settled:
                 self._close_broken(call)
+            self._admission.settle(call)  # where no record could be written
 
     def _admit(self) -> None:
         if self.draining:
@@ -132,10 +148,30 @@ class Exchange:
             if handling == "drop":
                 call.client_dropped = chat.unknown
 
-    def _open(self, call: Call) -> None:
+    async def _let_in(self, call: Call) -> CallError | None:
+        """Reserve what the call needs of its tenant's limits and budgets.
+
+        Raises the error of a call that does not fit; returns it where the caller is to hear a sentence instead, for
+        what somebody hears has a record of its own.
+        """
         if call.chat is None:
+            raise ValueError("a call is understood before it is let in")
+        call.estimate = opening.estimate(call, call.chat, self._admission.learning)
+        try:
+            await self._admission.admit(call)
+        except RateLimited as error:
+            if self._sentence(call, error) is None:
+                raise
+            return error
+        except asyncio.CancelledError:
+            left = ClientLeft("The client left while its call was held by a limit.")
+            self._refusals.add(left, self._refused_record(call, left))
+            raise
+        return None
+
+    def _open(self, call: Call) -> None:
+        if call.chat is None or call.estimate is None:
             raise ValueError("a call is understood before it is opened")
-        call.estimate = opening.estimate(call, call.chat)
         record = opening.opened_record(call, call.chat, call.estimate)
         call.opened = self._journal.opened(record, call.request.body, call.take_frames())
 
@@ -175,6 +211,7 @@ class Exchange:
             watch.stop()
         call.whole = True
         settlement.charge(call, time.monotonic_ns())
+        self._admission.learn(call)
         outcome = settlement.outcome_of_answer(call)
         if chat.stream:
             await self._finish(call, outcome, responder)
@@ -268,6 +305,7 @@ class Exchange:
         record = settlement.closed_record(call, outcome, status, timings, error)
         position = self._append_closed(call, record)
         call.settled = True  # only now: a log that did not take it may take it at the call's very end
+        self._admission.settle(call)  # with the record, so that what is restored from the log is neither less nor twice
         self._operations.call_line(record, call)
         return position
 
@@ -396,23 +434,24 @@ class Exchange:
                 tenant=key.tenant,
                 key=key.id,
             )
-        self._refusals.add(
-            error,
-            CallRefused(
-                outcome=error.outcome,  # type: ignore[arg-type]
-                status=error.status,
-                code=error.code,
-                source=error.source,
-                rule=error.rule,
-                count=1,
-                tenant=key.tenant if key else None,
-                key_id=key.id if key else None,
-                route=call.plan.route.name if call.plan else None,
-                first_call=call.id if key else None,
-                user=call.identity.user if call.identity else None,
-                message=error.message if key else None,
-                snapshot=call.in_force.digest,
-            ),
-            said=key is not None,
-        )
+        self._refusals.add(error, self._refused_record(call, error), said=key is not None)
         responder.send(*error_answer(error, call))
+
+    def _refused_record(self, call: Call, error: CallError) -> CallRefused:
+        key = call.key
+        return CallRefused(
+            outcome=error.outcome,  # type: ignore[arg-type]
+            status=error.status,
+            code=error.code,
+            source=error.source,
+            rule=error.rule,
+            owner=error.owner if isinstance(error, RateLimited) else None,
+            count=1,
+            tenant=key.tenant if key else None,
+            key_id=key.id if key else None,
+            route=call.plan.route.name if call.plan else None,
+            first_call=call.id if key else None,
+            user=call.identity.user if call.identity else None,
+            message=error.message if key else None,
+            snapshot=call.in_force.digest,
+        )

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import final
 
 from trunkline.gateway.upstreams import Upstream
-from trunkline.model.snapshot import Key, Price, Route, Snapshot, Target, Tenant
+from trunkline.model.snapshot import Capacity, Key, Price, Route, Snapshot, Target, Tenant
 from trunkline.policy.access import KeyRing, resolve_route, usable_models
+from trunkline.policy.fairness.account import Share
+from trunkline.policy.fairness.pool import Terms
 from trunkline.policy.health import TargetHealth
+from trunkline.policy.limits.tenant_rules import PlanRules, rules_of
 from trunkline.policy.pricing import NEVER, price_at
-from trunkline.policy.routing import choices
+from trunkline.policy.routing import approved, choices
 from trunkline.policy.teams import Roster
 
 
@@ -19,7 +22,7 @@ from trunkline.policy.teams import Roster
 class PlannedTarget:
     """A target with everything that asking it needs; `skip` says why this tenant may not. Never changed."""
 
-    __slots__ = ("first_token", "health", "price", "skip", "target", "upstream")
+    __slots__ = ("first_token", "health", "price", "share", "skip", "target", "terms", "upstream")
 
     def __init__(
         self,
@@ -29,8 +32,10 @@ class PlannedTarget:
         price: Price,
         health: TargetHealth,
         first_token: float,
+        terms: Terms,
     ) -> None:
-        self.target, self.skip = target, skip
+        self.target, self.skip, self.terms = target, skip, terms
+        self.share: Share = upstream.account.of(target.model)
         self.upstream, self.price, self.health = upstream, price, health
         self.first_token = first_token
 
@@ -39,18 +44,21 @@ class PlannedTarget:
 class Plan:
     """A route as one tenant may use it, until the Unix second at which a price of it changes. Never changed."""
 
-    __slots__ = ("roster", "route", "targets", "tenant", "until")
+    __slots__ = ("planned", "roster", "route", "rules", "targets", "tenant", "until")
 
     def __init__(
         self,
         route: Route,
         tenant: Tenant,
         targets: tuple[PlannedTarget, ...],
+        rules: PlanRules,
         roster: Roster | None = None,
         until: float = NEVER,
     ) -> None:
         self.route, self.tenant, self.targets = route, tenant, targets
-        self.roster, self.until = roster, until
+        self.rules, self.roster, self.until = rules, roster, until
+        # What an estimate goes by: the first target that this tenant may use.
+        self.planned = next((target for target in targets if target.skip is None), targets[0])
 
 
 class InForce:
@@ -67,6 +75,7 @@ class InForce:
         self.snapshot = snapshot
         self.digest = digest
         self.keys = KeyRing(snapshot.keys.values())
+        self.rules = rules_of(snapshot.tenants, snapshot.keys)
         self._upstreams = upstreams
         self._health_of = health_of
         self.rosters = rosters or {}
@@ -97,8 +106,23 @@ class InForce:
                 price=prices[choice.target.name][0],
                 health=self._health_of(choice.target.name),
                 first_token=choice.target.first_token or route.timeouts.first_token,
+                terms=self._terms(tenant, choice.target.provider),
             )
             for choice in found
         )
         until = min((until for _, until in prices.values()), default=NEVER)
-        return Plan(route, tenant, targets, self.rosters.get(tenant.name), until)
+        rules = self.rules[tenant.name].of_plan(key, route.name)
+        return Plan(route, tenant, targets, rules, self.rosters.get(tenant.name), until)
+
+    def _terms(self, tenant: Tenant, provider: str) -> Terms:
+        """Return on what terms a tenant shares a provider's capacity with all who have approved that provider."""
+        account = self.snapshot.providers[provider]
+        capacity = account.capacity or Capacity()
+        return Terms(
+            tenant.name,
+            tenant.weight,
+            sum(approved(other, account) is None for other in self.snapshot.tenants.values()),
+            capacity.requests_per_minute or 0,
+            capacity.tokens_per_minute or 0,
+            observed=tenant.enforce == "observe",
+        )

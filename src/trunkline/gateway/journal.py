@@ -11,7 +11,7 @@ from trunkline.audit.format.bodies import Part
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.call import Call
 from trunkline.gateway.record_log import RecordLog
-from trunkline.model.records import CallAbandoned, CallClosed, CallOpened, CallRefused
+from trunkline.model.records import BudgetCrossed, CallAbandoned, CallClosed, CallOpened, CallRefused, LimitsState
 
 RETRY_AFTER: Final = 5.0  # seconds; a log that failed needs a restart, which the supervisor or an operator does
 # The most bytes of bodies in one frame, before they are compressed: half a millisecond's work to compress and digest.
@@ -36,6 +36,11 @@ class Journal:
     def adopt(self, log: RecordLog) -> None:
         """Append to this log from here on: the one before took nothing."""
         self._log = log
+
+    @property
+    def next_index(self) -> int:
+        """The index that the next record will have."""
+        return self._log.next_index
 
     @property
     def healthy(self) -> bool:
@@ -83,6 +88,14 @@ class Journal:
         """Append a second's refusals of one kind; a log that fails does so visibly elsewhere."""
         if self._log.healthy:
             self._append("call.refused", self._new_id(), record)
+
+    def limits_state(self, record: LimitsState) -> None:
+        """Append states of counters."""
+        self._append("limits.state", self._new_id(), record)
+
+    def budget_crossed(self, record: BudgetCrossed) -> None:
+        """Append that a part of a budget is spent."""
+        self._append("budget.crossed", self._new_id(), record)
 
     def abandoned(self, record: CallAbandoned, frames: list[BodyRef]) -> int:
         """Append the end of a call whose worker died, naming what had been kept of it."""

@@ -14,6 +14,7 @@ from trunkline.model.money import plain
 from trunkline.model.records import CallOpened, Estimate
 from trunkline.policy import estimates
 from trunkline.policy.identity import trace_context
+from trunkline.policy.limits.learning import Learning
 from trunkline.policy.pricing import amount_of
 
 KEY_HEADERS: Final = (b"x-api-key", b"api-key")  # beside Authorization: Bearer
@@ -45,12 +46,16 @@ def secret_of(headers: Mapping[bytes, bytes]) -> bytes:
     return found.pop()
 
 
-def estimate(call: Call, chat: ChatRequest) -> Estimate:
+def estimate(call: Call, chat: ChatRequest, learning: Learning) -> Estimate:
     """Return what the call will probably need, at the price of the first target that it may use."""
-    targets = call.plan.targets if call.plan else ()
-    planned = next((target for target in targets if target.skip is None), targets[0])
-    prompt = estimates.prompt_tokens(chat)
-    answer = estimates.answer_tokens(chat, planned.target.max_output_tokens)
+    plan = call.plan
+    if plan is None:
+        raise ValueError("a call is routed before it is estimated")
+    planned = plan.planned
+    call.guessed_tokens = estimates.prompt_tokens(chat)
+    prompt = learning.ratio(planned.target.name).expect(call.guessed_tokens)
+    expected = learning.lengths(plan.tenant.name, plan.route.name).expect(estimates.ANSWER_TOKENS)
+    answer = estimates.answer_tokens(chat, planned.target.max_output_tokens, expected)
     price = planned.price
     return Estimate(prompt, answer, plain(amount_of(prompt, answer, price)), price.version, price.source)
 
@@ -84,6 +89,7 @@ def opened_record(call: Call, chat: ChatRequest, known: Estimate) -> CallOpened:
         tenant=identity.tenant,
         key_id=identity.key_id,
         team=identity.team,
+        cost_center=identity.cost_center,
         user=identity.user,
         user_source=identity.user_source,
         subject=identity.subject,
@@ -102,9 +108,17 @@ def opened_record(call: Call, chat: ChatRequest, known: Estimate) -> CallOpened:
         client_request_id=_reference(headers, b"x-client-request-id") or _reference(headers, b"x-request-id"),
         idempotency_key=_reference(headers, b"idempotency-key"),
         estimate=known,
+        over_limits=_over_limits(call),
         snapshot=call.in_force.digest,
         build=__version__,
     )
+
+
+def _over_limits(call: Call) -> tuple[str, ...]:
+    reservation = call.reservation
+    if reservation is None or not reservation.over:
+        return ()
+    return tuple(dict.fromkeys(claim.rule.name for claim in reservation.over))
 
 
 def _reference(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

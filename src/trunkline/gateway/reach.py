@@ -1,6 +1,7 @@
 """Reaching a target: the route's targets in order, the next one where one fails, and the error when none is left."""
 
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from trunkline.dialects.provider import CannotTake, Encoded
@@ -12,7 +13,7 @@ from trunkline.errors import (
     ProviderUnavailable,
     RouteNotAllowed,
 )
-from trunkline.gateway import settlement
+from trunkline.gateway import settlement, shares
 from trunkline.gateway.attempt import AttemptFailed, Begin, Reply, ask
 from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import Plan, PlannedTarget
@@ -20,7 +21,10 @@ from trunkline.gateway.journal import SLICE
 from trunkline.gateway.provider_news import ProviderNews
 from trunkline.gateway.watch import DeadlinePassed, Watch
 from trunkline.model.records import Attempt, AttemptOutcome
+from trunkline.policy.fairness.account import Ticket
+from trunkline.policy.fairness.pool import Refused
 from trunkline.policy.health import UNAUTHORIZED_REST, Event
+from trunkline.policy.limits.moment import Moment
 from trunkline.policy.routing import order_by_weight
 
 
@@ -40,6 +44,7 @@ class Reach:
         self._call, self._plan, self._watch, self._news, self._now = call, plan, watch, news, now
         self._begin, self._keep_large = begin, keep_large
         self._waits: list[float] = []  # seconds until a target that rests may be asked
+        self._over_share: list[tuple[PlannedTarget, Refused]] = []
         self._out = False  # whether a target is out for its key: no wait of the caller's would help
         self._cannot: list[CannotTake] = []
         self._failed = False
@@ -95,11 +100,30 @@ class Reach:
             self._skip(planned, f"cannot_take: {error.reason}")
             return None
 
+    def _place(self, planned: PlannedTarget) -> Ticket | None:
+        """Take a place in the target's capacity for one request, or note why there is none for this caller."""
+        call = self._call
+        if call.identity is None or call.estimate is None:
+            raise ValueError("a call is opened before it is routed")
+        prompt, answer = call.estimate.prompt_tokens, call.estimate.completion_tokens
+        now = Moment(time.monotonic(), 0.0)
+        verdict = planned.share.ask(planned.terms, call.identity.user, prompt, answer, now)
+        if isinstance(verdict, Ticket):
+            return verdict
+        self._waits.append(verdict.wait)
+        if verdict.over_share:
+            self._over_share.append((planned, verdict))
+        self._skip(planned, "over_share" if verdict.over_share else "predicted_limit")
+        return None
+
     def _skip(self, planned: PlannedTarget, reason: str) -> None:
         self._call.attempts.append(_attempt(planned, "skipped", reason))
 
     async def _try(self, planned: PlannedTarget, request: Encoded) -> Reply | AttemptFailed:
         call, breaker = self._call, self._plan.route.breaker
+        ticket = self._place(planned)
+        if ticket is None:
+            return AttemptFailed("no place", "passed_over")
         attempt = _attempt(planned, "cancelled", None)  # what it is, unless something else is heard of it
         attempt.repairs, attempt.dropped = request.repairs, request.dropped
         call.begin_attempt(attempt, planned, request.body)
@@ -108,19 +132,26 @@ class Reach:
         asked_at = self._now()
         planned.health.asked(asked_at, breaker)
         try:
-            reply = await ask(call, planned, attempt, request.body, self._watch, self._begin)
+            reply = await ask(call, planned, attempt, ticket, request.body, self._watch, self._begin)
         except AttemptFailed as failure:
+            shares.settle_failed(call, ticket, attempt)
             self._take_failure(planned, attempt, failure)
             return failure
         except DeadlinePassed:
             # The call's time may have gone on others before; a target that had its own share of it hangs.
+            shares.settle_failed(call, ticket, attempt)
             hung = self._now() - asked_at >= planned.first_token
             self._hear(planned, "failed" if hung else "dropped")
             raise
         except BaseException:  # a client that left, a fault of ours: neither says anything of the target
+            shares.settle_failed(call, ticket, attempt)
             planned.health.heard("dropped", self._now(), breaker)
             raise
         attempt.outcome = "answered"
+        if reply.answer is None:
+            shares.settle(call, ticket)
+        else:
+            reply.ticket = ticket  # whoever carries the stream settles it
         self._hear(planned, "succeeded")
         return reply
 
@@ -163,6 +194,9 @@ class Reach:
 
     def _exhausted(self) -> CallError:
         """Return the error for a call that no target answered."""
+        if self._over_share:
+            planned, refused = self._over_share[0]
+            return shares.limited(self._call, planned, refused, min(self._waits))
         if self._failed:
             return ProvidersFailed(f"No provider answered. {self._reasons()}")
         if self._waits:

@@ -1,6 +1,7 @@
 """What a worker needs of its record log, and what stands in for one that cannot be opened."""
 
 from collections.abc import Awaitable, Sequence
+from pathlib import Path
 from typing import NoReturn, Protocol
 
 from trunkline.audit.files.flush_times import FlushTimes
@@ -15,6 +16,14 @@ class RecordLog(Protocol):
     @property
     def healthy(self) -> bool:
         """Whether the log takes records."""
+
+    @property
+    def directory(self) -> Path:
+        """Where the log is."""
+
+    @property
+    def next_index(self) -> int:
+        """The index that the next record will have."""
 
     @property
     def flush_times(self) -> FlushTimes:
@@ -52,8 +61,10 @@ class UnopenedLog:
 
     healthy = False
     backlog = 0
+    next_index = 0
 
     def __init__(self) -> None:
+        self.directory = Path()
         self.flush_times = FlushTimes()
 
     def append(

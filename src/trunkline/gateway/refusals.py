@@ -44,16 +44,16 @@ class Refusals:
 
     def __init__(self, append: Callable[[CallRefused], None], operations: OperationalLog) -> None:
         self._append, self._operations = append, operations
-        self._counts: dict[tuple[str | None, str | None, str | None], _Count] = {}
+        self._counts: dict[tuple[str | None, str | None, str | None, str | None], _Count] = {}
 
     def add(self, error: CallError, refused: CallRefused, *, said: bool = False) -> None:
         """Count a refusal; the first of its kind in this second lends its details to the record.
 
         `said`: it has a line of its own in the operational log.
         """
-        place = (refused.key_id, error.code, error.rule)
+        place = (refused.key_id, error.code, error.rule, refused.owner)
         if place not in self._counts and len(self._counts) >= LARGEST_BATCH:
-            place = (None, error.code, None)
+            place = (None, error.code, None, None)
             refused = msgspec.structs.replace(refused_record(error, refused.snapshot), rule=None)
         count = self._counts.get(place)
         if count is None:

@@ -8,6 +8,7 @@ from typing import Final
 from trunkline.dialects.openai_client import ChunkEncoder
 from trunkline.dialects.provider import BrokenAnswer, StreamDecoder
 from trunkline.errors import AuditUnavailable
+from trunkline.gateway import shares
 from trunkline.gateway.attempt import Reply
 from trunkline.gateway.call import NANOSECONDS_PER_MS, Call
 from trunkline.gateway.watch import Watch
@@ -66,6 +67,8 @@ class Release:
         finally:
             self._timer.cancel()
             self._watch.leave()
+            if reply.ticket is not None:
+                shares.settle(self._call, reply.ticket)
             if decoder.ended:
                 answer.release()
             else:

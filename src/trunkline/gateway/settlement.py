@@ -72,6 +72,7 @@ def timings_of(call: Call, now_ns: int) -> Timings:
     return Timings(
         total_ms=total_ns // NANOSECONDS_PER_US / 1000,
         overhead_ms=max(0, total_ns - call.waited_ns) // NANOSECONDS_PER_US / 1000,
+        queue_ms=call.queued_ns // NANOSECONDS_PER_US / 1000,
         first_token_ms=call.answering.first_token_ms if call.answering is not None else None,
         first_byte_ms=call.since(call.first_byte_ns) if call.first_byte_ns else None,
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from trunkline.dialects.provider import ProviderDialect
 from trunkline.dialects.registry import PROVIDER_DIALECTS
 from trunkline.model.snapshot import Provider, ProviderSecrets, Snapshot
+from trunkline.policy.fairness.account import Account
 from trunkline.policy.health import UNAUTHORIZED_REST
 from trunkline.wire.client import Endpoint, Pool
 
@@ -14,10 +15,11 @@ MAX_CONNECTIONS = 8192  # calls at once to one provider, for one worker
 
 
 class Upstream:
-    """One provider: where to send, in which dialect, under which key."""
+    """One provider: where to send, in which dialect, under which key, and who has used how much of its account."""
 
-    def __init__(self, provider: Provider, secrets: ProviderSecrets) -> None:
+    def __init__(self, provider: Provider, secrets: ProviderSecrets, account: Account | None = None) -> None:
         self.provider = provider
+        self.account = account or Account()
         self.dialect: ProviderDialect = PROVIDER_DIALECTS[provider.dialect]
         self.secrets = secrets
         self.pool = Pool(
@@ -91,7 +93,12 @@ class Upstreams:
             current = self._by_name.get(name)
             wanted = secrets.get(name, ProviderSecrets())
             unchanged = current is not None and current.provider == provider and current.secrets == wanted
-            prepared[name] = current if unchanged and current is not None else Upstream(provider, wanted)
+            # What has been used of an account stays used, whatever else changes.
+            prepared[name] = (
+                current
+                if unchanged and current is not None
+                else Upstream(provider, wanted, current.account if current is not None else None)
+            )
         return prepared
 
     def adopt(self, prepared: dict[str, Upstream]) -> list[Upstream]:

@@ -6,8 +6,8 @@ import msgspec
 
 # What costs can be told apart by, and `tag:NAME`.
 DIMENSIONS = (
-    "tenant", "team", "user", "subject", "session", "key", "route", "provider", "model", "prompt", "purpose", "day",
-    "month",
+    "tenant", "team", "cost_center", "user", "subject", "session", "key", "route", "provider", "model", "prompt",
+    "purpose", "day", "month",
 )  # fmt: skip
 TAG = "tag:"
 PRODUCTION = "production"
@@ -95,9 +95,21 @@ class PaidRow(msgspec.Struct, frozen=True, kw_only=True):
     estimated: str
 
 
+class OtherRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What of one kind was imported for one day, costs and what takes costs back apart. The amount is USD, exact."""
+
+    group: tuple[str | None, ...]
+    day: str
+    tenant: str
+    kind: str
+    charges: int
+    amount: str
+
+
 class PaidReport(msgspec.Struct, frozen=True):
-    """The rows, by day."""
+    """The rows, by day; `others` are what models do not cost."""
 
     by: tuple[str, ...]
     rows: tuple[PaidRow, ...]
     behind: int = 0
+    others: tuple[OtherRow, ...] = ()

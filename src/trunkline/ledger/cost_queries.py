@@ -20,6 +20,7 @@ CONVERSATION = "hash(tenant, session)"
 _COLUMNS = {
     "tenant": "tenant",
     "team": "team",
+    "cost_center": "cost_center",
     "user": "user_id",
     "subject": "subject",
     "session": "session",
@@ -34,19 +35,21 @@ _TIMES = {"day": "%Y-%m-%d", "month": "%Y-%m"}
 
 
 NOTHING = f"0::{MONEY}"
-# A session's imported costs are its first call's team's, user's and subject's; those of a user the team's of that day.
+# A session's imported costs are its first call's team's, cost centre's, user's and subject's; those of a user those of
+# that day.
 _WITH_IMPORTS = f"""(
-    SELECT "at", tenant, team, user_id, subject, session, key_id, route, provider, model, prompt_name, prompt_version,
-           prompt_fingerprint, purpose, tags, prompt_tokens, cached_tokens, completion_tokens, cost, estimated, outcome,
-           NULL::{MONEY} AS amount
+    SELECT "at", tenant, team, cost_center, user_id, subject, session, key_id, route, provider, model, prompt_name,
+           prompt_version, prompt_fingerprint, purpose, tags, prompt_tokens, cached_tokens, completion_tokens, cost,
+           estimated, outcome, NULL::{MONEY} AS amount, NULL AS kind
     FROM {FACTS}.calls
     UNION ALL BY NAME
     SELECT i."at" AS "at", i.tenant AS tenant, coalesce(s.team, i.team) AS team,
+           coalesce(s.cost_center, i.cost_center) AS cost_center,
            coalesce(i.user_id, s.user_id) AS user_id, coalesce(s.subject, i.user_id) AS subject, i.session AS session,
-           '{PRODUCTION}' AS purpose, i.amount AS amount
+           '{PRODUCTION}' AS purpose, i.amount AS amount, i.kind AS kind
     FROM {FACTS}.imports i LEFT JOIN (
-        SELECT tenant, session, arg_min(team, id) AS team, arg_min(user_id, id) AS user_id,
-               arg_min(subject, id) AS subject
+        SELECT tenant, session, arg_min(team, id) AS team, arg_min(cost_center, id) AS cost_center,
+               arg_min(user_id, id) AS user_id, arg_min(subject, id) AS subject
         FROM {FACTS}.calls WHERE session IN (SELECT session FROM {FACTS}.imports) GROUP BY tenant, session
     ) s ON s.tenant = i.tenant AND s.session = i.session
 )"""
@@ -141,6 +144,22 @@ def paid(asked: PaidQuestion) -> Query:
                            estimated, unnest(paid) AS one
                     FROM {FACTS}.calls WHERE {where}))
         GROUP BY ALL ORDER BY {keys} LIMIT {MOST_ROWS + 1}
+    """
+    return Query(sql, build.values)
+
+
+def others(asked: PaidQuestion) -> Query:
+    """Return the query for what was imported, by day in UTC. Raises Misunderstood."""
+    _check(asked.by, "UTC", least=0)
+    build = _Builder()
+    groups = [f"{build.dimension(name, 'UTC')} AS d{n}" for n, name in enumerate(asked.by)]
+    where = build.within(asked.span, asked.purpose) + build.only(tenant=asked.tenant)
+    keys = ", ".join([*(f"d{n}" for n in range(len(groups))), "day", "tenant", "kind"])
+    sql = f"""
+        SELECT {keys}, count(*), {_money("amount")}
+        FROM (SELECT {"".join(f"{group}, " for group in groups)}strftime("at", '%Y-%m-%d') AS day, tenant, kind, amount
+              FROM {_WITH_IMPORTS} WHERE kind IS NOT NULL AND {where})
+        GROUP BY {keys}, amount < 0 ORDER BY {keys}, amount < 0 LIMIT {MOST_ROWS + 1}
     """
     return Query(sql, build.values)
 

@@ -9,6 +9,7 @@ from trunkline.ledger.cost_answers import (
     CostReport,
     CostRow,
     CostsQuestion,
+    OtherRow,
     PaidQuestion,
     PaidReport,
     PaidRow,
@@ -83,7 +84,9 @@ def paid(index: Index, asked: PaidQuestion) -> PaidReport:
     """Return what was paid to providers, by day in UTC. Raises Misunderstood."""
     count = len(asked.by)
     rows = [_paid_row(row[:count], _Paid(*row[count:])) for row in _bounded(index.ask(*cost_queries.paid(asked)))]
-    return PaidReport(asked.by, tuple(rows))
+    ((imports,),) = index.ask(*cost_queries.imported(asked.span))
+    found = _bounded(index.ask(*cost_queries.others(asked))) if imports else []
+    return PaidReport(asked.by, tuple(rows), others=tuple(_other_row(row[:count], *row[count:]) for row in found))
 
 
 def _summed(index: Index, asked: CostsQuestion, span: Span) -> tuple[dict[Group, _Sums], _Sums]:
@@ -141,6 +144,10 @@ def _exact(amount: Decimal) -> str:
 def _rounded(amount: Decimal, by: Decimal, to: Decimal) -> str | None:
     """Return a quotient, None where there is nothing to divide by."""
     return plain((amount / by).quantize(to, ROUND_HALF_EVEN)) if by else None
+
+
+def _other_row(group: Group, day: str, tenant: str, kind: str, charges: int, amount: Decimal) -> OtherRow:
+    return OtherRow(group=group, day=day, tenant=tenant, kind=kind, charges=charges, amount=_exact(amount))
 
 
 def _paid_row(group: Group, found: _Paid) -> PaidRow:

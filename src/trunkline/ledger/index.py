@@ -22,14 +22,29 @@ from trunkline.ledger.schema import FACTS, SCHEMA_VERSION, statements
 
 DIRECTORY = "index"
 FILE = "ledger.duckdb"
+# What DuckDB has not yet put into the file, and a file that was damaged.
+WAL, DAMAGED = ".wal", ".damaged"
 # What DuckDB may take for itself; all processes of a gateway have to do with 200 MB.
 MEMORY = "64MB"
 SPILL = "2GB"
 CHECKPOINT_AT = "32MB"
 
 
-class IndexDamaged(Unanswerable):
-    """The index cannot be opened; it has to be made again: `trunkline index rebuild`."""
+# By these words of DuckDB's its file is none any more: a disk was full when it was made, or has lost parts of it.
+DAMAGE = ("not a valid DuckDB database file", "Could not read enough bytes", "Corrupt ", "replaying WAL")
+
+
+class IndexUnusable(Unanswerable):
+    """The index cannot be opened now: no permission, another process, no room."""
+
+
+class IndexDamaged(IndexUnusable):
+    """The index cannot be opened any more; it has to be made again: `trunkline index rebuild`."""
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether the file is what is wrong, not what was asked or who else has it."""
+    return isinstance(error, IndexDamaged) or any(words in str(error) for words in DAMAGE)
 
 
 class Index:
@@ -50,7 +65,7 @@ class Index:
     def open(self) -> bool:
         """Open the index, made anew if there is none or one of another version; return whether it was made.
 
-        Raises IndexDamaged or OSError.
+        Raises IndexUnusable or OSError.
         """
         with self._turn:
             self._directory.mkdir(mode=0o700, exist_ok=True)
@@ -73,12 +88,22 @@ class Index:
                 spool.close()
             self._spools = {}
 
+    def set_aside(self) -> Path:
+        """Move a damaged file out of the way, in place of the last one that was; return where it is. Raises OSError."""
+        with self._turn:
+            self.close()
+            aside = self._path.with_name(FILE + DAMAGED)
+            self._path.replace(aside)
+            self._path.with_name(FILE + WAL).unlink(missing_ok=True)
+            return aside
+
     def clear(self) -> None:
         """Throw away all that is in it."""
         with self._turn:
             self.close()
             self._directory.mkdir(mode=0o700, exist_ok=True)
             self._remove()
+            self._path.with_name(FILE + DAMAGED).unlink(missing_ok=True)
             self.open()
 
     @contextmanager
@@ -89,7 +114,7 @@ class Index:
             try:
                 yield self._path
             finally:
-                with suppress(IndexDamaged):  # whoever wants it next tries again, and is told
+                with suppress(IndexUnusable):  # whoever wants it next tries again, and is told
                     self._connection = self._connect()
 
     def ask(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -231,7 +256,8 @@ class Index:
                 "SET TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true"
             )
         except duckdb.Error as error:
-            raise IndexDamaged(f"{self._path} cannot be opened: {error}") from None
+            kind = IndexDamaged if is_damage(error) else IndexUnusable
+            raise kind(f"{self._path} cannot be opened: {error}") from None
         return connection
 
     def _version(self) -> int | None:
@@ -249,8 +275,8 @@ class Index:
         connection.execute("COMMIT")
 
     def _remove(self) -> None:
-        for path in (self._path, self._path.with_name(FILE + ".wal")):
-            path.unlink(missing_ok=True)
+        for suffix in ("", WAL):
+            self._path.with_name(FILE + suffix).unlink(missing_ok=True)
 
 
 class Spool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 from msgspec.structs import replace
 
 from trunkline.audit.files.settings import CorruptLog
@@ -25,7 +26,7 @@ from trunkline.ledger.answers import (
 from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
 from trunkline.ledger.costs import paid, report
 from trunkline.ledger.follow import STEP_RECORDS, Counting, Follower
-from trunkline.ledger.index import Index
+from trunkline.ledger.index import Index, IndexUnusable, is_damage
 from trunkline.ledger.questions import list_calls, list_sessions, show_call
 from trunkline.ledger.sessions import show_session
 from trunkline.ledger.telemetry import CallCounts
@@ -48,12 +49,23 @@ class Ledger:
         self._caught_up_at = time.monotonic()
         self._counting: Counting | None = None
 
-    def open(self) -> None:
-        """Open the index. Raises IndexDamaged or OSError."""
+    def open(self) -> str | None:
+        """Open the index; return why it had to be begun anew, None if it had not.
+
+        A damaged one is set aside: all that was in it comes again from the logs. Raises IndexUnusable, duckdb.Error or
+        OSError.
+        """
+        damage = None
         with self._turn:
             if self._follower is None:
-                self._index.open()
-                self._follow()
+                try:
+                    self._begin()
+                except (IndexUnusable, duckdb.Error) as error:
+                    if not is_damage(error):
+                        raise
+                    damage = f"{error}; it is set aside as {self._index.set_aside().name}"
+                    self._begin()
+        return damage
 
     def close(self) -> None:
         """Let go of the index and of the logs."""
@@ -152,6 +164,10 @@ class Ledger:
             if self.step() == 0:
                 return 0
         return self.status().unread_bytes
+
+    def _begin(self) -> None:
+        self._index.open()
+        self._follow()
 
     def _follow(self) -> None:
         if self._counting is None:

@@ -19,6 +19,7 @@ _OPENED = struct_of(
         "at": TIME,
         "tenant": TEXT,
         "team": TEXT,
+        "cost_center": TEXT,
         "user": TEXT,
         "subject": TEXT,
         "key_id": TEXT,
@@ -107,6 +108,7 @@ LINES: Mapping[str, Columns] = {
                 "user": TEXT,
                 "note": TEXT,
                 "team": TEXT,
+                "cost_center": TEXT,
             }
         ),
         "tenant": TEXT,
@@ -129,6 +131,7 @@ _FROM_OPENED = (
     "at",
     "tenant",
     "team",
+    "cost_center",
     "key_id",
     "session",
     "purpose",
@@ -191,7 +194,7 @@ EXPRESSIONS: Mapping[str, Mapping[str, str]] = {
         "error_source": "r.source",
     },
     "imports": {
-        **{name: f"c.{quoted(name)}" for name in ("at", "team", "session", "kind", "amount", "note")},
+        **{name: f"c.{quoted(name)}" for name in ("at", "team", "session", "kind", "amount", "note", "cost_center")},
         "user_id": "c.user",
     },
 }

@@ -38,6 +38,7 @@ class OpenedPart(msgspec.Struct, gc=False, omit_defaults=True):
     prompt_fingerprint: str
     snapshot: str
     team: str | None = None
+    cost_center: str | None = None
     user: str | None = None
     subject: str | None = None
     session: str | None = None
@@ -153,6 +154,7 @@ class OtherCostPart(msgspec.Struct, gc=False, omit_defaults=True):
     user: str | None = None
     note: str | None = None
     team: str | None = None
+    cost_center: str | None = None
 
 
 def kind_of(record: bytes) -> bytes:

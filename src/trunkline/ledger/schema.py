@@ -6,7 +6,7 @@ with SCHEMA_VERSION: an index of another version is made again from the logs.
 
 from collections.abc import Mapping
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 FACTS = "facts"
 
 # Exact for every price list that is known: a token's price has at most twelve decimals.
@@ -55,6 +55,7 @@ CALLS: Columns = {
     "tags": "MAP(VARCHAR, VARCHAR)",
     "snapshot": TEXT,
     "trace_id": TEXT,
+    "cost_center": TEXT,
 }
 
 ATTEMPTS: Columns = {
@@ -139,6 +140,7 @@ IMPORTS: Columns = {
     "kind": TEXT,
     "amount": MONEY,
     "note": TEXT,
+    "cost_center": TEXT,
 }
 
 # What is in force for users and other packages: view -> its columns, in their order.

@@ -1,6 +1,15 @@
 """Who belongs to which team, and when: the directory of a tenant's users."""
 
+from typing import NamedTuple
+
 import msgspec
+
+
+class Place(NamedTuple):
+    """What a user's call counts for."""
+
+    team: str
+    cost_center: str | None
 
 
 class Membership(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename={"first": "from", "last": "to"}):

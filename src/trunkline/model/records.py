@@ -113,12 +113,16 @@ class ErrorSummary(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
-    """A call was understood and let in; written before the first byte of its answer leaves."""
+    """A call was understood and let in; written before the first byte of its answer leaves.
+
+    `over_limits` are the limits and budgets that it exceeded and that only observe or warn.
+    """
 
     call: str
     tenant: str
     key_id: str
     team: str | None = None
+    cost_center: str | None = None
     user: str | None = None
     user_source: str | None = None
     subject: str | None = None
@@ -137,6 +141,7 @@ class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     client_request_id: str | None = None
     idempotency_key: str | None = None
     estimate: Estimate
+    over_limits: tuple[str, ...] = ()
     snapshot: str
     build: str
 
@@ -174,8 +179,42 @@ class CallAbandoned(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, k
     received_bytes: int = 0
 
 
+class CounterState(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What one owner had in use under one rule.
+
+    `counts` are pairs: the seconds until so many units no longer count, None for never, and the units: requests,
+    tokens, or nano-USD.
+    """
+
+    rule: str
+    owner: str
+    counts: tuple[tuple[float | None, int], ...]
+
+
+class LimitsState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """Counters as they were when this was written, some at a time.
+
+    The newest states of all counters stand in records whose index is `since` or later.
+    """
+
+    since: int
+    counters: tuple[CounterState, ...] = ()
+
+
+class BudgetCrossed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """What was spent of a budget has reached this part of it. Amounts are USD; `resets_at` is empty for a total."""
+
+    tenant: str
+    budget: str
+    owner: str
+    percent: int
+    amount: str
+    spent: str
+    resets_at: str | None = None
+
+
 class CallRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
-    """Calls that were not let in, coalesced: `count` of the same key, rule and second.
+    """Calls that were not let in, coalesced: `count` of the same key, rule, owner of the rule, and second.
 
     `key_id` is empty where no known key was named; such calls are counted and nothing of theirs is kept. The second
     is the one before the record's `at`.
@@ -186,6 +225,7 @@ class CallRefused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_
     code: str | None
     source: str
     rule: str | None = None
+    owner: str | None = None
     count: int
     tenant: str | None = None
     key_id: str | None = None

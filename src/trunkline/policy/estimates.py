@@ -41,9 +41,9 @@ def prompt_tokens(request: ChatRequest) -> int:
     return tokens + -(-characters // CHARACTERS_PER_TOKEN)
 
 
-def answer_tokens(request: ChatRequest, target_limit: int | None) -> int:
-    """Return the estimated tokens of the answer, or of all `n` of them."""
-    tokens = ANSWER_TOKENS
+def answer_tokens(request: ChatRequest, target_limit: int | None, expected: int = ANSWER_TOKENS) -> int:
+    """Return the estimated tokens of the answer, or of all `n` of them, where one is expected to have so many."""
+    tokens = expected
     if request.answer_limit is not None and request.answer_limit < tokens:
         tokens = request.answer_limit
     if target_limit is not None and target_limit < tokens:

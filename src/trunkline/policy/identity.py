@@ -27,7 +27,7 @@ def assert_identity(
 ) -> Identity:
     """Return the identity of a call from its key, its headers and its body, at Unix second `now`.
 
-    The team is the user's by the tenant's `roster`, else the key's.
+    Team and cost centre are the user's by the tenant's `roster`; else the team is the key's.
 
     Raises UserRequired where the tenant requires a user and none is named, InvalidRequest for a malformed name, tag
     or purpose.
@@ -40,10 +40,12 @@ def assert_identity(
             "or `user` in the body.",
             param="user",
         )
+    place = roster.place_of(user, now) if roster is not None and user is not None else None
     return Identity(
         tenant=key.tenant,
         key_id=key.id,
-        team=(roster.team_of(user, now) if roster is not None and user is not None else None) or key.team,
+        team=place.team if place is not None else key.team,
+        cost_center=place.cost_center if place is not None else None,
         user=user,
         user_source=source,
         subject=_header(headers, b"x-trunkline-subject") or _name(metadata.get("subject"), "metadata.subject") or user,

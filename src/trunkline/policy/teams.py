@@ -1,16 +1,16 @@
-"""Which team a user's call counts for: the one of its day, in the time zone of the tenant."""
+"""Which team and cost centre a user's call counts for: those of its day, in the time zone of the tenant."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from trunkline.model.directory import Member
+from trunkline.model.directory import Member, Place
 
 # As text they lie before and after every day of the calendar.
 OPEN_FIRST, OPEN_LAST = "", "~"
 
-# A user who is in one team for good has its name alone; else there is a (first day, last day, team) for each time.
-Teams = str | tuple[tuple[str, str, str], ...]
+# The first day, the last day, and what a user's calls count for from one to the other.
+Rows = tuple[tuple[str, str, Place], ...]
 
 
 class Roster:
@@ -24,20 +24,21 @@ class Roster:
         self._zone = ZoneInfo(time_zone)
         self._since = self._until = 0.0
         self._day = ""
-        shared: dict[Teams, Teams] = {}
-        self._teams = {
-            member.user: shared.setdefault(teams, teams) for member in members for teams in (_teams_of(member),)
-        }
+        shared: dict[Rows, Rows] = {}
+        self._rows = {member.user: shared.setdefault(rows, rows) for member in members for rows in (_rows_of(member),)}
 
-    def team_of(self, user: str, now: float) -> str | None:
-        """Return the user's team at a Unix second; None where the directory has none for that day."""
-        teams = self._teams.get(user)
-        if teams is None or isinstance(teams, str):
-            return teams
+    def place_of(self, user: str, now: float) -> Place | None:
+        """Return what the user's call counts for at a Unix second; None where the directory has no row for that day."""
+        rows = self._rows.get(user)
+        if rows is None:
+            return None
+        first, last, place = rows[0]
+        if first == OPEN_FIRST and last == OPEN_LAST:  # for good: no day to be looked at
+            return place
         if not self._since <= now < self._until:
             self._turn_to(now)
         day = self._day
-        return next((team for first, last, team in teams if first <= day <= last), None)
+        return next((place for first, last, place in rows if first <= day <= last), None)
 
     def _turn_to(self, now: float) -> None:
         """Find the day of this second and when it begins and ends: at midnight there, which is not always 24 h away."""
@@ -46,8 +47,7 @@ class Roster:
         self._day = today.date().isoformat()
 
 
-def _teams_of(member: Member) -> Teams:
-    rows = member.memberships
-    if len(rows) == 1 and rows[0].first is None and rows[0].last is None:
-        return rows[0].team
-    return tuple((row.first or OPEN_FIRST, row.last or OPEN_LAST, row.team) for row in rows)
+def _rows_of(member: Member) -> Rows:
+    return tuple(
+        (row.first or OPEN_FIRST, row.last or OPEN_LAST, Place(row.team, row.cost_center)) for row in member.memberships
+    )

@@ -1,5 +1,6 @@
 """Anthropic's face: paths, keys, versions, headers and error bodies around the Messages API."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from trunkline.simulator import anthropic_frames, anthropic_reading, anthropic_r
 from trunkline.simulator.answer import Answer, Asked, Frames, Rejection, Stamp
 from trunkline.simulator.faults import ErrorAnswer, InBandError
 from trunkline.simulator.ids import Ids
+from trunkline.simulator.rate import Standing
 from trunkline.wire.request import Request
 
 _MODELS = (
@@ -17,8 +19,9 @@ _MODELS = (
     ("claude-opus-5-5", "Claude Opus 5.5"),
 )
 _LARGEST_REQUEST = 32 * 1024 * 1024
-_LIMIT_REQUESTS = 4_000
-_LIMIT_TOKENS = 400_000
+# Of an account that has no rate limit here: nobody who reads the headers comes near them.
+_NO_LIMIT = Standing(10_000_000, 9_999_999, 1.0)
+_LIMIT_TOKENS = 10_000_000_000
 ORGANIZATION = "5a1ada7a-0000-4000-8000-51b01a7ed001"
 
 _LIMITED = (
@@ -149,9 +152,10 @@ class Anthropic:
         error = {"type": fault.type or "overloaded_error", "message": fault.message or "Overloaded"}
         return b"event: error\ndata: %b\n\n" % msgspec.json.encode({"type": "error", "error": error})
 
-    def headers(self, request_id: str, created: int, used: int) -> bytes:
-        """Return the header lines that every answer has."""
-        reset = datetime.fromtimestamp(created + 1, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+    def headers(self, request_id: str, now: float, standing: Standing | None) -> bytes:
+        """Return the header lines that every answer has; resets are moments, in whole seconds."""
+        limit, remaining, reset = standing or _NO_LIMIT
+        requests, tokens = (_moment(now + seconds) for seconds in (reset, 0.0))
         return (
             b"request-id: %b\r\nanthropic-organization-id: %b\r\n"
             b"anthropic-ratelimit-requests-limit: %d\r\nanthropic-ratelimit-requests-remaining: %d\r\n"
@@ -159,6 +163,10 @@ class Anthropic:
             b"anthropic-ratelimit-tokens-limit: %d\r\nanthropic-ratelimit-tokens-remaining: %d\r\n"
             b"anthropic-ratelimit-tokens-reset: %b\r\nserver: cloudflare\r\n"
         ) % (
-            request_id.encode(), ORGANIZATION.encode(), _LIMIT_REQUESTS, max(_LIMIT_REQUESTS - used, 0), reset,
-            _LIMIT_TOKENS, _LIMIT_TOKENS - 1, reset,
+            request_id.encode(), ORGANIZATION.encode(), limit, remaining, requests,
+            _LIMIT_TOKENS, _LIMIT_TOKENS - 1, tokens,
         )  # fmt: skip
+
+
+def _moment(unix: float) -> bytes:
+    return datetime.fromtimestamp(math.ceil(unix), UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()

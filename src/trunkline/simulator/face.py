@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from trunkline.simulator.answer import Answer, Asked, Frames, Rejection, Stamp
 from trunkline.simulator.faults import ErrorAnswer, InBandError
+from trunkline.simulator.rate import Standing
 from trunkline.wire.request import Request
 
 
@@ -55,5 +56,5 @@ class Face(Protocol):
     def error_frame(self, fault: InBandError) -> bytes:
         """Return an error in the middle of a stream."""
 
-    def headers(self, request_id: str, created: int, used: int) -> bytes:
-        """Return the header lines that every answer has; `used` calls count against the account's limit."""
+    def headers(self, request_id: str, now: float, standing: Standing | None) -> bytes:
+        """Return the header lines that every answer has; without a standing the account has room for all."""

@@ -1,5 +1,6 @@
 """OpenAI's face: paths, keys, headers and error bodies around the chat completions."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -8,12 +9,14 @@ from trunkline.simulator import openai_errors, openai_frames, openai_reading, op
 from trunkline.simulator.answer import Answer, Asked, Frames, Rejection, Stamp
 from trunkline.simulator.faults import ErrorAnswer, InBandError
 from trunkline.simulator.ids import Ids
+from trunkline.simulator.rate import Standing
 from trunkline.wire.request import Request
 
 _MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "gpt-5-mini")
 _MODELS_CREATED = 1_721_172_741
-_LIMIT_REQUESTS = 10_000
-_LIMIT_TOKENS = 2_000_000
+# Of an account that has no rate limit here: nobody who reads the headers comes near them.
+_NO_LIMIT = Standing(10_000_000, 9_999_999, 0.000_006)
+_LIMIT_TOKENS = 10_000_000_000
 
 
 class OpenAI:
@@ -115,15 +118,25 @@ class OpenAI:
         error = ErrorAnswer(status=500, message=fault.message, type=fault.type, code=fault.code)
         return b"data: %b\n\n" % msgspec.json.encode(openai_errors.body(self.rejection_of(error)))
 
-    def headers(self, request_id: str, created: int, used: int) -> bytes:  # noqa: ARG002 - resets are relative
-        """Return the header lines that every answer has."""
+    def headers(self, request_id: str, now: float, standing: Standing | None) -> bytes:  # noqa: ARG002 - see reset
+        """Return the header lines that every answer has; resets are relative."""
+        limit, remaining, reset = standing or _NO_LIMIT
         return (
             b"openai-organization: %b\r\nopenai-processing-ms: 9\r\nopenai-version: 2020-10-01\r\n"
             b"x-ratelimit-limit-requests: %d\r\nx-ratelimit-limit-tokens: %d\r\n"
             b"x-ratelimit-remaining-requests: %d\r\nx-ratelimit-remaining-tokens: %d\r\n"
-            b"x-ratelimit-reset-requests: 6ms\r\nx-ratelimit-reset-tokens: 0s\r\nx-request-id: %b\r\n"
+            b"x-ratelimit-reset-requests: %b\r\nx-ratelimit-reset-tokens: 0s\r\nx-request-id: %b\r\n"
             b"set-cookie: __cf_bm=simulated; path=/; HttpOnly; Secure\r\nserver: cloudflare\r\n"
         ) % (
-            openai_errors.ORGANIZATION.encode(), _LIMIT_REQUESTS, _LIMIT_TOKENS, max(_LIMIT_REQUESTS - used, 0),
-            _LIMIT_TOKENS - 1, request_id.encode(),
+            openai_errors.ORGANIZATION.encode(), limit, _LIMIT_TOKENS, remaining, _LIMIT_TOKENS - 1,
+            _duration(reset), request_id.encode(),
         )  # fmt: skip
+
+
+def _duration(seconds: float) -> bytes:
+    """Return a time as OpenAI writes it: `20ms`, `1.5s`, `6m0s`."""
+    milliseconds = math.ceil(seconds * 1000)
+    if milliseconds < 1000:
+        return b"%dms" % milliseconds
+    minutes, rest = divmod(milliseconds, 60_000)
+    return (b"%dm" % minutes if minutes else b"") + f"{rest / 1000:g}s".encode()

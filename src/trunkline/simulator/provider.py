@@ -15,7 +15,7 @@ from trunkline.simulator.player import play
 from trunkline.simulator.port import Port
 from trunkline.simulator.rate import RateWindow
 from trunkline.simulator.recall import Entry, Recall
-from trunkline.simulator.script import Behaviour, Prompter, Script
+from trunkline.simulator.script import Behaviour, Prompter, RateLimit, Script
 from trunkline.wire.request import Request
 from trunkline.wire.responder import Responder
 from trunkline.wire.server import Server, ServerLimits
@@ -36,6 +36,7 @@ class Provider:
         self._clock = clock
         self._log = CallLog()
         self._rate = RateWindow()
+        self._limit: RateLimit | None = None  # of the call before the answer's headers are written
         self._recall = Recall()
         self._server: Server | None = None
         self.faults: list[Exception] = []
@@ -73,7 +74,7 @@ class Provider:
     def play(self, behaviour: Behaviour) -> None:
         """Follow another script, or sequence of scripts, or function from now on. Rate limits start afresh."""
         self._prompter = Prompter(behaviour)
-        self._rate = RateWindow()
+        self._rate, self._limit = RateWindow(), None
 
     async def wait_for_calls(self, count: int) -> list[Call]:
         """Wait until `count` calls have been seen since the start, and return the calls."""
@@ -150,7 +151,7 @@ class Provider:
         return Plan(headers=_JSON + self._headers(request_id), body=listing)
 
     def _check_rate(self, script: Script) -> None:
-        limit = script.rate_limit
+        limit = self._limit = script.rate_limit
         if limit is None:
             return
         wait = self._rate.take(limit, self._clock())
@@ -158,7 +159,8 @@ class Provider:
             raise _RateLimited(self._face.rate_limited(limit.calls, limit.window, wait), wait)
 
     def _headers(self, request_id: str) -> bytes:
-        return self._face.headers(request_id, int(self._clock()), self._log.seen)
+        now, limit = self._clock(), self._limit
+        return self._face.headers(request_id, now, self._rate.standing(limit, now) if limit is not None else None)
 
     def _refusal(self, rejection: Rejection, request_id: str, retry_after: float | str | None = None) -> Plan:
         headers = _JSON + self._headers(request_id) + self._face.error_headers(rejection.status)

@@ -35,7 +35,10 @@ class TokenCount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RateLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """At most `calls` calls in any `window` seconds; the next is answered 429 with a true Retry-After."""
+    """At most `calls` calls in any `window` seconds; the next is answered 429 with a true Retry-After.
+
+    Every answer says in the provider's own headers how many are left, and when all of them will be there again.
+    """
 
     calls: int
     window: float = 60.0

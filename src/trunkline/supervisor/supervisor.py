@@ -20,6 +20,7 @@ from trunkline.channel.messages import (
     Hear,
     Heard,
     Load,
+    Logging,
     Publish,
     Published,
     PublishFailed,
@@ -61,6 +62,7 @@ class Supervisor:
         self._slots: list[Slot] = []
         self._desk = LeaseDesk()
         self._in_force: Load | None = None
+        self._logging: Logging | None = None
         self._drain_seconds = 0.0
         self._publishing = asyncio.Lock()
         self._tasks: set[asyncio.Task[object]] = set()
@@ -93,7 +95,7 @@ class Supervisor:
     def _begin(self, begin: Begin) -> None:
         if self._begun is not None or self._ended.done():
             return
-        self._log.configure(begin.logging.form, begin.logging.level)
+        self._speak(begin.logging)
         try:
             self._lock = open_data_dir(Path(begin.data_dir)).lock()
             self._sockets = listen(begin.listen, begin.workers)
@@ -125,7 +127,7 @@ class Supervisor:
         if self._in_force is not None:
             # A start without a log fails. Later there are callers, who had better hear a refusal than wait.
             options["without-log"] = "refuse"
-        return [*self._commands.worker, *_options(options | {"channel": channel})]
+        return [*self._commands.worker, *_options(options | {"channel": channel} | self._spoken())]
 
     def _control_command(self, channel: int) -> Sequence[str]:
         options: dict[str, object] = {"config": self._config, "channel": channel}
@@ -133,7 +135,15 @@ class Supervisor:
             options |= {"data-dir": self._begun.data_dir, "resume": self._in_force.snapshot}
             if self._begun.console is not None:
                 options["console"] = self._begun.console
-        return [*self._commands.control, *_options(options)]
+        return [*self._commands.control, *_options(options | self._spoken())]
+
+    def _speak(self, logging: Logging) -> None:
+        self._logging = logging
+        self._log.configure(logging.form, logging.level)
+
+    def _spoken(self) -> dict[str, object]:
+        """Return the options by which a child's first lines are such as are configured: it knows of no file yet."""
+        return {} if self._logging is None else {"log-format": self._logging.form, "log-level": self._logging.level}
 
     def _needs_control(self) -> bool:
         """Whether a control process that died is replaced: before anything is in force the start has failed."""
@@ -159,7 +169,7 @@ class Supervisor:
             if not failures:
                 self._in_force = load
                 self._drain_seconds = publish.drain
-                self._log.configure(publish.logging.form, publish.logging.level)
+                self._speak(publish.logging)
             for slot in self._slots:
                 slot.follow()
             if not failures:

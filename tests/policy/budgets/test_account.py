@@ -103,11 +103,13 @@ class AccountMachine(RuleBasedStateMachine):
 
     @rule()
     def a_restart_forgives_nothing(self):
-        """Running calls are over with their process; what they reserved is kept as spent."""
+        """Running calls are over with their process; the log says what they cost, and the state does not."""
         now, state = self.now, self.account.state(self.now)
-        self.account = Account(self.account._calendar)
+        self.account = Account(self.account.calendar)
         for seconds, units in state:
             self.account.restore(seconds, units, now)
+        for _, _, position in self.running:
+            self.reference.entries[position][1] = 0
         self.running = []
         # Periods that have ended are not part of a state, so those that a clock may come back to are lost.
         label, entries = self.reference.label, self.reference.entries
@@ -206,7 +208,7 @@ def test_an_account_is_idle_when_both_clocks_say_that_its_money_is_of_the_past()
 def test_a_clock_that_goes_back_day_by_day_costs_no_more_than_a_few_periods():
     account = Account(Calendar("day", "UTC"))
     for days in range(100):
-        account.take(1, at(0, wall=-days * DAY))
+        account.settle(account.take(1, at(0, wall=-days * DAY)), 1, 1, at(0, wall=-days * DAY))
     assert len(account.state(at(0, wall=-100 * DAY))) == KEPT
 
 
@@ -229,6 +231,24 @@ def test_each_threshold_is_told_once_and_when_it_is_reached(costs, limit, days):
         told += account.crossed(limit, at(now))
         assert told == [percent for percent in THRESHOLDS if spent * 100 >= limit * percent]
         assert account.crossed(limit, at(now)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "turn"),
+    [("UTC", NEW_YORK, 16 * HOUR), (NEW_YORK, "UTC", 16 * HOUR), ("UTC", "Asia/Kathmandu", 12 * HOUR)],
+)
+def test_another_time_zone_counts_when_the_current_period_has_ended(before, after, turn):
+    account = Account(Calendar("day", before))
+    mark = account.take(USD, at(0))
+    account.follow(Account(Calendar("day", after)))
+    assert account.used(at(turn - 1)) == USD
+    assert account.wait(1, USD, at(turn - 1)) == pytest.approx(1.0)
+    account.settle(mark, USD, 2 * USD, at(turn - 1))
+    assert account.used(at(turn - 1)) == 2 * USD
+    assert account.used(at(turn)) == 0
+    account.take(USD, at(turn))
+    ends = datetime.fromtimestamp(at(turn).wall + account.wait(1, USD, at(turn)), ZoneInfo(after))
+    assert (ends.hour, ends.minute, ends.second) == (0, 0, 0)
 
 
 def test_a_reservation_crosses_nothing():

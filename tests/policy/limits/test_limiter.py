@@ -136,8 +136,8 @@ def test_what_was_counted_survives_a_restart():
     limiter.reserve(claims_of("ann"), Needs(40, 0), at(1000))
     limiter.reserve(claims_of("bob"), Needs(30, 0), at(1030))
     by_id = {claim.rule.id: claim.rule for claim in claims_of("x")}
-    for rule_id, owner, state in limiter.state(at(1031)):
-        again.restore(by_id[rule_id], owner, state, at(5))
+    for rule_id, owner in limiter.places():
+        again.restore(by_id[rule_id], owner, limiter.find(rule_id, owner).state(at(1031)), at(5))
     assert used(again, Claim(TOKENS, "t"), 5) == 70
     assert used(again, Claim(USER, "ann"), 5) == 1
     assert used(again, Claim(SLOTS, "t"), 5) == 0

@@ -61,6 +61,7 @@ class LogWriter:
 
     def __init__(self, around: _Surroundings, found: Recovery, flusher: Flusher, lock: int) -> None:
         settings = around.settings
+        self.directory = around.directory
         self._settings, self._clock, self._on_event = settings, around.clock, around.on_event
         self._lock, self._flusher = lock, flusher
         self._handover = Handover(flusher.put)
@@ -176,6 +177,11 @@ class LogWriter:
     def durable(self) -> int:
         """The highest position that is on the disk."""
         return self._flusher.durable
+
+    @property
+    def next_index(self) -> int:
+        """The index that the next record will have."""
+        return self._index
 
     @property
     def failure(self) -> str | None:

@@ -40,11 +40,11 @@ class Account(Counter):
     the period is over; until then it counts again whenever the time is in that period.
     """
 
-    __slots__ = ("_balances", "_calendar")
+    __slots__ = ("_balances", "calendar")
 
     def __init__(self, calendar: Calendar) -> None:
         super().__init__()
-        self._calendar = calendar
+        self.calendar = calendar
         self._balances: list[Balance] = []  # the one in use last comes last
 
     def used(self, now: Moment) -> int:
@@ -100,17 +100,29 @@ class Account(Counter):
         balance.told = reached[-1] if reached else 0
         return fresh
 
+    def follow(self, fresh: Counter) -> None:
+        """Go by the calendar of a new account of this rule, as after a change of the time zone.
+
+        The current period ends when it would have. Where that one still is in a period of this number, the money counts
+        until it ends there too.
+        """
+        if isinstance(fresh, Account):
+            self.calendar = fresh.calendar
+
     def idle(self, now: Moment) -> bool:
         """Return whether nothing counts, in this period or in one that the clock may come back to."""
         self._forget(now)
         return not any(balance.spent or balance.reserved for balance in self._balances)
 
     def state(self, now: Moment) -> list[tuple[float, int]]:
-        """Return, for each period that has not ended, the seconds until it does, and what counts in it."""
+        """Return, for each period that has not ended, the seconds until it does, and what was spent in it.
+
+        What is reserved is not part of it: the records of the calls that reserved it say what became of them.
+        """
         return [
-            (balance.period.end - now.wall, balance.spent + balance.reserved)
+            (balance.period.end - now.wall, balance.spent)
             for balance in self._balances
-            if balance.spent + balance.reserved and now.wall < balance.period.end
+            if balance.spent and now.wall < balance.period.end
         ]
 
     def restore(self, seconds: float, units: int, now: Moment) -> None:
@@ -118,7 +130,7 @@ class Account(Counter):
         if seconds <= 0 or units <= 0:
             return
         within = now.wall if seconds == inf else max(now.wall + seconds - 1.0, now.wall)
-        self._opened(self._calendar.period(within), now).spent += units
+        self._opened(self.calendar.period(within), now).spent += units
 
     def _balance(self, now: Moment) -> Balance:
         """Return the balance of the current period."""
@@ -126,13 +138,14 @@ class Account(Counter):
             last = self._balances[-1]
             if last.period.start <= now.wall < last.period.end:
                 return last
-        return self._opened(self._calendar.period(now.wall), now)
+        return self._opened(self.calendar.period(now.wall), now)
 
     def _opened(self, period: Period, now: Moment) -> Balance:
         """Return the balance of a period, which is now the one in use last."""
         known = self._numbered(period.number)
         if known is not None:
             self._balances.remove(known)
+            known.period = period
         else:
             known = Balance(period, now)
             self._forget(now)

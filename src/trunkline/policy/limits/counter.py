@@ -39,6 +39,9 @@ class Counter:
         """Undo a reservation: it never was."""
         raise NotImplementedError
 
+    def follow(self, fresh: "Counter") -> None:
+        """Go on as a new counter of this rule would after a reload."""
+
     def idle(self, now: Moment) -> bool:
         """Return whether nothing is in use or owed."""
         raise NotImplementedError

@@ -17,6 +17,7 @@ DOUBLINGS: Final = 20
 FORGET_AFTER: Final = 2000  # answers; then what came before weighs half
 ENOUGH: Final = 20  # answers, before a percentile is believed
 PERCENTILE: Final = 0.9
+NEWS_PART: Final = 100  # a percentile is looked up again when one answer in a hundred is new
 
 
 @final
@@ -49,16 +50,18 @@ class TokenRatio:
 class AnswerLengths:
     """The answers of one tenant on one route, by length in tokens."""
 
-    __slots__ = ("_count", "_counts")
+    __slots__ = ("_count", "_counts", "_expected", "_news")
 
     def __init__(self) -> None:
         self._counts = [0.0] * (DOUBLINGS * STEPS_PER_DOUBLING)
         self._count = 0.0
+        self._expected, self._news = 0, 0
 
     def learn(self, tokens: int) -> None:
         """Take note of a whole answer."""
         self._counts[_step_of(tokens)] += 1.0
         self._count += 1.0
+        self._news += 1
         if self._count > FORGET_AFTER:
             self._counts = [count / 2 for count in self._counts]
             self._count = sum(self._counts)
@@ -67,6 +70,11 @@ class AnswerLengths:
         """Return the tokens that nine answers of ten do not exceed; the guess until enough have come."""
         if self._count < ENOUGH:
             return guess
+        if self._news * NEWS_PART > self._count:
+            self._expected, self._news = self._percentile(), 0
+        return self._expected
+
+    def _percentile(self) -> int:
         left = self._count * PERCENTILE
         for step, count in enumerate(self._counts):
             left -= count

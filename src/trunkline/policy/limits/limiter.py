@@ -159,10 +159,20 @@ class Limiter:
             else:
                 self._live.append((rule_id, owner))
 
-    def state(self, now: Moment) -> list[tuple[str, str, list[tuple[float, int]]]]:
-        """Return what would be lost with this process: rule id, owner and the state of the counter, for each."""
-        found = [(rule_id, owner, self._meters[rule_id][owner].state(now)) for rule_id, owner in self._live]
-        return [counted for counted in found if counted[2]]
+    def places(self) -> list[tuple[str, str]]:
+        """Return the rule and the owner of every counter."""
+        return list(self._live)
+
+    def keep(self, rules: Sequence[Rule]) -> None:
+        """Go on with these rules, after a reload; the counters of all others are thrown away."""
+        known = {rule.id: rule for rule in rules}
+        self._live = deque([place for place in self._live if place[0] in known])
+        self._meters = {rule_id: owners for rule_id, owners in self._meters.items() if rule_id in known}
+        self._newcomers = {rule_id: window for rule_id, window in self._newcomers.items() if rule_id in known}
+        for rule_id, owners in self._meters.items():
+            fresh = known[rule_id].new_counter()
+            for counter in owners.values():
+                counter.follow(fresh)
 
     def restore(self, rule: Rule, owner: str, state: list[tuple[float, int]], now: Moment) -> None:
         """Count again what a state says of an owner."""

@@ -1,0 +1,202 @@
+"""Letting calls in: a tenant's limits and budgets, asked before a call is opened and told when it has ended.
+
+A call that does not fit is refused, or held for as long as its tenant says, first come first served, except that
+whoever fits does not wait for one who does not.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from decimal import ROUND_CEILING, Decimal
+from math import inf
+from typing import Final, final
+
+from trunkline.errors import BudgetExceeded, CallError, RateLimited
+from trunkline.gateway.call import Call
+from trunkline.gateway.limit_words import budget_message, limit_message, rate_limit_lines
+from trunkline.policy.limits.counter import Counter
+from trunkline.policy.limits.learning import Learning
+from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation
+from trunkline.policy.limits.moment import Moment
+from trunkline.policy.limits.rules import Claim, Needs
+from trunkline.policy.pricing import amount_of
+
+NANO: Final = Decimal(1_000_000_000)
+MOST_WAITING: Final = 1000  # calls held in one worker; more are refused at once
+MOST_OF_A_TENANT: Final = 200  # of which one tenant's
+NANOSECONDS: Final = 1_000_000_000
+NO_CLAIMS: Final[list[Claim]] = []
+
+
+def nano_usd(amount: Decimal) -> int:
+    """Return an amount in USD as whole nano-USD, rounded up."""
+    return int((amount * NANO).to_integral_value(ROUND_CEILING))
+
+
+def moment() -> Moment:
+    """Return this moment."""
+    return Moment(time.monotonic(), time.time())
+
+
+@final
+class _Held:
+    """A call that waits until it fits, at most until `deadline` (seconds of the event loop)."""
+
+    __slots__ = ("claims", "deadline", "found", "needs", "refusal", "tenant")
+
+    def __init__(
+        self,
+        tenant: str,
+        claims: list[Claim],
+        needs: Needs,
+        refusal: Refusal,
+        deadline: float,
+        found: "asyncio.Future[Reservation | None]",
+    ) -> None:
+        self.tenant, self.claims, self.needs, self.refusal = tenant, claims, needs, refusal
+        self.deadline, self.found = deadline, found
+
+
+class Admission:
+    """Decides for one worker which calls are let in; `changed` is called with each budget that a call has used of."""
+
+    def __init__(self, changed: Callable[[Claim, Counter, Moment], None]) -> None:
+        self.limiter = Limiter()
+        self.learning = Learning()
+        self._changed = changed
+        self._loop = asyncio.get_running_loop()
+        self._held: list[_Held] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def admit(self, call: Call) -> None:
+        """Reserve what the call will need; raises RateLimited or BudgetExceeded if that does not fit in time."""
+        plan, identity, chat = call.plan, call.identity, call.chat
+        if plan is None or identity is None or chat is None:
+            raise ValueError("a call is understood before it is admitted")
+        if plan.rules.empty:
+            return
+        claims = plan.rules.claims(identity.user, identity.team, identity.tags)
+        needs = self._needs(call)
+        if self._held:
+            self._serve_held()  # who has waited comes first
+        now = moment()
+        found = self.limiter.reserve(claims, needs, now)
+        if isinstance(found, Refusal) and self._may_hold(call, found):
+            found = await self._hold(call, claims, needs, found)
+            now = moment()
+        call.limit_lines = rate_limit_lines(self.limiter, claims, now)
+        if isinstance(found, Refusal):
+            raise _refused(found, now)
+        call.reservation = found
+
+    def settle(self, call: Call) -> None:
+        """End the call's reservation with what it has used; nothing to await, so nothing can cut it short."""
+        reservation = call.reservation
+        if reservation is None or reservation.ended:
+            return
+        usage, cost, now = call.usage, call.cost, moment()
+        tokens = usage.prompt_tokens + usage.completion_tokens if usage is not None else 0
+        money = nano_usd(Decimal(cost.amount)) if cost is not None else 0
+        self.limiter.settle(reservation, Needs(tokens, money), now)
+        for position, claim in enumerate(reservation.claims):
+            if claim.rule.measure == "money":
+                self._changed(claim, reservation.counters[position], now)
+        if self._held:
+            self._loop.call_soon(self._serve_held)
+
+    def release(self, call: Call) -> None:
+        """Undo the reservation of a call that was not opened after all."""
+        if call.reservation is not None:
+            self.limiter.release(call.reservation, moment())
+            if self._held:
+                self._loop.call_soon(self._serve_held)
+
+    def learn(self, call: Call) -> None:
+        """Take note of what a whole answer needed, as its provider counted it."""
+        usage, plan, chat, target = call.usage, call.plan, call.chat, call.target
+        if usage is None or plan is None or chat is None or target is None or call.tally.uncounted:
+            return
+        self.learning.ratio(target.target.name).learn(call.guessed_tokens, usage.prompt_tokens)
+        self.learning.lengths(plan.tenant.name, plan.route.name).learn(usage.completion_tokens // (chat.n or 1))
+
+    def _needs(self, call: Call) -> Needs:
+        """Return what is reserved: where the client bounds the answer, as much as it may then get."""
+        estimate, chat = call.estimate, call.chat
+        if estimate is None or chat is None or call.plan is None:
+            raise ValueError("a call is estimated before it is admitted")
+        answer = estimate.completion_tokens
+        if chat.answer_limit is not None:
+            answer = max(answer, chat.answer_limit * (chat.n or 1))
+        amount = Decimal(estimate.cost)
+        if answer != estimate.completion_tokens:
+            amount = amount_of(estimate.prompt_tokens, answer, call.plan.planned.price)
+        return Needs(estimate.prompt_tokens + answer, nano_usd(amount))
+
+    # Holding
+
+    def _may_hold(self, call: Call, refusal: Refusal) -> bool:
+        patience = call.plan.tenant.wait_up_to if call.plan is not None else 0.0
+        if refusal.claim.rule.measure == "money" or patience <= 0.0 or len(self._held) >= MOST_WAITING:
+            return False
+        if refusal.claim.rule.measure != "concurrent" and refusal.wait > patience:
+            return False
+        tenant = refusal.claim.rule.tenant
+        return refusal.wait < inf and sum(held.tenant == tenant for held in self._held) < MOST_OF_A_TENANT
+
+    async def _hold(self, call: Call, claims: list[Claim], needs: Needs, refusal: Refusal) -> Reservation | Refusal:
+        patience = call.plan.tenant.wait_up_to if call.plan is not None else 0.0
+        began = time.monotonic_ns()
+        future: asyncio.Future[Reservation | None] = self._loop.create_future()
+        held = _Held(refusal.claim.rule.tenant, claims, needs, refusal, self._loop.time() + patience, future)
+        self._held.append(held)
+        self._arm()
+        try:
+            found = await future
+        except asyncio.CancelledError:
+            if held in self._held:
+                self._held.remove(held)
+            elif not future.cancelled():
+                given = future.result()
+                if given is not None:  # it came too late: its client has gone
+                    self.limiter.release(given, moment())
+            raise
+        finally:
+            call.queued_ns = time.monotonic_ns() - began
+            call.waited_ns += call.queued_ns
+        return held.refusal if found is None else found
+
+    def _serve_held(self) -> None:
+        """Let in whoever fits now, in the order in which they came, and refuse those whose time is up."""
+        now, left = moment(), []
+        for held in self._held:
+            if held.found.done():  # its client has gone
+                continue
+            found = self.limiter.reserve(held.claims, held.needs, now)
+            if isinstance(found, Reservation):
+                held.found.set_result(found)
+                continue
+            held.refusal = found
+            if self._loop.time() >= held.deadline:
+                held.found.set_result(None)
+            else:
+                left.append(held)
+        self._held = left
+        self._arm()
+
+    def _arm(self) -> None:
+        """Look again when the first of those held may fit, or has waited long enough."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._held:
+            now = self._loop.time()
+            soonest = min(min(held.deadline, now + held.refusal.wait) for held in self._held)
+            self._timer = self._loop.call_at(soonest, self._serve_held)
+
+
+def _refused(refusal: Refusal, now: Moment) -> CallError:
+    rule = refusal.claim.rule
+    wait = refusal.wait if refusal.wait < inf else None
+    if rule.measure == "money":
+        return BudgetExceeded(budget_message(refusal, now), rule=rule.name, retry_after=wait, owner=refusal.claim.owner)
+    return RateLimited(limit_message(refusal), rule=rule.name, retry_after=wait, owner=refusal.claim.owner)

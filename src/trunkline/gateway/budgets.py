@@ -1,0 +1,63 @@
+"""Budgets that are used up, or nearly: told in the record and in the operational log, once for each threshold."""
+
+from datetime import UTC, datetime
+from math import inf
+from typing import Final, final
+
+from trunkline.errors import AuditUnavailable
+from trunkline.gateway.journal import Journal
+from trunkline.gateway.limit_words import CALENDAR_ENDS, usd
+from trunkline.model.records import BudgetCrossed
+from trunkline.operations import OperationalLog
+from trunkline.policy.budgets.account import Account
+from trunkline.policy.limits.counter import Counter
+from trunkline.policy.limits.moment import Moment
+from trunkline.policy.limits.rules import Claim
+
+USED_UP: Final = 100
+
+
+@final
+class Budgets:
+    """Tells what calls do to budgets."""
+
+    __slots__ = ("_journal", "_operations")
+
+    def __init__(self, journal: Journal, operations: OperationalLog) -> None:
+        self._journal, self._operations = journal, operations
+
+    def changed(self, claim: Claim, counter: Counter, now: Moment) -> None:
+        """A call has used of a budget: tell the thresholds that it has reached."""
+        if not isinstance(counter, Account):
+            return
+        rule = claim.rule
+        for percent in counter.crossed(rule.limit, now):
+            spent, reset = usd(counter.spent(now)), counter.reset(now)
+            resets = None if reset == inf else _time(now.wall + reset)
+            record = BudgetCrossed(
+                tenant=rule.tenant,
+                budget=rule.name,
+                owner=claim.owner,
+                percent=percent,
+                amount=usd(rule.limit),
+                spent=spent,
+                resets_at=resets,
+            )
+            self._operations.event(
+                "error" if percent >= USED_UP and rule.blocks else "warning",
+                "budget",
+                tenant=rule.tenant,
+                budget=rule.name,
+                owner=claim.owner,
+                percent=percent,
+                amount=usd(rule.limit),
+                spent=spent,
+            )
+            try:
+                self._journal.budget_crossed(record)
+            except AuditUnavailable:
+                return  # the call's own record has failed as well, and is told
+
+
+def _time(wall: float) -> str:
+    return datetime.fromtimestamp(min(wall, CALENDAR_ENDS), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
