@@ -117,7 +117,7 @@ def test_a_worker_that_is_started_again_goes_on_where_it_was():
                 assert isinstance(await reserve(leases[0], claims), Reservation)
             await place.seats[0].close()  # killed: no goodbye
             again = await place.join(0, fresh=False)
-            again.restore(claims[0].rule, "t", [(59.0, 6)], moment())
+            again.own.restore(claims[0].rule, "t", [(59.0, 6)], moment())
             await until(lambda: again.state.phase == "in_touch")
             early = [await reserve(again, claims) for _ in range(6)]
             assert sum(isinstance(each, Reservation) for each in early) <= 4

@@ -37,7 +37,7 @@ async def flood(name: str, names: str, fresh: str, file: str, seconds: str, wher
     leases = Leases(Membership(name, tuple(names.split(",")), fresh == "fresh", share=True), carrier, changed)
     now = moment()
     for line in Path(file).read_text().split():  # noqa: ASYNC240 - before anything else runs
-        leases.restore(CLAIM.rule, "t", [(float(line) + 60 - now.monotonic, 1)], now)
+        leases.own.restore(CLAIM.rule, "t", [(float(line) + 60 - now.monotonic, 1)], now)
     log = os.open(file, os.O_WRONLY | os.O_APPEND)
     leases.start()
     until, running = float(seconds), set()

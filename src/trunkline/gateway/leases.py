@@ -5,12 +5,14 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Literal, NamedTuple, Protocol
 
-from trunkline.policy.leases.holdings import LOOK_EVERY, TRY_AGAIN, Holdings, Pending
+from trunkline.policy.leases.alone import TRY_AGAIN
+from trunkline.policy.leases.holdings import LOOK_EVERY, Holdings
 from trunkline.policy.leases.line import Line, Outcome
 from trunkline.policy.leases.messages import Answer, Ask
+from trunkline.policy.leases.pending import Pending
 from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation, Standing
 from trunkline.policy.limits.moment import Moment
-from trunkline.policy.limits.rules import Claim, Measure, Needs, Rule, units_of
+from trunkline.policy.limits.rules import Claim, Measure, Needs, units_of
 
 # Seconds that a call goes on beginning again for while the authority comes and goes; then it is refused.
 KEEP_TRYING: Final = 2.0
@@ -91,11 +93,11 @@ class Leases:
 
     @property
     def own(self) -> Limiter:
-        """What this worker has used itself."""
+        """What this worker has used itself; what it had used before it was started is counted here before `start`."""
         return self._holdings.own
 
     def start(self) -> None:
-        """Begin to talk with the authority; what `restore` was given before is reported."""
+        """Begin to talk with the authority; what `own` has counted is reported."""
         self._tasks = [
             self._loop.create_task(self._carrier.run(self._hear, self._lose)),
             self._loop.create_task(self._look()),
@@ -130,10 +132,6 @@ class Leases:
     def standing(self, claims: Sequence[Claim], measure: Measure, now: Moment) -> Standing | None:
         """Return how the call's owner stands who has least left, as far as this worker knows; None without a limit."""
         return self._holdings.standing(claims, measure, now)
-
-    def restore(self, rule: Rule, owner: str, state: list[tuple[float, int]], now: Moment) -> None:
-        """Count what this worker had used before it was started."""
-        self._holdings.restore(rule, owner, state, now)
 
     # Asking
 

@@ -6,8 +6,9 @@ from random import Random
 
 from trunkline.policy.leases.authority import Authority
 from trunkline.policy.leases.contact import Contact
-from trunkline.policy.leases.holdings import LOOK_EVERY, Holdings, Pending
+from trunkline.policy.leases.holdings import LOOK_EVERY, Holdings
 from trunkline.policy.leases.line import Line
+from trunkline.policy.leases.pending import Pending
 from trunkline.policy.limits.gauge import Gauge
 from trunkline.policy.limits.limiter import Refusal, Reservation
 from trunkline.policy.limits.moment import Moment
@@ -75,7 +76,7 @@ class Node:
         self.start(fresh=False)
         for rule, owner, state in states:
             left = [(seconds - (self.cluster.now - killed_at), units) for seconds, units in state]
-            self.holdings.restore(rule, owner, left, self.moment())
+            self.holdings.own.restore(rule, owner, left, self.moment())
 
     def running(self) -> bool:
         return self.alive and self.cluster.now >= self.stalled_until

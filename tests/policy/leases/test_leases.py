@@ -8,10 +8,11 @@ from cluster import PATIENCE, Cluster, Fault, claim, rule_of
 from trunkline.policy.budgets.account import Account
 from trunkline.policy.budgets.calendar import Calendar
 from trunkline.policy.leases.authority import Authority
+from trunkline.policy.leases.books import Books
 from trunkline.policy.leases.contact import WITHHELD_AFTER
-from trunkline.policy.leases.messages import SLOTS, Answer, Ask, Report, Want
-from trunkline.policy.limits.limiter import Refusal, Reservation
-from trunkline.policy.limits.rules import Needs, Quota, Rule
+from trunkline.policy.leases.messages import ACCOUNT, SLOTS, Answer, Ask, Correction, Report, Want
+from trunkline.policy.limits.limiter import NEW_USERS_PER_MINUTE, Refusal, Reservation
+from trunkline.policy.limits.rules import OTHERS, Needs, Quota, Rule
 
 ONE = Needs(1, 0)
 REQUESTS = rule_of("requests", 100)
@@ -381,3 +382,114 @@ def test_patience_is_longer_than_a_machine_is_busy():
     cluster.run(cluster.now + 3)
     assert node.contact.phase == "in_touch"
     assert PATIENCE < 2.5
+
+
+def test_where_there_are_many_slots_one_is_kept_for_the_next_call_for_a_moment():
+    wide = rule_of("concurrent", 100)
+    cluster = together()
+    node = cluster.nodes[0]
+    first = call(cluster, 0, [claim(wide)])
+    node.holdings.settle(first, ONE, node.moment())
+    again = node.holdings.take([claim(wide)], ONE, node.moment())
+    assert isinstance(again, Reservation)  # without asking
+    node.holdings.settle(again, ONE, node.moment())
+    assert used(cluster, wide) == 1
+    cluster.run(cluster.now + 2)
+    assert used(cluster, wide) == 0
+
+
+def test_a_slot_that_is_kept_is_void_without_the_authority():
+    wide = rule_of("concurrent", 100)
+    cluster = together()
+    node = cluster.nodes[0]
+    node.holdings.settle(call(cluster, 0, [claim(wide)]), ONE, node.moment())
+    node.line.lose(node.moment())
+    assert isinstance(node.holdings.take([claim(wide)], ONE, node.moment()), Refusal)
+
+
+def test_a_goodbye_gives_back_what_is_held():
+    wide = rule_of("requests", 6000)
+    cluster = together()
+    node = cluster.nodes[0]
+    for _ in range(50):
+        call(cluster, 0, [claim(wide)], within=0.02)
+    assert used(cluster, wide) > 50
+    node.send(node.line.leave(node.moment()))
+    node.alive = False
+    cluster.run(cluster.now + 0.1)
+    assert used(cluster, wide) == 50
+
+
+def test_users_beyond_the_bound_share_what_they_ask_for():
+    users = rule_of("requests", 1, scope="user")
+    cluster = together()
+    node = cluster.nodes[0]
+    for number in range(NEW_USERS_PER_MINUTE):
+        node.holdings.own.counter(users, f"u{number}", node.moment())
+    assert isinstance(call(cluster, 0, [claim(users, "late")], within=0.02), Reservation)
+    assert isinstance(call(cluster, 0, [claim(users, "later")], within=0.02), Refusal)
+    assert used(cluster, users, OTHERS) == 1
+
+
+def test_without_the_authority_more_than_a_limit_never_fits_and_what_does_not_block_is_told():
+    watched = rule_of("requests", 3, blocks=False)
+    cluster = together()
+    cluster.fail(Fault(cluster.now, "cut", 0, 1000))
+    cluster.run(cluster.now + 70)
+    assert call(cluster, 0, [claim(TOKENS)], Needs(1001, 0)).wait == inf
+    assert call(cluster, 0, [claim(watched)]).over == []
+    assert call(cluster, 0, [claim(watched)]).over == [claim(watched)]  # its share is one
+
+
+def test_an_authority_whose_clock_has_jumped_ahead_is_understood_the_second_time():
+    cluster = together()
+    cluster.offset += 2.0
+    assert isinstance(call(cluster, 0, [claim(REQUESTS)]), Reservation)
+    cluster.offset -= 100.0  # it stands still
+    assert isinstance(call(cluster, 0, [claim(REQUESTS)]), Reservation)
+    assert used(cluster, REQUESTS) == 2
+
+
+def test_an_authority_whose_clock_jumps_while_a_member_reports_hears_the_report_once_more():
+    cluster = together()
+    call(cluster, 0, [claim(REQUESTS)])
+    cluster.empty()
+    node = cluster.nodes[0]
+    for _ in range(200):
+        cluster.run(cluster.now + 0.005)
+        if node.contact.phase == "reporting":
+            break
+    cluster.offset += 2.0
+    cluster.run(cluster.now + 2)
+    assert node.contact.phase == "in_touch"
+    assert used(cluster, REQUESTS) >= 1
+
+
+def test_members_that_are_not_heard_for_two_days_are_forgotten():
+    authority = Authority("e", 0)
+    report = Report((), ("a", "b"), fresh=False, first=True, last=True)
+    authority.hear(Ask(1, "a", 1, "e", by=10**6, report=report), 0)
+    assert authority.hear(Ask(2, "a", 1, "e", by=10**6), 0).names == ("a", "b")
+    authority.hear(Ask(1, "c", 1, "e", by=10**6, report=Report((), ("c",), True, True, True)), 0)
+    later = 2 * 86_400 * 10**6 + 1
+    assert authority.hear(Ask(1, "d", 1, ""), later).names == ()
+
+
+def test_of_an_account_the_newest_periods_are_kept_and_idle_windows_cost_nothing():
+    books = Books()
+    for period in (1, 2, 3):
+        books.correct(Correction("r", "o", ACCOUNT, period, 5), "a", 0)
+    wants = [Want("r", "o", ACCOUNT, 10, 1, 0, period, True) for period in (1, 2, 3)]
+    assert [books.used(want, [], 0) for want in wants] == [0, 5, 5]
+    for number in range(10):
+        books.correct(Correction("r", str(number), 60, 0, 1), "a", 0)
+    assert len(books) == 10
+    for _ in range(5):
+        books.sweep(70_000_000)
+    assert len(books) == 0
+
+
+def test_nothing_is_told_of_what_is_not_limited():
+    cluster = together()
+    node = cluster.nodes[0]
+    assert node.holdings.standing([claim(TOKENS)], "requests", node.moment()) is None

@@ -10,6 +10,10 @@ reads the other's as a moment: a grant is good for so long, counted from before 
     roster     who the members are, and what is withheld for those who are not heard
     authority  grants, or says how long to wait
     held       what one member holds of one counter
+    pending    a call that waits for the authority
     contact    whether the authority is heard, and since when it is not
+    alone      deciding without it
+    reports    what a member has used, for an authority that does not know
     holdings   a member's whole side
+    line       its asks and their answers, and when none will come any more
 """

@@ -23,6 +23,7 @@ class Contact:
     __slots__ = (
         "_at",
         "_heard",
+        "_share",
         "_word",
         "admitted",
         "divisor",
@@ -37,13 +38,13 @@ class Contact:
         "since",
     )
 
-    def __init__(self, session: int, names: tuple[str, ...], now: Moment, *, fresh: bool) -> None:
+    def __init__(self, session: int, names: tuple[str, ...], now: Moment, *, fresh: bool, share: bool) -> None:
         self.session, self.names, self.since = session, names, now
         self.phase: Phase = "lost"
         self.epoch = self.known_in = ""  # what the authority calls itself; the epoch in which it heard us last
         self.roster = self.divisor = 0
         self.members = len(names)
-        self.admitted, self.fresh = False, fresh
+        self.admitted, self.fresh, self._share = False, fresh, share
         self._at, self._heard, self._word = 0, 0.0, 0.0
 
     def lose(self, now: Moment) -> None:
@@ -80,5 +81,5 @@ class Contact:
         return self.since.monotonic + WITHHELD_AFTER + max(span, 0)
 
     def has_share(self, now: Moment) -> bool:
-        """Return whether there is a share at all: one was told, and the authority heard us within a day."""
-        return self.divisor > 0 and now.monotonic - self._word < DAY
+        """Return whether there is a share to use: one was told, and the authority heard us within a day."""
+        return self._share and self.divisor > 0 and now.monotonic - self._word < DAY

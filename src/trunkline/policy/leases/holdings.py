@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from math import inf
 from typing import Final, final
 
-from trunkline.policy.leases.contact import WITHHELD_AFTER, Contact
+from trunkline.policy.leases.alone import period_left, wait_alone
+from trunkline.policy.leases.contact import Contact
 from trunkline.policy.leases.held import Held, Lot
 from trunkline.policy.leases.messages import (
     ACCOUNT,
@@ -18,10 +19,11 @@ from trunkline.policy.leases.messages import (
     Answer,
     Ask,
     Correction,
-    Counted,
     Report,
     Want,
 )
+from trunkline.policy.leases.pending import Pending
+from trunkline.policy.leases.reports import report
 from trunkline.policy.limits.counter import Counter
 from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation, Standing
 from trunkline.policy.limits.moment import Moment
@@ -31,31 +33,14 @@ from trunkline.policy.limits.rules import OTHERS, Claim, Measure, Needs, Rule, u
 LOOK_EVERY: Final = 0.2
 # Counters looked at each time, to let go of the idle ones.
 SWEEP: Final = 100
-# Counters in one part of a report: what an authority takes in without keeping others waiting.
-PART: Final = 100
 # Corrections in one ask; more wait for the next.
 CORRECTIONS: Final = 500
-# Seconds after which one that was refused for want of an authority had better try again.
-TRY_AGAIN: Final = 5.0
 HEARTBEAT: Final = 1.0
 
 
 @final
-class Pending:
-    """A call that waits for the authority: what it has in hand of what was held, and what it asks for."""
-
-    __slots__ = ("claims", "found", "generation", "in_hand", "needs", "positions", "wants")
-
-    def __init__(self, claims: Sequence[Claim], needs: Needs, found: list[Held], generation: int) -> None:
-        self.claims, self.needs, self.found, self.generation = claims, needs, found, generation
-        self.in_hand: list[list[Lot]] = []  # by claim
-        self.wants: list[Want] = []
-        self.positions: list[int] = []  # of each want's claim
-
-
-@final
 class Holdings:
-    """What one member holds of all counters; `own` has what it has used itself.
+    """What one member holds of all counters; `own` has what it has used itself, before it was started too.
 
     `names` are the workers that are started beside it, its own among them. `session` is greater than that of any
     process that had its name before. `fresh` says that all of these workers have just been started, so that none of
@@ -66,8 +51,8 @@ class Holdings:
         self, name: str, names: tuple[str, ...], session: int, now: Moment, *, fresh: bool = True, share: bool = True
     ) -> None:
         self.own = Limiter()
-        self.contact = Contact(session, names, now, fresh=fresh)
-        self._name, self._may_share = name, share
+        self.contact = Contact(session, names, now, fresh=fresh, share=share)
+        self._name = name
         self._held: dict[tuple[str, str], Held] = {}
         self._live: deque[tuple[str, str]] = deque()
         self._active: dict[tuple[str, str], Held] = {}
@@ -129,7 +114,7 @@ class Holdings:
             if microseconds == NEVER:
                 wait = inf
             elif microseconds == NEXT_PERIOD:
-                wait = _period_left(self.own.counter(claim.rule, held.owner, now), now)
+                wait = period_left(self.own.counter(claim.rule, held.owner, now), now)
             held.refuse(units_of(claim.rule.measure, pending.needs), wait, used, now.monotonic)
             over.append(claim)
             if wait > longest:
@@ -169,11 +154,6 @@ class Holdings:
             if least is None or left < least.left:
                 least = Standing(claim, left, counter.reset(now))
         return least
-
-    def restore(self, rule: Rule, owner: str, state: list[tuple[float, int]], now: Moment) -> None:
-        """Count what this member had used before it was started, to be reported."""
-        self.own.restore(rule, owner, state, now)
-        self._of(rule, owner, now)
 
     # Talking with the authority
 
@@ -228,18 +208,19 @@ class Holdings:
         for ask in unheard:
             self._corrections.extend([correction for correction in ask.corrections if correction.units > 0])
 
-    def leave(self, now: Moment) -> Ask:
+    def leave(self) -> Ask:
         """Give everything back and say goodbye: nothing may be taken any more."""
         for held in list(self._active.values()):
             for lot in held.ending(inf):
                 self._give_back(held, lot.mark, lot.units)
-        ask = self._say(now, (), None)
+        self._serial += 1
+        contact = self.contact
         return Ask(
-            serial=ask.serial,
-            member=ask.member,
-            session=ask.session,
-            epoch=ask.epoch,
-            corrections=ask.corrections,
+            serial=self._serial,
+            member=self._name,
+            session=contact.session,
+            epoch=contact.epoch,
+            corrections=tuple(self._corrections)[:CORRECTIONS],
             leaves=True,
         )
 
@@ -347,7 +328,9 @@ class Holdings:
         refusing: list[Claim] = []
         over: list[Claim] = []
         for position, claim in enumerate(claims):
-            wait = self._wait_alone(found[position], units_of(claim.rule.measure, needs), now)
+            held = found[position]
+            counter = self.own.counter(claim.rule, held.owner, now)
+            wait = wait_alone(counter, held, units_of(claim.rule.measure, needs), self.contact, now)
             if wait <= 0.0:
                 continue
             if not claim.rule.blocks:
@@ -362,28 +345,6 @@ class Holdings:
         for held in found:
             held.shared = True
         return self._reserve(claims, needs, found, None, over, now)
-
-    def _wait_alone(self, held: Held, units: int, now: Moment) -> float:
-        contact, rule = self.contact, held.rule
-        counter = self.own.counter(rule, held.owner, now)
-        if units > rule.limit:
-            return inf
-        if not self._may_share or not contact.has_share(now):
-            return TRY_AGAIN
-        wait = contact.share_begins(held.span) - now.monotonic
-        if held.span == ACCOUNT and not self._new_period(counter, now):
-            return _period_left(counter, now)
-        if wait > 0.0:
-            return wait
-        wait = counter.wait(units, rule.limit // contact.divisor, now)
-        # More than the share, not more than the limit: it fits once the authority is back.
-        return max(TRY_AGAIN, float(held.span)) if wait == inf else wait
-
-    def _new_period(self, counter: Counter, now: Moment) -> bool:
-        """Return whether a period has begun since the authority withholds our share: earlier ones others have used."""
-        since = self.contact.since
-        withheld = Moment(since.monotonic + WITHHELD_AFTER, since.wall + WITHHELD_AFTER)
-        return counter.take(0, withheld) < counter.take(0, now)
 
     # Giving back
 
@@ -451,29 +412,8 @@ class Holdings:
         # Of the same epoch, what a window is owed is not in the report: its use is known there.
         kept = [] if anew else [c for c in self._corrections if c.span != SLOTS]
         self._corrections = deque(kept)
-        counted: list[Counted] = []
-        for held in self._held.values():
-            found = self._counted(held, now)
-            if found is not None:
-                counted.append(found)
-        parts = [tuple(counted[start : start + PART]) for start in range(0, max(1, len(counted)), PART)]
-        contact, last = self.contact, len(parts) - 1
-        self._reporting = deque(
-            Report(part, contact.names, contact.fresh, number == 0, number == last, contact.known_in)
-            for number, part in enumerate(parts)
-        )
-
-    def _counted(self, held: Held, now: Moment) -> Counted | None:
-        counter = self.own.find(held.rule.id, held.owner)
-        if counter is None or counter.idle(now):
-            return None
-        mark = 0
-        if held.span > 0:
-            pairs = tuple(counter.state(now))
-        else:
-            mark = counter.take(0, now) if held.span == ACCOUNT else 0
-            pairs = ((0.0, counter.used(now)),)
-        return Counted(held.rule.id, held.owner, held.span, mark, held.shared, pairs)
+        shared = {name for name, held in self._held.items() if held.shared}
+        self._reporting = report(self.own, shared, self.contact, now)
 
     def _forget_shares(self) -> None:
         for held in self._held.values():
@@ -509,11 +449,3 @@ def _all_good(lots: list[list[Lot]], now: float) -> bool:
             if lot.expires <= now:
                 return False
     return True
-
-
-def _period_left(counter: Counter, now: Moment) -> float:
-    """Return the seconds until the turn of an account's period; an account that is empty would not say."""
-    mark = counter.take(1, now)
-    left = counter.reset(now)
-    counter.release(mark, 1, now)
-    return left

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Final, final
 
-from trunkline.policy.leases.holdings import LOOK_EVERY, Holdings, Pending
+from trunkline.policy.leases.holdings import LOOK_EVERY, Holdings
 from trunkline.policy.leases.messages import Answer, Ask
+from trunkline.policy.leases.pending import Pending
 from trunkline.policy.limits.limiter import Refusal, Reservation
 from trunkline.policy.limits.moment import Moment
 
@@ -94,7 +95,7 @@ class Line:
     def leave(self, now: Moment) -> Ask:
         """Return what gives everything back and says goodbye; nothing may be asked any more."""
         self.lose(now)
-        return self.holdings.leave(now)
+        return self.holdings.leave()
 
     def _post(self, ask: Ask, pending: Pending | None, resolve: Resolve | None, now: Moment) -> None:
         self._asked[ask.serial] = Asked(ask, now.monotonic, pending, resolve)
