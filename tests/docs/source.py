@@ -49,6 +49,8 @@ def _event(call: ast.Call) -> Iterator[Event]:
     match called, words:
         case (("event" | "note"), [str(level), str(name)]) if level in LEVELS:
             yield Event(name, level, facts)
+        case "event", [None, str(name)]:
+            yield Event(name, None, facts)
         case "_end", [int(status), str(name)]:
             yield Event(name, "error" if status else "info", facts)
         case (("on_event" | "_on_event"), [str(name)]):

@@ -12,11 +12,17 @@ from source import strings
 
 import trunkline
 from trunkline.cli.command_line import COMMANDS, FAULT, INTERRUPTED, MISUSE
-from trunkline.errors import CallError, ProviderRejected
+from trunkline.errors import CallError, ClientLeft, ProviderRejected
 from trunkline.gateway.answers import error_lines
 from trunkline.gateway.exchange import INSTEAD_OF
+from trunkline.gateway.limit_words import rate_limit_lines
 from trunkline.model.identity import Purpose
 from trunkline.model.records import OUTCOMES
+from trunkline.model.snapshot import Limits, Tenant
+from trunkline.policy.limits.limiter import Limiter
+from trunkline.policy.limits.moment import Moment
+from trunkline.policy.limits.rules import Claim
+from trunkline.policy.limits.tenant_rules import TenantRules
 
 PAGE = "docs/interface.md"
 ERRORS = rows(PAGE, "status", "code", "source", "outcome", "`x-should-retry`", "when")
@@ -37,8 +43,8 @@ def errors(kind: type[CallError] = CallError) -> set[type[CallError]]:
     return found | {below for one in found for below in errors(one)}
 
 
-# What a provider rejects has the provider's status and code.
-KNOWN = errors() - {ProviderRejected}
+# What a provider rejects has the provider's status and code; a client that left is told nothing.
+KNOWN = errors() - {ProviderRejected, ClientLeft}
 
 
 def headers_in(*paths: str) -> set[str]:
@@ -56,7 +62,7 @@ def test_an_error_gives_the_advice_of_the_page(row):
     status, code, _, _, advice, _ = row
     (kind,) = [e for e in KNOWN if (str(e.status), e.code) == (status, quoted(code)[0])]
     advised = {wait: advice_of(kind("why", retry_after=wait)) for wait in (None, 0.5, 1.0, 1.5, 60.0)}
-    if advice.endswith("if the wait is above 1 s"):
+    if "if the wait is above 1 s" in advice:
         assert (advised[0.5], advised[1.0], advised[1.5], advised[60.0]) == (None, None, "false", "false")
     else:
         assert set(advised.values()) == {quoted(advice)[0] if advice else None}
@@ -78,7 +84,14 @@ def test_every_header_that_is_read_is_on_the_page_and_no_other():
 
 def test_every_header_that_is_sent_is_on_the_page_and_no_other():
     sent = headers_in("gateway/answers.py", "gateway/endpoints.py", "wire/refusals.py", "wire/responder.py")
-    assert sent == ANSWER_HEADERS
+    assert sent | limit_headers() == ANSWER_HEADERS
+
+
+def limit_headers() -> set[str]:
+    """What a call is told that falls under a limit of requests and one of tokens."""
+    rules = TenantRules(Tenant("t", limits=Limits(requests_per_minute=1, tokens_per_minute=1)), [])
+    claims = [Claim(rule, "t") for rule in rules.rules]
+    return set(re.findall(r"^([\w-]+): ", rate_limit_lines(Limiter(), claims, Moment(0.0, 0.0)), re.MULTILINE))
 
 
 def test_every_outcome_is_on_the_page_in_its_order():
@@ -88,7 +101,7 @@ def test_every_outcome_is_on_the_page_in_its_order():
 
 def test_outcomes_that_this_version_has_not_are_not_in_its_code():
     absent = {quoted(o)[0] for o, _, has in rows(PAGE, "outcome", "what happened", "in this version") if has == "no"}
-    assert absent == {"replaced", "blocked", "over_budget"}
+    assert absent == {"replaced", "blocked"}
     assert {kind.outcome for kind in KNOWN} & absent == set()
     sentences = set(INSTEAD_OF.values())  # some have an outcome's name
     assert set(strings("gateway", "policy", "errors.py")) & absent <= sentences
