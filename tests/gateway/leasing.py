@@ -10,7 +10,7 @@ from trunkline.gateway.lease_channel import LeaseChannel
 from trunkline.gateway.leases import Leases, Membership, moment
 from trunkline.policy.leases.messages import Answer
 from trunkline.policy.limits.gauge import Gauge
-from trunkline.policy.limits.limiter import Refusal, Reservation
+from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation
 from trunkline.policy.limits.rules import Claim, Needs, Quota, Rule
 from trunkline.policy.limits.window import Window
 from trunkline.supervisor.lease_desk import LeaseDesk
@@ -39,13 +39,14 @@ class Desk:
         for seat in self.seats:
             seat._link._reader._transport.resume_reading()
 
-    async def join(self, index: int, *, fresh: bool = True, share: bool = True) -> Leases:
+    async def join(self, index: int, own: Limiter | None = None, *, fresh: bool = True, share: bool = True) -> Leases:
         seat = await self.desk.seat()
         end = socket.socket(fileno=os.dup(seat.descriptor))
         seat.taken()
         self.seats.append(seat)
         names = tuple(f"n/{other}" for other in range(self.count))
         leases = Leases(
+            own or Limiter(),
             Membership(names[index], names, fresh, share),
             LeaseChannel(await Link.open(end, Answer)),
             lambda state, reason: self.states.append((index, state.phase, reason)),

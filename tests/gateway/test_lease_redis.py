@@ -9,7 +9,7 @@ from gateway.leasing import ONE, claim_of, reserve, until
 from gateway.redis_server import RedisServer
 from trunkline.gateway.lease_redis import LeaseRedis
 from trunkline.gateway.leases import Leases, Membership, moment
-from trunkline.policy.limits.limiter import Refusal, Reservation
+from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation
 
 NAMES = ("a/0", "a/1")
 
@@ -30,7 +30,8 @@ async def workers(server: RedisServer, *, share: bool = True):
         return lambda state, reason: states.append((name, state.phase, reason))
 
     leases = [
-        Leases(Membership(name, NAMES, fresh=True, share=share), LeaseRedis(server.url), told(name)) for name in NAMES
+        Leases(Limiter(), Membership(name, NAMES, fresh=True, share=share), LeaseRedis(server.url), told(name))
+        for name in NAMES
     ]
     for each in leases:
         each.start()
@@ -183,6 +184,7 @@ def test_a_redis_that_wants_a_password_gets_it_and_no_reason_names_it(tmp_path):
         assert len(reasons) >= 2
         assert all(reason and "hid-den" not in reason for reason in reasons)
         leases = Leases(
+            Limiter(),
             Membership("a/0", ("a/0",), fresh=True, share=True),
             LeaseRedis(server.url.replace("unix://", "unix://:hid-den@")),
             lambda *_: None,

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.leasing import ONE, claim_of, desk, reserve, until
 from trunkline.gateway.leases import moment
-from trunkline.policy.limits.limiter import Refusal, Reservation
+from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation
 from trunkline.policy.limits.rules import Needs
 
 
@@ -116,8 +116,9 @@ def test_a_worker_that_is_started_again_goes_on_where_it_was():
             for _ in range(6):
                 assert isinstance(await reserve(leases[0], claims), Reservation)
             await place.seats[0].close()  # killed: no goodbye
-            again = await place.join(0, fresh=False)
-            again.own.restore(claims[0].rule, "t", [(59.0, 6)], moment())
+            own = Limiter()
+            own.restore(claims[0].rule, "t", [(59.0, 6)], moment())
+            again = await place.join(0, own, fresh=False)
             await until(lambda: again.state.phase == "in_touch")
             early = [await reserve(again, claims) for _ in range(6)]
             assert sum(isinstance(each, Reservation) for each in early) <= 4

@@ -17,7 +17,7 @@ from trunkline.gateway.lease_channel import LeaseChannel
 from trunkline.gateway.lease_redis import LeaseRedis
 from trunkline.gateway.leases import AuthorityState, Leases, Membership, moment
 from trunkline.policy.leases.messages import Answer
-from trunkline.policy.limits.limiter import Refusal, Reservation
+from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation
 from trunkline.policy.limits.rules import Claim, Needs, Quota, Rule
 from trunkline.policy.limits.window import Window
 
@@ -34,10 +34,12 @@ async def flood(name: str, names: str, fresh: str, file: str, seconds: str, wher
     def changed(state: AuthorityState, reason: str) -> None:
         print(f"{time.monotonic():.3f} {state.phase} {reason}", flush=True)
 
-    leases = Leases(Membership(name, tuple(names.split(",")), fresh == "fresh", share=True), carrier, changed)
+    own = Limiter()
     now = moment()
     for line in Path(file).read_text().split():  # noqa: ASYNC240 - before anything else runs
-        leases.own.restore(CLAIM.rule, "t", [(float(line) + 60 - now.monotonic, 1)], now)
+        own.restore(CLAIM.rule, "t", [(float(line) + 60 - now.monotonic, 1)], now)
+    membership = Membership(name, tuple(names.split(",")), fresh == "fresh", share=True)
+    leases = Leases(own, membership, carrier, changed)
     log = os.open(file, os.O_WRONLY | os.O_APPEND)
     leases.start()
     until, running = float(seconds), set()

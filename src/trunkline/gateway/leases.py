@@ -66,11 +66,17 @@ class AuthorityState(NamedTuple):
 class Leases:
     """Reserves as a `Limiter` does. Use within one event loop: `start`, and `close` when no call is left.
 
-    `changed` is called with each new state, and the reason of a loss.
+    `own` counts what this worker uses itself: for states and reports, and for its share of a limit. What it had used
+    before it was started is to be counted there before `start`. `changed` is called with each new state, and the reason
+    of a loss.
     """
 
     def __init__(
-        self, membership: Membership, carrier: Carrier, changed: Callable[[AuthorityState, str], None]
+        self,
+        own: Limiter,
+        membership: Membership,
+        carrier: Carrier,
+        changed: Callable[[AuthorityState, str], None],
     ) -> None:
         now = moment()
         self._membership, self._carrier, self._changed = membership, carrier, changed
@@ -78,9 +84,8 @@ class Leases:
         # No process of this name that was started before has a greater one, unless the clock was set back meanwhile:
         # then it is let in once the earlier one counts as silent.
         session = int(now.wall * 1000)
-        self._holdings = Holdings(
-            membership.name, membership.names, session, now, fresh=membership.fresh, share=membership.share
-        )
+        name, names, fresh, share = membership
+        self._holdings = Holdings(own, name, names, session, now, fresh=fresh, share=share)
         self._line = Line(self._holdings, carrier.send, carrier.patience, now)
         self._state = AuthorityState("joining", now.wall)
         self._tasks: list[asyncio.Task[None]] = []
@@ -91,13 +96,8 @@ class Leases:
         """How this worker stands to the authority."""
         return self._state
 
-    @property
-    def own(self) -> Limiter:
-        """What this worker has used itself; what it had used before it was started is counted here before `start`."""
-        return self._holdings.own
-
     def start(self) -> None:
-        """Begin to talk with the authority; what `own` has counted is reported."""
+        """Begin to talk with the authority: first it is told what `own` has counted."""
         self._tasks = [
             self._loop.create_task(self._carrier.run(self._hear, self._lose)),
             self._loop.create_task(self._look()),

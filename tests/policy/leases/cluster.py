@@ -10,7 +10,7 @@ from trunkline.policy.leases.holdings import LOOK_EVERY, Holdings
 from trunkline.policy.leases.line import Line
 from trunkline.policy.leases.pending import Pending
 from trunkline.policy.limits.gauge import Gauge
-from trunkline.policy.limits.limiter import Refusal, Reservation
+from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation
 from trunkline.policy.limits.moment import Moment
 from trunkline.policy.limits.rules import Claim, Needs, Quota, Rule
 from trunkline.policy.limits.window import Window
@@ -54,7 +54,9 @@ class Node:
     def start(self, *, fresh: bool) -> None:
         names = tuple(f"n/{index}" for index in range(self.cluster.count))
         session = int(self.cluster.now * 1000) + 1
-        self.holdings = Holdings(self.name, names, session, self.moment(), fresh=fresh, share=self.cluster.share)
+        self.holdings = Holdings(
+            Limiter(), self.name, names, session, self.moment(), fresh=fresh, share=self.cluster.share
+        )
         self.line = Line(self.holdings, self.send, PATIENCE, self.moment())
         self.alive = True
         self.generation += 1

@@ -40,7 +40,7 @@ HEARTBEAT: Final = 1.0
 
 @final
 class Holdings:
-    """What one member holds of all counters; `own` has what it has used itself, before it was started too.
+    """What one member holds of all counters; `own` is to have what it has used itself, before it was started too.
 
     `names` are the workers that are started beside it, its own among them. `session` is greater than that of any
     process that had its name before. `fresh` says that all of these workers have just been started, so that none of
@@ -48,9 +48,9 @@ class Holdings:
     """
 
     def __init__(
-        self, name: str, names: tuple[str, ...], session: int, now: Moment, *, fresh: bool = True, share: bool = True
+        self, own: Limiter, name: str, names: tuple[str, ...], session: int, now: Moment, *, fresh: bool, share: bool
     ) -> None:
-        self.own = Limiter()
+        self.own = own
         self.contact = Contact(session, names, now, fresh=fresh, share=share)
         self._name = name
         self._held: dict[tuple[str, str], Held] = {}
