@@ -11,6 +11,7 @@ from trunkline.policy.leases.authority import Authority
 from trunkline.policy.leases.books import Books
 from trunkline.policy.leases.contact import WITHHELD_AFTER
 from trunkline.policy.leases.messages import ACCOUNT, SLOTS, Answer, Ask, Correction, Report, Want
+from trunkline.policy.leases.outbox import MOST, Outbox
 from trunkline.policy.limits.limiter import NEW_USERS_PER_MINUTE, Refusal, Reservation
 from trunkline.policy.limits.rules import OTHERS, Needs, Quota, Rule
 
@@ -493,3 +494,19 @@ def test_nothing_is_told_of_what_is_not_limited():
     cluster = together()
     node = cluster.nodes[0]
     assert node.holdings.standing([claim(TOKENS)], "requests", node.moment()) is None
+
+
+def test_what_is_to_be_put_right_is_bounded_and_one_for_each_counter():
+    outbox = Outbox()
+    for _ in range(3):
+        outbox.add(Correction("r", "o", 60, 7, -2))
+        outbox.add(Correction("r", "o", 60, 7, 5))
+    assert outbox.take() == (Correction("r", "o", 60, 7, -6), Correction("r", "o", 60, 7, 15))
+    for number in range(MOST + 5):
+        outbox.add(Correction("r", f"u{number}", 60, 0, 1))
+    outbox.add(Correction("r", "u0", 60, 0, 1))
+    sent = []
+    while not outbox.empty:
+        sent += outbox.take()
+    assert len(sent) == MOST
+    assert sent[0].units == 2

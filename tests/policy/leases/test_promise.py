@@ -64,3 +64,33 @@ def test_four_members_in_a_flood_get_at_least_90_percent(seed):
     for minute in range(6):
         within = [at for at, *_ in cluster.admitted if 60 * minute <= at < 60 * (minute + 1)]
         assert len(within) > 540, minute
+
+
+SLOTS = rule_of("concurrent", 6)
+MANY_SLOTS = rule_of("concurrent", 100, scope="route")
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), faults=FAULTS, closes=st.booleans())
+def test_no_slot_is_left_taken_when_all_calls_have_ended_whatever_failed(seed, faults, closes):
+    cluster = Cluster(seed, 4, closes=closes)
+    for fault in faults:
+        cluster.fail(fault)
+    for node in cluster.nodes:
+        cluster.demand(node, lambda _: [claim(SLOTS), claim(MANY_SLOTS)], 0.3, 200)
+    cluster.run(370)  # the last fault is over, and everybody has spoken since
+    assert all(node.contact.phase == "in_touch" for node in cluster.nodes)
+    assert all(not slots for slots in cluster.authority._books._slots.values())
+    assert all(not node.holdings._active for node in cluster.nodes)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_more_slots_are_taken_at_once_than_there_are(seed):
+    cluster, most = Cluster(seed, 4), 0
+    for node in cluster.nodes:
+        cluster.demand(node, lambda _: [claim(SLOTS), claim(MANY_SLOTS)], 0.2, 60)
+    for step in range(6000):
+        cluster.run(step / 100)
+        counters = [node.holdings.own.find(SLOTS.id, "t") for node in cluster.nodes]
+        most = max(most, sum(counter.used(cluster.nodes[0].moment()) for counter in counters if counter is not None))
+    assert most == SLOTS.limit

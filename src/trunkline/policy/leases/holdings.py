@@ -22,6 +22,7 @@ from trunkline.policy.leases.messages import (
     Report,
     Want,
 )
+from trunkline.policy.leases.outbox import Outbox
 from trunkline.policy.leases.pending import Pending
 from trunkline.policy.leases.reports import report
 from trunkline.policy.limits.counter import Counter
@@ -33,8 +34,6 @@ from trunkline.policy.limits.rules import OTHERS, Claim, Measure, Needs, Rule, u
 LOOK_EVERY: Final = 0.2
 # Counters looked at each time, to let go of the idle ones.
 SWEEP: Final = 100
-# Corrections in one ask; more wait for the next.
-CORRECTIONS: Final = 500
 HEARTBEAT: Final = 1.0
 
 
@@ -56,7 +55,7 @@ class Holdings:
         self._held: dict[tuple[str, str], Held] = {}
         self._live: deque[tuple[str, str]] = deque()
         self._active: dict[tuple[str, str], Held] = {}
-        self._corrections: deque[Correction] = deque()
+        self._outbox = Outbox()
         self._serial = self._generation = 0
         self._looked = self._spoke = now.monotonic
         self._reporting: deque[Report] = deque()
@@ -174,7 +173,7 @@ class Holdings:
         if self.contact.phase == "reporting":
             return self._say(now, (), self._reporting.popleft()) if self._reporting else None
         silent = now.monotonic - self._spoke
-        if self._must_speak or self._corrections or silent >= HEARTBEAT or not self.contact.admitted:
+        if self._must_speak or not self._outbox.empty or silent >= HEARTBEAT or not self.contact.admitted:
             return self._say(now, (), None)
         return None
 
@@ -206,7 +205,7 @@ class Holdings:
             if held.span == SLOTS:
                 held.lots = []
         for ask in unheard:
-            self._corrections.extend([correction for correction in ask.corrections if correction.units > 0])
+            self._outbox.say_again(ask.corrections)
 
     def leave(self) -> Ask:
         """Give everything back and say goodbye: nothing may be taken any more."""
@@ -220,7 +219,7 @@ class Holdings:
             member=self._name,
             session=contact.session,
             epoch=contact.epoch,
-            corrections=tuple(self._corrections)[:CORRECTIONS],
+            corrections=self._outbox.take(),
             leaves=True,
         )
 
@@ -247,7 +246,7 @@ class Holdings:
     @property
     def urgent(self) -> bool:
         """Whether others may wait for what is to be given back."""
-        return bool(self._corrections) and self._corrections[-1].span == SLOTS
+        return self._outbox.urgent
 
     # Taking
 
@@ -397,10 +396,10 @@ class Holdings:
 
     def _charge(self, held: Held, units: int, now: Moment) -> None:
         mark = self.own.counter(held.rule, held.owner, now).take(0, now) if held.span == ACCOUNT else 0
-        self._corrections.append(Correction(held.rule.id, held.owner, held.span, mark, units))
+        self._outbox.add(Correction(held.rule.id, held.owner, held.span, mark, units))
 
     def _give_back(self, held: Held, mark: int, units: int) -> None:
-        self._corrections.append(Correction(held.rule.id, held.owner, held.span, mark, -units))
+        self._outbox.add(Correction(held.rule.id, held.owner, held.span, mark, -units))
 
     # Reporting
 
@@ -409,9 +408,7 @@ class Holdings:
         self._generation += 1
         for held in self._active.values():
             held.lots = []
-        # Of the same epoch, what a window is owed is not in the report: its use is known there.
-        kept = [] if anew else [c for c in self._corrections if c.span != SLOTS]
-        self._corrections = deque(kept)
+        self._outbox.report_begins(anew=anew)
         shared = {name for name, held in self._held.items() if held.shared}
         self._reporting = report(self.own, shared, self.contact, now)
 
@@ -422,12 +419,11 @@ class Holdings:
     def _say(self, now: Moment, wants: tuple[Want, ...], report: Report | None) -> Ask:
         self._serial += 1
         contact = self.contact
-        corrections: list[Correction] = []
+        corrections: tuple[Correction, ...] = ()
         # A word that may come too late to be heard takes nothing along; what is lost is kept for later.
         if contact.phase != "lost":
             self._spoke, self._must_speak = now.monotonic, False
-            while self._corrections and len(corrections) < CORRECTIONS:
-                corrections.append(self._corrections.popleft())
+            corrections = self._outbox.take()
         return Ask(
             serial=self._serial,
             member=self._name,
@@ -437,7 +433,7 @@ class Holdings:
             roster=contact.roster,
             divisor=contact.divisor,
             wants=wants,
-            corrections=tuple(corrections),
+            corrections=corrections,
             report=report,
         )
 
