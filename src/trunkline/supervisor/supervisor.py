@@ -31,6 +31,7 @@ from trunkline.model.snapshot import Secrets
 from trunkline.operations import OperationalLog
 from trunkline.supervisor.child import python
 from trunkline.supervisor.control import ControlPlace
+from trunkline.supervisor.lease_desk import LeaseDesk
 from trunkline.supervisor.listener import CannotListen, listen, name_of
 from trunkline.supervisor.slot import DRAINING, START_WITHIN, Ears, Slot
 
@@ -59,6 +60,7 @@ class Supervisor:
         self._lock: Lock | None = None
         self._sockets: list[socket.socket] = []
         self._slots: list[Slot] = []
+        self._desk = LeaseDesk()
         self._in_force: Load | None = None
         self._logging: Logging | None = None
         self._drain_seconds = 0.0
@@ -108,6 +110,7 @@ class Supervisor:
                 [sock.fileno()],
                 lambda: self._in_force,
                 Ears(partial(self._worker_changed, index), partial(self._pass_on, index)),
+                self._desk,
                 self._log,
             )
             self._slots.append(slot)
@@ -120,6 +123,7 @@ class Supervisor:
             raise ValueError("a worker is started after control has said how")
         options: dict[str, object] = {"index": index, "workers": begun.workers, "node": begun.node}
         options |= {"data-dir": begun.data_dir, "listen-fd": listener}
+        options["restarts"] = self._slots[index].state.restarts
         if self._in_force is not None:
             # A start without a log fails. Later there are callers, who had better hear a refusal than wait.
             options["without-log"] = "refuse"
