@@ -15,7 +15,7 @@ from trunkline.config.addresses import redis_url, without_userinfo
 from trunkline.config.canonical import decode_snapshot, digest_of, encode_snapshot
 from trunkline.config.compile import load
 from trunkline.config.document import Mapping, Scalar, compose
-from trunkline.config.limit_checks import check_backend, check_workers
+from trunkline.config.limit_checks import check_backend
 from trunkline.config.places import Place, Problems
 from trunkline.config.readers import BAD, Mistake
 from trunkline.config.references import resolve
@@ -245,7 +245,7 @@ def test_what_is_taken_has_no_password_once_it_is_taken_away(text):
 
 
 def with_redis(url: str, backend: str = "redis") -> LimitsSection:
-    """The section of a file with Redis, as it will be once that is supported."""
+    """The section of a file with Redis."""
     node = Mapping(
         1,
         1,
@@ -254,9 +254,10 @@ def with_redis(url: str, backend: str = "redis") -> LimitsSection:
     return LimitsSection(place=Place("limits", node), backend=backend, redis_url=url, on_authority_loss="share")
 
 
-def test_redis_is_not_supported_yet_and_its_url_is_no_second_mistake():
-    problem = the_problem(GOOD + "limits: {backend: redis, redis_url: 'redis://:hid-den@127.0.0.1/0'}\n")
-    assert (problem.path, problem.message) == ("limits.backend", "`redis` is not supported yet")
+def test_redis_counts_for_many_machines_and_its_password_is_no_part_of_the_snapshot():
+    compiled = load(GOOD + "limits: {backend: redis, redis_url: 'redis://:hid-den@127.0.0.1/0'}\n", "t.yaml", machine())
+    assert (compiled.snapshot.limits.backend, compiled.snapshot.limits.redis_url) == ("redis", "redis://127.0.0.1/0")
+    assert compiled.secrets.redis_url == "redis://:hid-den@127.0.0.1/0"
 
 
 def test_a_backend_without_its_url_is_a_mistake():
@@ -283,26 +284,6 @@ def root_of(text: str) -> Root:
     root = SectionReader(Root)(Place("", resolve(Place("", node), machine(), problems)), problems)
     assert root is not BAD
     return root
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        of_tenant("limits: {requests_per_minute: 1}"),
-        of_tenant("route_limits: {voice: {requests_per_minute: 1}}"),
-        of_tenant("tag_budget: {amount: 1, per: day}"),
-        GOOD.replace("routes: [voice]", "limits: {concurrent_requests: 1}"),
-        GOOD.replace("routes: [voice]", "budget: {amount: 1, per: day}"),
-        GOOD.replace("models:", "capacity: {tokens_per_minute: 1}, models:"),
-    ],
-)
-def test_more_than_one_worker_and_a_limit_do_not_go_together_yet(text):
-    for workers, unlimited, expected in ((1, False, 0), (2, False, 1), (2, True, 0)):
-        problems = Problems("t.yaml")
-        root = root_of(GOOD if unlimited else text)
-        check_workers(dataclasses.replace(root, workers=workers), problems)
-        assert len(problems.found) == expected
-        assert all("more than one worker" in problem.message for problem in problems.found)
 
 
 def test_the_password_of_redis_travels_with_the_secrets_alone():

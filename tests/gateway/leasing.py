@@ -6,8 +6,9 @@ import socket
 from contextlib import asynccontextmanager
 
 from trunkline.channel.link import Link
+from trunkline.gateway.clock import moment
 from trunkline.gateway.lease_channel import LeaseChannel
-from trunkline.gateway.leases import Leases, Membership, moment
+from trunkline.gateway.leases import Leases, Membership
 from trunkline.policy.leases.messages import Answer
 from trunkline.policy.limits.gauge import Gauge
 from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation

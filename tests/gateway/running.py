@@ -32,7 +32,7 @@ from trunkline.config.canonical import digest_of, encode_snapshot
 from trunkline.config.compile import load
 from trunkline.config.compiled import Compiled
 from trunkline.config.sources import Sources
-from trunkline.gateway.admission import moment
+from trunkline.gateway.clock import moment
 from trunkline.gateway.worker import Worker
 from trunkline.operations import OperationalLog
 from trunkline.policy.budgets.account import Account

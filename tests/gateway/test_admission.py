@@ -9,7 +9,7 @@ import uvloop
 
 from gateway.raw_client import connected, hear, payload, request
 from gateway.running import PATIENCE, SECRET, check, play, running, until
-from trunkline.gateway.admission import moment
+from trunkline.gateway.clock import moment
 from trunkline.policy.limits.rules import NOBODY
 from trunkline.simulator import ErrorAnswer, Script, Simulator, Stall
 

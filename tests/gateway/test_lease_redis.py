@@ -7,8 +7,9 @@ import pytest
 
 from gateway.leasing import ONE, claim_of, reserve, until
 from gateway.redis_server import RedisServer
+from trunkline.gateway.clock import moment
 from trunkline.gateway.lease_redis import LeaseRedis
-from trunkline.gateway.leases import Leases, Membership, moment
+from trunkline.gateway.leases import Leases, Membership
 from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation
 
 NAMES = ("a/0", "a/1")

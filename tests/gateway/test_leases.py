@@ -6,7 +6,7 @@ import time
 import pytest
 
 from gateway.leasing import ONE, claim_of, desk, reserve, until
-from trunkline.gateway.leases import moment
+from trunkline.gateway.clock import moment
 from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation
 from trunkline.policy.limits.rules import Needs
 

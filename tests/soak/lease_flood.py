@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 
 from trunkline.channel.link import Link
+from trunkline.gateway.clock import moment
 from trunkline.gateway.lease_channel import LeaseChannel
 from trunkline.gateway.lease_redis import LeaseRedis
-from trunkline.gateway.leases import AuthorityState, Leases, Membership, moment
+from trunkline.gateway.leases import AuthorityState, Leases, Membership
 from trunkline.policy.leases.messages import Answer
 from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation
 from trunkline.policy.limits.rules import Claim, Needs, Quota, Rule

@@ -94,7 +94,8 @@ class Report(msgspec.Struct, frozen=True, tag_field="event", tag="report"):
     """What a worker measures of itself, every few seconds.
 
     `breakers` has the phase of each target's breaker, `resting` the targets that rest. `flushes` counts flushes of its
-    log by duration, with the bounds of `audit.files.flush_times` and one more for what is longer.
+    log by duration, with the bounds of `audit.files.flush_times` and one more for what is longer. `limits_authority` is
+    how the worker stands to whom it counts its limits with.
     """
 
     breakers: dict[str, str]
@@ -103,6 +104,7 @@ class Report(msgspec.Struct, frozen=True, tag_field="event", tag="report"):
     flush_seconds: float
     in_flight: int
     log_waiting_bytes: int
+    limits_authority: str = "in_touch"
 
 
 class Heard(msgspec.Struct, frozen=True, tag_field="event", tag="heard"):

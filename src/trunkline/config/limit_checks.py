@@ -3,19 +3,7 @@
 from trunkline.config.checks import names_of
 from trunkline.config.document import Mapping
 from trunkline.config.places import Place, Problems, nearest
-from trunkline.config.schema import Key, LimitsSection, Root, Tenant
-
-OF_TENANT = (
-    "limits",
-    "user_limits",
-    "team_limits",
-    "route_limits",
-    "budget",
-    "user_budget",
-    "team_budget",
-    "tag_budget",
-)
-OF_KEY = ("limits", "budget")
+from trunkline.config.schema import LimitsSection, Root, Tenant
 
 
 def check_limits(root: Root, problems: Problems) -> None:
@@ -24,7 +12,6 @@ def check_limits(root: Root, problems: Problems) -> None:
     for tenant in (root.tenants or {}).values():
         _check_route_limits(tenant, routes, problems)
     check_backend(root.limits, problems)
-    check_workers(root, problems)
 
 
 def check_backend(limits: LimitsSection, problems: Problems) -> None:
@@ -40,27 +27,9 @@ def check_backend(limits: LimitsSection, problems: Problems) -> None:
         problems.add(limits.place.below("redis_url"), "has no use with `backend: local`", "remove it")
 
 
-def check_workers(root: Root, problems: Problems) -> None:
-    """Report limits that several workers would each count for themselves."""
-    if root.workers > 1 and _counts(root):
-        place = root.place.below("workers")
-        problems.add(place, "limits with more than one worker are not supported yet", "write `workers: 1`")
-
-
 def _check_route_limits(tenant: Tenant, routes: tuple[str, ...], problems: Problems) -> None:
     place = tenant.place.below("route_limits")
     for name, _ in place.node.entries if place is not tenant.place and isinstance(place.node, Mapping) else ():
         here = Place(place.join(name.text), name)
         if name.text not in routes and not problems.has(here.path):
             problems.add(here, f"there is no route `{name.text}`", nearest(name.text, routes))
-
-
-def _counts(root: Root) -> bool:
-    """Whether anything in the file has to be counted."""
-    tenants = (root.tenants or {}).values()
-    keys: list[Key] = [key for tenant in tenants for key in (tenant.keys or {}).values()]
-    return (
-        any(provider.capacity for provider in root.providers.values())
-        or any(getattr(tenant, name) for tenant in tenants for name in OF_TENANT)
-        or any(getattr(key, name) for key in keys for name in OF_KEY)
-    )

@@ -321,7 +321,9 @@ class LimitsSection(Section):
     """Who counts for all workers."""
 
     backend: Any = option(
-        choice("local", later=("redis",)), LIMITS.backend, says="`local`: counted on this machine, by the supervisor"
+        choice("local", "redis"),
+        LIMITS.backend,
+        says="who counts for several workers: `local`, the supervisor of this machine; `redis`, for many machines",
     )
     redis_url: str | None = option(
         kinds.REDIS_URL, None, says="URL of Redis or Valkey with its password: `redis://`, `rediss://` or `unix://`"

@@ -12,6 +12,8 @@ from typing import Final, final
 
 from trunkline.errors import BudgetExceeded, CallError, RateLimited
 from trunkline.gateway.call import Call
+from trunkline.gateway.clock import moment
+from trunkline.gateway.leases import Leases
 from trunkline.gateway.limit_words import budget_message, limit_message, rate_limit_lines
 from trunkline.model.money import nano_usd
 from trunkline.policy.limits.counter import Counter
@@ -23,20 +25,15 @@ from trunkline.policy.pricing import expected_cost
 
 MOST_WAITING: Final = 1000  # calls held in one worker; more are refused at once
 MOST_OF_A_TENANT: Final = 200  # of which one tenant's
-NANOSECONDS: Final = 1_000_000_000
+SOON: Final = 0.005  # seconds; nobody who is held is looked at more often because time has passed
 NO_CLAIMS: Final[list[Claim]] = []
-
-
-def moment() -> Moment:
-    """Return this moment."""
-    return Moment(time.monotonic(), time.time())
 
 
 @final
 class _Held:
     """A call that waits until it fits, at most until `deadline` (seconds of the event loop)."""
 
-    __slots__ = ("claims", "deadline", "found", "needs", "refusal", "tenant")
+    __slots__ = ("claims", "deadline", "found", "needs", "refusal", "tenant", "trying")
 
     def __init__(
         self,
@@ -49,6 +46,7 @@ class _Held:
     ) -> None:
         self.tenant, self.claims, self.needs, self.refusal = tenant, claims, needs, refusal
         self.deadline, self.found = deadline, found
+        self.trying: asyncio.Task[None] | None = None
 
 
 class Admission:
@@ -57,6 +55,7 @@ class Admission:
     def __init__(self, changed: Callable[[Claim, Counter, Moment], None]) -> None:
         self.limiter = Limiter()
         self.learning = Learning()
+        self.leases: Leases | None = None  # where limits are shared with other workers
         self._changed = changed
         self._loop = asyncio.get_running_loop()
         self._held: list[_Held] = []
@@ -75,11 +74,11 @@ class Admission:
         if self._held:
             self._serve_held()  # who has waited comes first
         now = moment()
-        found = self.limiter.reserve(claims, needs, now)
+        found = await self._reserve(claims, needs, now)
         if isinstance(found, Refusal) and self._may_hold(call, found):
             found = await self._hold(call, claims, needs, found)
             now = moment()
-        call.limit_lines = rate_limit_lines(self.limiter, claims, now)
+        call.limit_lines = rate_limit_lines(self.limiter if self.leases is None else self.leases, claims, now)
         if isinstance(found, Refusal):
             raise _refused(found, now)
         call.reservation = found
@@ -92,7 +91,10 @@ class Admission:
         usage, cost, now = call.usage, call.cost, moment()
         tokens = usage.prompt_tokens + usage.completion_tokens if usage is not None else 0
         money = nano_usd(cost.amount) if cost is not None else 0
-        self.limiter.settle(reservation, Needs(tokens, money), now)
+        if self.leases is None:
+            self.limiter.settle(reservation, Needs(tokens, money), now)
+        else:
+            self.leases.settle(reservation, Needs(tokens, money), now)
         for position, claim in enumerate(reservation.claims):
             if claim.rule.measure == "money":
                 self._changed(claim, reservation.counters[position], now)
@@ -101,8 +103,25 @@ class Admission:
     def release(self, call: Call) -> None:
         """Undo the reservation of a call that was not opened after all."""
         if call.reservation is not None:
-            self.limiter.release(call.reservation, moment())
+            self._give_back(call.reservation)
             self._serve_soon()
+
+    def why_not_ready(self) -> str | None:
+        """Return why no call should come yet, None if calls may."""
+        joining = self.leases is not None and self.leases.state.phase == "joining"
+        return "its limits are not yet counted with those of the other workers" if joining else None
+
+    async def _reserve(self, claims: list[Claim], needs: Needs, now: Moment) -> Reservation | Refusal:
+        if self.leases is None:
+            return self.limiter.reserve(claims, needs, now)
+        found = self.leases.reserve(claims, needs, now)
+        return found if isinstance(found, (Reservation, Refusal)) else await found
+
+    def _give_back(self, reservation: Reservation) -> None:
+        if self.leases is None:
+            self.limiter.release(reservation, moment())
+        else:
+            self.leases.release(reservation, moment())
 
     def learn(self, call: Call) -> None:
         """Take note of what a whole answer needed, as its provider counted it."""
@@ -151,7 +170,7 @@ class Admission:
             elif not future.cancelled():
                 given = future.result()
                 if given is not None:  # it came too late: its client has gone
-                    self.limiter.release(given, moment())
+                    self._give_back(given)
             raise
         finally:
             call.queued_ns = time.monotonic_ns() - began
@@ -173,7 +192,9 @@ class Admission:
             if held.found.done():  # its client has gone
                 continue
             last = held.refusal.claim
-            if last.rule.measure == "tokens" or (last.rule.id, last.owner) not in full:
+            if self.leases is not None:
+                self._try_again(held)  # it may have to ask, and has the answer when it comes
+            elif last.rule.measure == "tokens" or (last.rule.id, last.owner) not in full:
                 found = self.limiter.reserve(held.claims, held.needs, now)
                 if isinstance(found, Reservation):
                     held.found.set_result(found)
@@ -187,6 +208,20 @@ class Admission:
         self._held = left
         self._arm()
 
+    def _try_again(self, held: _Held) -> None:
+        """Reserve for a call that is held, where that may take a while; one try at a time."""
+        if held.trying is None or held.trying.done():
+            held.trying = self._loop.create_task(self._try(held))
+
+    async def _try(self, held: _Held) -> None:
+        found = await self._reserve(held.claims, held.needs, moment())
+        if isinstance(found, Refusal):
+            held.refusal = found
+        elif held.found.done():  # its client has gone, or its time was up
+            self._give_back(found)
+        else:
+            held.found.set_result(found)
+
     def _arm(self) -> None:
         """Look again when the first of those held may fit, or has waited long enough."""
         if self._timer is not None:
@@ -194,7 +229,7 @@ class Admission:
             self._timer = None
         if self._held:
             now = self._loop.time()
-            soonest = min(min(held.deadline, now + held.refusal.wait) for held in self._held)
+            soonest = min(min(held.deadline, now + max(held.refusal.wait, SOON)) for held in self._held)
             self._timer = self._loop.call_at(soonest, self._serve_held)
 
 

@@ -14,7 +14,7 @@ from typing import Final, final
 
 from trunkline.audit.files.settings import CorruptLog
 from trunkline.errors import AuditUnavailable
-from trunkline.gateway.admission import moment
+from trunkline.gateway.clock import moment
 from trunkline.gateway.journal import Journal
 from trunkline.gateway.past import Past, PastCall, read_past
 from trunkline.gateway.record_log import RecordLog

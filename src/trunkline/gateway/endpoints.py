@@ -54,11 +54,16 @@ class Endpoints:
             return "draining"
         if self.in_force is None:
             return "no snapshot is loaded"
-        return None if self._journal.healthy else "the record log does not take records"
+        if not self._journal.healthy:
+            return "the record log does not take records"
+        return self._exchange.admission.why_not_ready()
 
     def _ready(self, responder: Responder) -> None:
         reason = self.why_not_ready()
         body = {"status": "ready"} if reason is None else {"status": "not ready", "reason": reason}
+        leases = self._exchange.admission.leases
+        if leases is not None and leases.state.phase != "in_touch":
+            body["limits"] = leases.state.phase
         responder.send(200 if reason is None else 503, JSON_HEADERS, _encode(body))
 
 

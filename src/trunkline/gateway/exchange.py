@@ -54,7 +54,7 @@ class Exchange:
         tell: Callable[[Heard], None],
     ) -> None:
         self._journal, self._refusals, self._operations = journal, refusals, operations
-        self._admission = admission
+        self.admission = admission
         self._new_id = new_id
         self._news = ProviderNews(operations, tell)
         self._loop = asyncio.get_running_loop()
@@ -79,11 +79,11 @@ class Exchange:
                 await self._keep_request(call)
             self._open(call)
         except CallError as error:
-            self._admission.release(call)
+            self.admission.release(call)
             self._refuse(call, error, responder)
             return
         except asyncio.CancelledError:
-            self._admission.release(call)
+            self.admission.release(call)
             raise
         try:
             if failure is None:
@@ -99,7 +99,7 @@ class Exchange:
         finally:
             if not call.settled:
                 self._settling.close_broken(call)
-            self._admission.settle(call)  # where no record could be written
+            self.admission.settle(call)  # where no record could be written
 
     def _admit(self) -> None:
         if self.draining:
@@ -143,9 +143,9 @@ class Exchange:
         """
         if call.chat is None:
             raise ValueError("a call is understood before it is let in")
-        call.estimate = opening.estimate(call, call.chat, self._admission.learning)
+        call.estimate = opening.estimate(call, call.chat, self.admission.learning)
         try:
-            await self._admission.admit(call)
+            await self.admission.admit(call)
         except RateLimited as error:
             if self._answering.sentence(call, error) is None:
                 raise
@@ -198,7 +198,7 @@ class Exchange:
             watch.stop()
         call.whole = True
         settlement.charge(call, time.monotonic_ns())
-        self._admission.learn(call)
+        self.admission.learn(call)
         outcome = settlement.outcome_of_answer(call)
         if chat.stream:
             await self._answering.finish(call, outcome, responder)

@@ -11,7 +11,15 @@ from trunkline.audit.format.bodies import Part, size_of
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.call import Call
 from trunkline.gateway.record_log import RecordLog
-from trunkline.model.records import BudgetCrossed, CallAbandoned, CallClosed, CallOpened, CallRefused, LimitsState
+from trunkline.model.records import (
+    BudgetCrossed,
+    CallAbandoned,
+    CallClosed,
+    CallOpened,
+    CallRefused,
+    LimitsAuthority,
+    LimitsState,
+)
 
 RETRY_AFTER: Final = 5.0  # seconds; a log that failed needs a restart, which the supervisor or an operator does
 # The most bytes of bodies in one frame, before they are compressed: half a millisecond's work to compress and digest.
@@ -93,6 +101,10 @@ class Journal:
     def limits_state(self, record: LimitsState) -> None:
         """Append states of counters."""
         self._append("limits.state", self._new_id(), record)
+
+    def limits_authority(self, record: LimitsAuthority) -> None:
+        """Append how limits are counted from now on."""
+        self._append("limits.authority", self._new_id(), record)
 
     def budget_crossed(self, record: BudgetCrossed) -> None:
         """Append that a part of a budget is spent."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Literal, NamedTuple, Protocol
 
+from trunkline.gateway.clock import moment
 from trunkline.policy.leases.alone import TRY_AGAIN
 from trunkline.policy.leases.holdings import LOOK_EVERY, Holdings
 from trunkline.policy.leases.line import Line, Outcome
@@ -16,11 +17,6 @@ from trunkline.policy.limits.rules import Claim, Measure, Needs, units_of
 
 # Seconds that a call goes on beginning again for while the authority comes and goes; then it is refused.
 KEEP_TRYING: Final = 2.0
-
-
-def moment() -> Moment:
-    """Return this moment."""
-    return Moment(time.monotonic(), time.time())
 
 
 class Carrier(Protocol):

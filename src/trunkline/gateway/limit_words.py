@@ -6,6 +6,7 @@ from decimal import Decimal
 from math import ceil, inf
 from typing import Final
 
+from trunkline.gateway.leases import Leases
 from trunkline.policy.limits.limiter import Limiter, Refusal
 from trunkline.policy.limits.moment import Moment
 from trunkline.policy.limits.rules import NOBODY, OTHERS, Claim, Measure, Rule
@@ -15,7 +16,7 @@ NANO_USD: Final = Decimal("0.000000001")
 CALENDAR_ENDS: Final = 253_402_300_799.0  # the last second that a date can name
 
 
-def rate_limit_lines(limiter: Limiter, claims: Sequence[Claim], now: Moment) -> str:
+def rate_limit_lines(limiter: Limiter | Leases, claims: Sequence[Claim], now: Moment) -> str:
     """Return the `x-ratelimit-*` lines of the rules that leave the call's owner least, as OpenAI writes them."""
     lines = ""
     for measure in TOLD:

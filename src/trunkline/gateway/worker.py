@@ -40,7 +40,7 @@ from trunkline.channel.messages import (
     ToWorker,
 )
 from trunkline.config.canonical import decode_snapshot, digest_of
-from trunkline.errors import CallError
+from trunkline.errors import AuditUnavailable, CallError
 from trunkline.gateway.admission import Admission
 from trunkline.gateway.budgets import Budgets
 from trunkline.gateway.counted import Counts
@@ -49,17 +49,20 @@ from trunkline.gateway.exchange import Exchange
 from trunkline.gateway.ids import IdSource
 from trunkline.gateway.in_force import InForce
 from trunkline.gateway.journal import Journal
+from trunkline.gateway.leases import AuthorityState
 from trunkline.gateway.left_logs import end_left_calls, log_of
 from trunkline.gateway.log_opening import LogOpening, Opened
 from trunkline.gateway.machine_code import compiled
+from trunkline.gateway.membership import WorkerPlace, joined
 from trunkline.gateway.provider_news import take
 from trunkline.gateway.record_log import RecordLog, UnopenedLog
 from trunkline.gateway.recovery import abandoned_record
 from trunkline.gateway.refusals import Refusals, refused_record
 from trunkline.gateway.rosters import read_rosters
 from trunkline.gateway.upstreams import Upstream, Upstreams
+from trunkline.model.records import LimitsAuthority
+from trunkline.model.snapshot import Secrets, Snapshot
 from trunkline.model.snapshot import Server as ServerSection
-from trunkline.model.snapshot import Snapshot
 from trunkline.operations import LEVELS, OperationalLog
 from trunkline.policy.health import TargetHealth
 from trunkline.policy.teams import Roster
@@ -79,9 +82,15 @@ class Worker:
     """Builds the data plane of one process and runs it until it is told to drain."""
 
     def __init__(
-        self, log: RecordLog, operations: OperationalLog, listener: socket.socket, link: Link[ToWorker]
+        self,
+        log: RecordLog,
+        operations: OperationalLog,
+        listener: socket.socket,
+        link: Link[ToWorker],
+        place: WorkerPlace | None = None,
     ) -> None:
         new_id = IdSource()
+        self._place = place
         self._log, self._operations, self._listener, self._link = log, operations, listener, link
         self._journal = Journal(log, new_id)
         self._refusals = Refusals(self._journal.refused, operations)
@@ -95,6 +104,7 @@ class Worker:
         self._server: Server | None = None
         self._tls: ssl.SSLContext | None = None
         self._said_ready: bool | None = None
+        self._secrets = Secrets()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, recovery: Recovery) -> None:
@@ -129,7 +139,7 @@ class Worker:
         self._log, recovery = opened
         in_force = self._endpoints.in_force
         if in_force is not None:
-            await self._counts.restore(in_force.snapshot, self._log)  # while the journal still takes no call
+            await self._count(in_force.snapshot, self._secrets)  # while the journal still takes no call
         self._journal.adopt(self._log)
         self._close_abandoned(recovery)
         self._say_ready()
@@ -173,7 +183,7 @@ class Worker:
             known = in_force.rosters if in_force is not None else {}
             snapshot, rosters = await asyncio.to_thread(_read, order, known)
             prepared = self._upstreams.prepare(snapshot, order.secrets.providers)
-            await self._counts.restore(snapshot, self._log)
+            await self._count(snapshot, order.secrets)
             await self._serve(snapshot)
         except (OSError, ValueError, UnusableCertificate) as error:
             self._operations.event("error", "load_failed", digest=order.digest, reason=str(error))
@@ -192,6 +202,24 @@ class Worker:
             upstream.pool.retire()
         for upstream in prepared.values():
             self._spawn(upstream.pool.warm())
+
+    async def _count(self, snapshot: Snapshot, secrets: Secrets) -> None:
+        """Take up what was counted before, then count with the other workers: an authority is told of it first."""
+        self._secrets = secrets
+        await self._counts.restore(snapshot, self._log)
+        place = self._place
+        if place is not None and self._log.healthy:
+            self._place = None
+            admission = self._admission
+            admission.leases = await joined(place, snapshot, secrets, admission.limiter, self._authority_changed)
+
+    def _authority_changed(self, state: AuthorityState, reason: str) -> None:
+        """Say and record how limits are counted from now on."""
+        lost = state.phase != "in_touch"
+        self._operations.event("error" if lost else "info", "limits_authority", state=state.phase, reason=reason)
+        with contextlib.suppress(AuditUnavailable):
+            self._journal.limits_authority(LimitsAuthority(state=state.phase, reason=reason))
+        self._say_ready()
 
     def _health_of(self, target: str) -> TargetHealth:
         return self._health.setdefault(target, TargetHealth())
@@ -261,6 +289,7 @@ class Worker:
             flush_seconds=times.total_seconds,
             in_flight=self._server.in_flight if self._server is not None else 0,
             log_waiting_bytes=self._log.backlog,
+            limits_authority=self._admission.leases.state.phase if self._admission.leases is not None else "in_touch",
         )
         with contextlib.suppress(LinkBroken):  # the supervisor does not read; it has other ways to notice
             self._link.send(report)
@@ -298,6 +327,8 @@ class Worker:
         for upstream in self._upstreams.all():
             await upstream.pool.close()
         self._flush_refusals()
+        if self._admission.leases is not None:
+            await self._admission.leases.close()
         await self._log.close()
         self._operations.event("info", "drained")
         self._operations.flush()
@@ -352,13 +383,14 @@ async def _run(options: argparse.Namespace, operations: OperationalLog) -> int:
     if opened is None and options.without_log == "end":
         return 1
     listener = socket.socket(fileno=options.listen_fd)
+    place = WorkerPlace(options.index, options.restarts, socket.socket(fileno=options.leases))
     if opened is None:
-        await Worker(UnopenedLog(), operations, listener, link).run_without_log(opening)
+        await Worker(UnopenedLog(), operations, listener, link, place).run_without_log(opening)
         return 0
     if options.index == FIRST:
         await end_left_calls(open_data_dir(Path(options.data_dir)), options.node, options.workers, operations)
     log, recovery = opened
-    await Worker(log, operations, listener, link).run(recovery)
+    await Worker(log, operations, listener, link, place).run(recovery)
     return 0
 
 

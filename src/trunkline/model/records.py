@@ -201,6 +201,16 @@ class LimitsState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_
     counters: tuple[CounterState, ...] = ()
 
 
+class LimitsAuthority(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """How a worker stands from now on to the authority that it shares limits by, and why that has changed.
+
+    `in_touch`, or without it: `sharing` (its part of each limit, once a window has passed) or `refusing`.
+    """
+
+    state: str
+    reason: str = ""
+
+
 class BudgetCrossed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """What was spent of a budget has reached this part of it. Amounts are USD; `resets_at` is empty for a total."""
 
