@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from trunkline.channel.messages import LimitsQuestion
 from trunkline.cli.failure import ConfigurationFailed, Failed, Misused
 from trunkline.cli.ledger_client import LiveLedger
 from trunkline.control.answers import (
@@ -16,6 +17,7 @@ from trunkline.control.answers import (
     ImportedCosts,
     ImportedUsers,
     KeyView,
+    LimitsInUse,
     MadeKey,
     NewCosts,
     NewKey,
@@ -75,6 +77,11 @@ class Live:
         """Return rows of the directories. Raises Failed or NobodyAnswers."""
         asked = {name: value for name, value in msgspec.to_builtins(query).items() if value is not None}
         return msgspec.convert(self._ask("GET", f"/api/users?{urlencode(asked)}"), UserList)
+
+    def limits(self, asked: LimitsQuestion) -> LimitsInUse:
+        """Return how limits and budgets are used. Raises Failed or NobodyAnswers."""
+        words = {name: value for name, value in msgspec.structs.asdict(asked).items() if value is not None}
+        return msgspec.convert(self._ask("GET", f"/api/limits?{urlencode(words)}"), LimitsInUse)
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else msgspec.json.encode(body)

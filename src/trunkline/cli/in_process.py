@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from trunkline.audit.files.data_dir import DataDirError
 from trunkline.audit.files.writer import CorruptLog, LogFailed
+from trunkline.channel.messages import LimitsQuestion
 from trunkline.cli.failure import Failed, failed_by
 from trunkline.cli.local_ledger import LocalLedger
 from trunkline.config.compiled import Compiled
@@ -20,6 +21,7 @@ from trunkline.control.answers import (
     ImportedCosts,
     ImportedUsers,
     KeyView,
+    LimitsInUse,
     MadeKey,
     NewCosts,
     NewKey,
@@ -112,6 +114,13 @@ class InProcess:
                 return compiled.directories.get(digest) or read_directory(self._data_dir, digest)
 
             return looked_up(compiled.snapshot, read, query)
+
+    def limits(self, asked: LimitsQuestion) -> LimitsInUse:  # noqa: ARG002 - there is nobody to ask
+        """Raise Failed: what is in use is known by the workers alone."""
+        raise Failed(
+            f"no gateway runs on {self._data_dir}: how limits are used is known while one does; start it with"
+            " `trunkline serve`. What they would have done to past calls: `trunkline limits simulate`"
+        )
 
     def _change(self, work: Callable[[Registry, Compiled], Awaitable[Result]]) -> Result:
         """Do the work on what the file says now."""

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import msgspec
 
+from trunkline.channel.messages import LimitUse
+
 
 class Refused(Exception):
     """What was asked for is not done; the message says why and what to do."""
@@ -114,6 +116,18 @@ class UserList(msgspec.Struct, frozen=True):
 
     users: tuple[UserView, ...]
     total: int
+
+
+class LimitsInUse(msgspec.Struct, frozen=True):
+    """How limits and budgets are used, the most used first, and how many uses were left out.
+
+    `held` is how many calls wait until they fit, `silent` are workers that did not answer in time.
+    """
+
+    uses: tuple[LimitUse, ...]
+    left_out: int
+    held: int
+    silent: tuple[int, ...] = ()
 
 
 class Applied(msgspec.Struct, frozen=True):

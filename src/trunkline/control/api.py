@@ -1,6 +1,7 @@
 """The admin API: what the commands ask, as HTTP. Paths, bodies and errors are JSON.
 
     GET    /metrics          for Prometheus
+    GET    /api/limits       ?tenant&user&rule&most...    -> {"uses": [...], "left_out", "held", "silent"}
     GET    /api/status       processes, snapshot, logs
     POST   /api/apply        {"config": path}             -> {"digest", "lines"}
     GET    /api/keys                                      -> {"keys": [...]}
@@ -15,6 +16,7 @@ question has no answer, 503 that nothing could be changed.
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,12 +26,13 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from trunkline.channel.messages import WorkerState
+from trunkline.channel.messages import LimitsQuestion, WorkerState
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.answers import Apply, NewCosts, NewKey, NewUsers, Refused, UserQuery
+from trunkline.control.answers import Apply, LimitsInUse, NewCosts, NewKey, NewUsers, Refused, UserQuery
 from trunkline.control.journal import Unrecorded
-from trunkline.control.ledger_api import add_ledger
+from trunkline.control.ledger_api import add_ledger, from_query
 from trunkline.control.ledger_desk import LedgerDesk
+from trunkline.control.limits_desk import LimitsDesk
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.ledger.answers import Misunderstood, Unanswerable
 from trunkline.operations import OperationalLog
@@ -37,6 +40,8 @@ from trunkline.operations import OperationalLog
 JSON = "application/json"
 # A log that has failed stays so: only a start looks at what the failed write has left behind.
 RECOVER = "Mend the disk or make room on it, then restart control (end process {pid}; another follows) or the gateway"
+# Whoever scrapes gives up before long. Seconds.
+SCRAPE_WITHIN = 2.0
 Shape = TypeVar("Shape")
 Status = Callable[[], dict[str, Any]]
 Who = Callable[[Request], str]
@@ -59,6 +64,7 @@ def build(
     log: OperationalLog,
     desk: LedgerDesk,
     workers: Callable[[], Sequence[WorkerState]],
+    limits: LimitsDesk,
 ) -> FastAPI:
     """Return the API for one listener; `who` names the caller in records."""
     app = FastAPI(title="Trunkline admin API", docs_url=None, redoc_url=None, openapi_url=None)
@@ -66,7 +72,8 @@ def build(
     _add_processes(app, registry, status, who, log)
     _add_keys(app, registry, who, log)
     _add_imports(app, registry, who, log)
-    _add_metrics(app, desk, workers)
+    _add_metrics(app, desk, workers, limits)
+    _add_limits(app, limits)
     add_ledger(app, desk, Answer, _asked)
     _handle_errors(app, log)
     return app
@@ -125,12 +132,23 @@ def _add_imports(app: FastAPI, registry: Registry, who: Who, log: OperationalLog
         return Answer(made)
 
 
-def _add_metrics(app: FastAPI, desk: LedgerDesk, workers: Callable[[], Sequence[WorkerState]]) -> None:
+def _add_metrics(
+    app: FastAPI, desk: LedgerDesk, workers: Callable[[], Sequence[WorkerState]], limits: LimitsDesk
+) -> None:
     @app.get("/metrics")
     async def metrics() -> Response:
-        from trunkline.control.metrics import CONTENT_TYPE, page  # noqa: PLC0415 - only where somebody scrapes
+        from trunkline.control.metrics import CONTENT_TYPE, OF_TENANTS, page  # noqa: PLC0415 - only for who scrapes
 
-        return Response(page(*desk.counted(), workers()), media_type=CONTENT_TYPE)
+        used: LimitsInUse | None = None
+        with contextlib.suppress(Refused):  # no worker is ready: the page has all else
+            used = await limits.ask(OF_TENANTS, SCRAPE_WITHIN)
+        return Response(page(*desk.counted(), workers(), used), media_type=CONTENT_TYPE)
+
+
+def _add_limits(app: FastAPI, limits: LimitsDesk) -> None:
+    @app.get("/api/limits")
+    async def limits_in_use(request: Request) -> Response:
+        return Answer(await limits.ask(from_query(request, LimitsQuestion)))
 
 
 def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
