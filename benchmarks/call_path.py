@@ -51,6 +51,14 @@ BODY = (
     b'account, and how has it changed since last quarter?"}], "temperature": 0.2, "user": "advisor-117", '
     b'"model": "%b"}' % ROUTE.encode()
 )
+LIMITS = f"""\
+    limits: {{requests_per_minute: 1000000000, tokens_per_minute: 1000000000, concurrent_requests: 10000}}
+    user_limits: {{requests_per_minute: 1000000000}}
+    team_limits: {{requests_per_minute: 1000000000}}
+    route_limits: {{{ROUTE}: {{requests_per_minute: 1000000000}}}}
+    budget: {{amount: 1000000, per: month}}
+    user_budget: {{amount: 1000000, per: day}}
+"""
 SAID = transcript(DELTAS)
 STREAM = (SAID.opening, *SAID.later, SAID.closing_with_usage)
 RATES = (
@@ -139,8 +147,10 @@ def limited(piece, rates):
 
 def worker(directory, operations, options):
     """Return the endpoints of a worker, and its providers."""
-    text = CONFIG.format(directory=directory, port=1, console=2, provider=9, route=ROUTE, model=MODEL)
+    text = CONFIG.format(directory=directory, port=1, console=2, provider=9, route=ROUTE, model=MODEL, workers=1)
     sources = Sources({"BENCH_KEY": KEY, "BENCH_ADMIN_TOKEN": TOKEN}, lambda path: Path(path).read_text(), "h", 0.0)
+    if options.limits:
+        text = text.replace("    keys:\n", LIMITS + "    keys:\n")
     compiled = load(text, "trunkline.yaml", sources)
     snapshot = compiled.snapshot
     if options.capacity:
@@ -223,6 +233,7 @@ def main():
     parser.add_argument("--stream", action="store_true", help=f"streams of {DELTAS} deltas")
     parser.add_argument("--rates", type=int, default=0, help="answers say that so many requests a minute are allowed")
     parser.add_argument("--capacity", action="store_true", help="the provider's capacity is configured, beyond all use")
+    parser.add_argument("--limits", action="store_true", help="the tenant has limits and budgets, beyond all use")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="trunkline-", dir="/dev/shm"))

@@ -84,3 +84,17 @@ class FullDisk(Disk):
 
     def free_bytes(self, path: Path) -> int:
         return self.free
+
+
+class ForgettingDisk(Disk):
+    """Keeps the names of the files whose bytes were let go from memory; with `error`, none can be."""
+
+    def __init__(self, error: int = 0) -> None:
+        self.forgotten = []
+        self._error = error
+
+    def forget(self, path: Path) -> None:
+        self.forgotten.append(path.name)
+        if self._error:
+            raise OSError(self._error, os.strerror(self._error))
+        super().forget(path)

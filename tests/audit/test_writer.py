@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import json
 import random
 import stat
@@ -6,7 +7,7 @@ import stat
 import pytest
 import uvloop
 
-from audit.disks import SlowDisk
+from audit.disks import ForgettingDisk, SlowDisk
 from audit.logs import ORIGIN, SETTINGS, Events, bodies, closed, open_log, opened, records, request_of, whole
 from trunkline import __version__
 from trunkline.audit.files.writer import LogFailed, LogSettings, LogWriter
@@ -66,6 +67,22 @@ def test_a_segment_that_is_full_is_sealed_and_the_next_one_begins(tmp_path):
     sealed = [record for record in found if record.type == "log.sealed"]
     assert len(sealed) == len(segments)
     assert all(path.stat().st_size <= SETTINGS.segment_bytes for path in segments)
+
+
+@pytest.mark.parametrize("error", [0, errno.EIO])
+def test_a_log_keeps_the_segment_it_writes_and_the_one_before_in_memory_and_no_older_one(tmp_path, error):
+    disk = ForgettingDisk(error)
+    log, _ = open_log(tmp_path / "log", disk=disk)
+    for number in range(400):
+        opened(log, f"c{number}", size=500)
+        closed(log, f"c{number}")
+        if number % 20 == 0:
+            log.flush()
+    log.close_sync()
+    segments = sorted(path.name for path in (tmp_path / "log").glob("*.seg"))
+    assert len(segments) > 5
+    assert disk.forgotten == segments[:-2]
+    assert log.failure is None
 
 
 def test_files_are_private_and_sealed_ones_read_only(tmp_path):

@@ -15,7 +15,7 @@ from trunkline.config import price_source
 from trunkline.config.price_table import Match, Model, Period, Seller, Step, Table, bundled
 from trunkline.config.prices import PriceList, current, plain
 from trunkline.model.delta import Usage
-from trunkline.policy.pricing import cost_of
+from trunkline.policy.pricing import Tariff, cost_of
 
 OPENAI = "https://api.openai.com/v1"
 TABLE = bundled()
@@ -141,7 +141,7 @@ def test_a_cost_is_to_the_last_digit_the_one_that_the_package_computes(which, co
         )
     moment = datetime.fromtimestamp(NOW, UTC)
     expected = calc_price(theirs, model, provider_id=dialect, genai_request_timestamp=moment).total_price
-    assert Decimal(cost_of(ours, PRICES.price(dialect, url, model), estimated=False).amount) == expected
+    assert Decimal(cost_of(ours, Tariff(PRICES.price(dialect, url, model)), estimated=False).amount) == expected
 
 
 @pytest.mark.parametrize("seller", ["openai", "anthropic", "azure", "groq", "google"])

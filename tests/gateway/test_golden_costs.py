@@ -19,7 +19,7 @@ from gateway.raw_client import connected, hear, payload, request
 from gateway.running import PATIENCE, check, running, until
 from trunkline.model.delta import Usage
 from trunkline.model.snapshot import Price, Rates
-from trunkline.policy.pricing import cost_of
+from trunkline.policy.pricing import Tariff, cost_of
 from trunkline.simulator import Simulator
 
 OPENAI = Rates(
@@ -305,6 +305,6 @@ def test_a_json_answer_that_is_cut_before_it_can_be_read_costs_nothing(tmp_path,
 
 
 def test_no_amount_becomes_a_binary_float_on_its_way():
-    cost = cost_of(Usage(input=3, cached_input=7, output=11), PRICES["first/gpt-4o-mini"], estimated=False)
+    cost = cost_of(Usage(input=3, cached_input=7, output=11), Tariff(PRICES["first/gpt-4o-mini"]), estimated=False)
     assert (cost.amount, b"." in msgspec.json.encode(cost)) == ("0.00012625", True)
     assert all(isinstance(value, str) for line in cost.lines for value in (line.unit_price, line.amount))

@@ -33,7 +33,7 @@ def test_a_dated_price_counts_from_its_first_second_to_its_last_whatever_was_pla
     (key,) = force.snapshot.keys.values()
     for earlier in sorted((0.0, min(now, 150.0), now)):
         plan = force.plan(key, "voice", earlier)
-    assert str(plan.targets[0].price.tiers[0].input) == amount
+    assert plan.targets[0].tariff.rates_for(1)[0].text == amount
 
 
 def test_a_plan_is_made_once_where_no_price_has_dates():

@@ -218,3 +218,22 @@ def test_a_failover_that_is_under_way_ends_with_the_client(tmp_path):
         assert [attempt["outcome"] for attempt in closed["attempts"]] == ["failed", "cancelled"]
 
     play(tmp_path, story, Script(fault=ErrorAnswer(status=500)), SILENT)
+
+
+def test_calls_that_fail_as_their_clients_leave_leave_no_exception_behind(tmp_path):
+    """One that was left would be the context of all that follow, with everything that its call held."""
+
+    async def story(gateway, _):
+        for turns in range(60):
+            async with connected(gateway) as (_, writer):
+                writer.write(request(payload({"model": "only-first"})))
+                for _ in range(turns % 40):
+                    await asyncio.sleep(0)
+        await until(lambda: not gateway.worker._server.in_flight)
+        try:
+            raise ValueError("whose context is what was left behind")  # noqa: TRY301
+        except ValueError as error:
+            assert error.__context__ is None
+
+    failing = Script(fault=ErrorAnswer(status=500))
+    play(tmp_path, story, failing, route="breaker: {failures: 1000, within: 1s, open_for: 10ms}")

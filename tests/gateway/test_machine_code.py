@@ -1,5 +1,6 @@
 """What is compiled is what the list in pyproject.toml says, and was made of the sources that are there."""
 
+import ast
 import hashlib
 import importlib
 import json
@@ -27,6 +28,17 @@ def modules_of(package):
 def listed():
     whole = set().union(*(modules_of(package) for package in LIST["packages"]))
     return (whole | set(LIST["modules"])) - set(LIST["interpreted"])
+
+
+def waits_while_handling(tree):
+    """The lines where a coroutine may be suspended while an exception is handled, or while one is on its way out."""
+    waits = ast.Await | ast.AsyncFor | ast.AsyncWith | ast.Yield | ast.YieldFrom
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Try):
+            bodies = [handler.body for handler in node.handlers] + [node.finalbody]
+            for inner in (inner for body in bodies for statement in body for inner in ast.walk(statement)):
+                if isinstance(inner, waits):
+                    yield inner.lineno
 
 
 def compiled_on_disk():
@@ -92,3 +104,14 @@ def test_machine_code_that_is_not_wanted_is_not_made(tmp_path):
     built = build(tmp_path, TRUNKLINE_COMPILE="0")
     assert (built.returncode, built.stderr) == (0, "")
     assert not list(tmp_path.rglob("out/**/*.so"))
+
+
+def test_no_compiled_coroutine_waits_while_it_handles_an_exception():
+    """It would leave that exception behind, and each one left so would hold on to the one before."""
+    found = {path: list(waits_while_handling(ast.parse((SOURCE / path).read_text()))) for path in listed()}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_a_wait_while_an_exception_is_handled_is_found():
+    source = "async def f():\n try:\n  pass\n except E:\n  await g()\n finally:\n  await h()\n"
+    assert list(waits_while_handling(ast.parse(source))) == [5, 7]

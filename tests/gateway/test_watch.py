@@ -1,17 +1,16 @@
-"""Two deadlines on one timer, told from each other and from any other cancellation."""
+"""Deadlines of all calls on one timer, told from each other and from any other cancellation."""
 
 import asyncio
 
 import pytest
 import uvloop
 
-from trunkline.gateway.watch import DeadlinePassed, Watch
+from trunkline.gateway.watch import LOOK_EVERY, DeadlinePassed, Deadlines, Watch
 
 
 async def watched(total: float, wait, *, enter: tuple[str, float] | None = None) -> str:
     """Run `wait` under a watch; return the stage whose deadline passed, or `done`."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    watch = Watch(loop, task, total)
+    watch = Watch(Deadlines(asyncio.get_running_loop()), asyncio.current_task(), total)
     try:
         if enter is not None:
             watch.enter(*enter)
@@ -72,7 +71,7 @@ def test_a_stage_that_is_entered_again_begins_anew() -> None:
     assert run(watched(30.0, again)) == "done"
 
 
-def test_a_shorter_stage_moves_the_timer_forward() -> None:
+def test_a_shorter_stage_passes_in_place_of_a_longer_one() -> None:
     async def shorter(watch: Watch) -> None:
         watch.enter("gap", 5.0)
         watch.enter("first_token", 0.01)
@@ -83,7 +82,7 @@ def test_a_shorter_stage_moves_the_timer_forward() -> None:
 
 def test_after_a_stage_has_passed_the_next_one_and_the_total_still_hold() -> None:
     async def main() -> list[str]:
-        watch = Watch(asyncio.get_running_loop(), asyncio.current_task(), 0.1)
+        watch = Watch(Deadlines(asyncio.get_running_loop()), asyncio.current_task(), 0.1)
         stages = []
         for stage in ("first_token", "first_token", None):
             if stage:
@@ -127,24 +126,47 @@ def test_a_client_that_leaves_as_a_deadline_passes_has_left() -> None:
 
 def test_what_remains_never_goes_below_zero() -> None:
     async def main() -> tuple[float, float]:
-        loop = asyncio.get_running_loop()
-        plenty, nothing = (Watch(loop, asyncio.current_task(), total) for total in (100.0, -1.0))
+        deadlines = Deadlines(asyncio.get_running_loop())
+        plenty, nothing = (Watch(deadlines, asyncio.current_task(), total) for total in (100.0, -1.0))
         remains = plenty.remaining(), nothing.remaining()
         plenty.stop()
         nothing.stop()
         return remains
 
     plenty, nothing = run(main())
-    assert 99.0 < plenty <= 100.0
+    assert plenty == pytest.approx(100.0, abs=1.0)
     assert nothing == 0.0
 
 
 def test_a_watch_that_is_stopped_cancels_nobody() -> None:
     async def main() -> str:
         loop = asyncio.get_running_loop()
-        Watch(loop, asyncio.current_task(), 0.0).stop()
+        Watch(Deadlines(loop), asyncio.current_task(), 0.0).stop()
         turn = loop.create_future()
-        loop.call_later(0.01, turn.set_result, "undisturbed")
+        loop.call_later(3 * LOOK_EVERY, turn.set_result, "undisturbed")
         return await turn
 
     assert run(main()) == "undisturbed"
+
+
+def test_many_calls_share_one_timer_which_begins_again_after_the_last_of_them() -> None:
+    async def main() -> tuple[list[str], str]:
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop)
+
+        async def call(total: float) -> str:
+            watch = Watch(deadlines, asyncio.current_task(), total)
+            try:
+                await loop.create_future()
+            except asyncio.CancelledError:
+                return watch.passed().stage
+            finally:
+                watch.stop()
+
+        stages = await asyncio.gather(*(call(number / 500) for number in range(50)))
+        again = await call(0.01)  # the timer has ended, or is about to: it begins again
+        return stages, again
+
+    stages, again = run(main())
+    assert stages == ["total"] * 50
+    assert again == "total"

@@ -12,7 +12,7 @@ from trunkline.model.delta import Usage
 from trunkline.model.money import plain
 from trunkline.model.records import CallClosed, Cost
 from trunkline.model.snapshot import Price, Rates
-from trunkline.policy.pricing import cost_of, sum_of
+from trunkline.policy.pricing import Tariff, cost_of, sum_of
 
 TOKENS = st.integers(0, 5000)
 USAGES = st.builds(Usage, input=TOKENS, cached_input=TOKENS, output=TOKENS, reasoning=TOKENS)
@@ -23,7 +23,7 @@ MONEY = st.decimals("0", "30", places=9)
 def costs(draw) -> Cost:
     rates = Rates(from_prompt_tokens=0, **{name: draw(MONEY) for name in Usage.__struct_fields__})
     return cost_of(
-        draw(USAGES), price_of(rates, draw(st.sampled_from([Decimal(0), Decimal("0.00123")]))), estimated=False
+        draw(USAGES), Tariff(price_of(rates, draw(st.sampled_from([Decimal(0), Decimal("0.00123")])))), estimated=False
     )
 
 

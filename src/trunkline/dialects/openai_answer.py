@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from trunkline.dialects.openai_envelope import AnswerHead, Closing
+from trunkline.dialects.openai_usage import trunkline_at_end, usage_at_end
 from trunkline.dialects.openai_wire import ClientChoice, ClientMessage, Completion
 from trunkline.model.delta import Delta, ToolDelta
 
@@ -42,7 +43,7 @@ def encode_answer(head: AnswerHead, deltas: list[Delta], closing: Closing) -> by
     if len(wires) > 1:
         wires.sort(key=lambda wire: wire.index)
     completion = Completion(
-        head.id, head.created, head.model, wires, closing.wire_usage(), closing.trunkline(), tier, fingerprint
+        head.id, head.created, head.model, wires, usage_at_end(closing), trunkline_at_end(closing), tier, fingerprint
     )
     return _encode(completion)
 

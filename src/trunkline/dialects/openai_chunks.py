@@ -6,6 +6,7 @@ import msgspec
 
 from trunkline.dialects.openai_answer import client_tier
 from trunkline.dialects.openai_envelope import AnswerHead, Closing
+from trunkline.dialects.openai_usage import trunkline_at_end, usage_at_end
 from trunkline.model.delta import Delta, ToolDelta
 
 DONE: Final = b"data: [DONE]\n\n"
@@ -56,9 +57,9 @@ class ChunkEncoder:
     def end(self, closing: Closing) -> bytes:
         """Return the stream's last frames: what was held, with usage, cost and outcome, and `[DONE]`."""
         self._begin(Delta())
-        usage = closing.wire_usage()
+        usage = usage_at_end(closing)
         rest: dict[str, Any] = {"usage": usage} if self._wants_usage or usage is not None else {}
-        rest["trunkline"] = closing.trunkline()
+        rest["trunkline"] = trunkline_at_end(closing)
         frame = self._held or self._open + b"[]"
         return frame + b"," + _encode(rest)[1:] + b"\n\n" + DONE
 

@@ -2,8 +2,6 @@
 
 import msgspec
 
-from trunkline.dialects.openai_usage import write_usage
-from trunkline.dialects.openai_wire import ClientUsage, Trunkline
 from trunkline.model.delta import Usage
 
 
@@ -29,13 +27,3 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
     cost: str | None = None
     estimated: bool = False
-
-    def trunkline(self) -> Trunkline:
-        """Return the object that goes out under `trunkline`."""
-        return Trunkline(self.outcome, self.guardrail, self.attempts, self.hold_ms, self.overhead_ms, self.estimated)
-
-    def wire_usage(self) -> ClientUsage | None:
-        """Return `usage` for the client; None where nothing is known."""
-        if self.usage is None and self.cost is None:
-            return None
-        return write_usage(self.usage or Usage(), self.cost)

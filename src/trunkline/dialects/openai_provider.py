@@ -1,8 +1,6 @@
 """OpenAI's chat completions as a provider, and every server that is compatible with them."""
 
 import re
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -26,7 +24,7 @@ _OWN: Final = frozenset({"model", "messages", "stream", "stream_options"})
 # `metadata`, `user` and `safety_identifier` are consumed by the gateway and are nobody else's business; `store` would
 # keep the conversation where no retention rule of ours reaches; the deprecated forms were refused to the client.
 _KEPT_BACK = frozenset({"metadata", "user", "safety_identifier", "store", "functions", "function_call"})
-_NOT_SENT: Final[Mapping[str, Any]] = MappingProxyType({**dict.fromkeys(_KEPT_BACK), "unknown": (), "raw": {}})
+_NOT_SENT: Final[dict[str, Any]] = {**dict.fromkeys(_KEPT_BACK), "unknown": (), "raw": {}}
 _SENT: Final = tuple(sorted(REQUEST.keys - _KEPT_BACK - {"stream"}))
 _USAGE_WANTED: Final = StreamOptions(include_usage=True)
 _NO_PARAMS: Final = Params()

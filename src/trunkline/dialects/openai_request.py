@@ -21,7 +21,6 @@ _MISSING: Final = re.compile(r"Object missing required field `(\w+)`")
 _decode: Final = msgspec.json.Decoder().decode
 _decode_known: Final = msgspec.json.Decoder(ChatRequest).decode
 _decode_outline: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_SHAPELESS: Final = ("audio", "prediction", "response_format", "tool_choice", "web_search_options")
 _WHOLE: Final = frozenset({"messages", "tools"})  # large, and whole in the types
 _CONTAINERS: Final = frozenset({dict, list})
 
@@ -88,17 +87,26 @@ def _has_many_brackets(body: bytes) -> bool:
 
 def _may_be_deep(body: bytes, request: ChatRequest) -> bool:
     """Whether a body that the types have taken may nest too deep: where they take any shape."""
-    if len(body) <= _LONG and not _has_many_brackets(body):
+    values = _shapeless(request)
+    if not values or (len(body) <= _LONG and not _has_many_brackets(body)):
         return False
-    return _depth_exceeds(_shapeless(request), DEEPEST - _LEVELS_TYPED)
+    return _depth_exceeds(values, DEEPEST - _LEVELS_TYPED)
 
 
 def _shapeless(request: ChatRequest) -> list[Any]:
     """Return all values whose shape no type bounds; the deprecated forms are refused whatever is in them."""
-    values = [getattr(request, name) for name in _SHAPELESS]
-    values += [tool.function.parameters for tool in request.tools or ()]
+    values: list[Any] = [
+        value
+        for value in (
+            request.audio, request.prediction, request.response_format, request.tool_choice, request.web_search_options
+        )
+        if value is not None
+    ]  # fmt: skip
+    if request.tools:
+        values += [tool.function.parameters for tool in request.tools]
     for message in request.messages:
-        values.append(message.audio)
+        if message.audio is not None:
+            values.append(message.audio)
         if type(message.content) is list:
             values += [part.input_audio for part in message.content if type(part) is AudioPart]
             values += [part.file for part in message.content if type(part) is FilePart]

@@ -1,10 +1,22 @@
-"""OpenAI's token counts, where classes overlap, to our disjoint ones and back."""
+"""OpenAI's token counts, where classes overlap, to our disjoint ones and back, and what an answer's end says."""
+
+from typing import Final
 
 from msgspec import UNSET, Raw
 
-from trunkline.dialects.openai_wire import ClientUsage, CompletionDetails, PromptDetails, UnreadableUsage, WireUsage
+from trunkline.dialects.openai_envelope import Closing
+from trunkline.dialects.openai_wire import (
+    ClientUsage,
+    CompletionDetails,
+    PromptDetails,
+    Trunkline,
+    UnreadableUsage,
+    WireUsage,
+)
 from trunkline.dialects.provider import MOST_TOKENS
 from trunkline.model.delta import Delta, Usage
+
+_NOTHING_USED: Final = Usage()
 
 
 def usage_delta(wire: WireUsage) -> Delta | None:
@@ -66,4 +78,19 @@ def write_usage(usage: Usage, cost: str | None) -> ClientUsage:
         PromptDetails(cached, usage.audio_input + usage.cached_audio_input, written),
         CompletionDetails(usage.reasoning, usage.audio_output),
         UNSET if cost is None else Raw(cost.encode()),
+    )
+
+
+def usage_at_end(closing: Closing) -> ClientUsage | None:
+    """Return `usage` as the answer's end has it; None where nothing is known."""
+    usage, cost = closing.usage, closing.cost
+    if usage is None:
+        return None if cost is None else write_usage(_NOTHING_USED, cost)
+    return write_usage(usage, cost)
+
+
+def trunkline_at_end(closing: Closing) -> Trunkline:
+    """Return the object that goes out under `trunkline`."""
+    return Trunkline(
+        closing.outcome, closing.guardrail, closing.attempts, closing.hold_ms, closing.overhead_ms, closing.estimated
     )

@@ -7,30 +7,24 @@ whoever fits does not wait for one who does not.
 import asyncio
 import time
 from collections.abc import Callable
-from decimal import ROUND_CEILING, Decimal
 from math import inf
 from typing import Final, final
 
 from trunkline.errors import BudgetExceeded, CallError, RateLimited
 from trunkline.gateway.call import Call
 from trunkline.gateway.limit_words import budget_message, limit_message, rate_limit_lines
+from trunkline.model.money import nano_usd
 from trunkline.policy.limits.counter import Counter
 from trunkline.policy.limits.learning import Learning
 from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation
 from trunkline.policy.limits.moment import Moment
 from trunkline.policy.limits.rules import Claim, Needs
-from trunkline.policy.pricing import amount_of
+from trunkline.policy.pricing import expected_cost
 
-NANO: Final = Decimal(1_000_000_000)
 MOST_WAITING: Final = 1000  # calls held in one worker; more are refused at once
 MOST_OF_A_TENANT: Final = 200  # of which one tenant's
 NANOSECONDS: Final = 1_000_000_000
 NO_CLAIMS: Final[list[Claim]] = []
-
-
-def nano_usd(amount: Decimal) -> int:
-    """Return an amount in USD as whole nano-USD, rounded up."""
-    return int((amount * NANO).to_integral_value(ROUND_CEILING))
 
 
 def moment() -> Moment:
@@ -96,7 +90,7 @@ class Admission:
             return
         usage, cost, now = call.usage, call.cost, moment()
         tokens = usage.prompt_tokens + usage.completion_tokens if usage is not None else 0
-        money = nano_usd(Decimal(cost.amount)) if cost is not None else 0
+        money = nano_usd(cost.amount) if cost is not None else 0
         self.limiter.settle(reservation, Needs(tokens, money), now)
         for position, claim in enumerate(reservation.claims):
             if claim.rule.measure == "money":
@@ -127,9 +121,9 @@ class Admission:
         answer = estimate.completion_tokens
         if chat.answer_limit is not None:
             answer = max(answer, chat.answer_limit * (chat.n or 1))
-        amount = Decimal(estimate.cost)
+        amount = estimate.cost
         if answer != estimate.completion_tokens:
-            amount = amount_of(estimate.prompt_tokens, answer, call.plan.planned.price)
+            amount = expected_cost(estimate.prompt_tokens, answer, call.plan.planned.tariff)
         return Needs(estimate.prompt_tokens + answer, nano_usd(amount))
 
     @property

@@ -6,13 +6,12 @@ the calls whose records came after it. Windows of a minute are counted from the 
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
 from math import inf
 from typing import Final, final
 
-from trunkline.gateway.admission import nano_usd
 from trunkline.gateway.journal import Journal
 from trunkline.gateway.past import Past, PastCall
+from trunkline.model.money import nano_usd
 from trunkline.model.records import CounterState, LimitsState
 from trunkline.model.snapshot import Key
 from trunkline.policy.limits.counter import Counter
@@ -101,7 +100,7 @@ def _count(limiter: Limiter, claim: Claim, call: PastCall, contained: int, now: 
         _counter(limiter, claim, now).take(call.tokens, ended)
     elif rule.measure == "money" and last > contained:
         counter = _counter(limiter, claim, now)
-        counter.settle(counter.take(0, began), 0, nano_usd(Decimal(call.cost)), ended)
+        counter.settle(counter.take(0, began), 0, nano_usd(call.cost), ended)
 
 
 def _counter(limiter: Limiter, claim: Claim, now: Moment) -> Counter:

@@ -36,7 +36,7 @@ from trunkline.gateway.provider_news import ProviderNews
 from trunkline.gateway.reach import Reach, hear
 from trunkline.gateway.refusals import Refusals
 from trunkline.gateway.release import Release, StreamCut
-from trunkline.gateway.watch import DeadlinePassed, Watch
+from trunkline.gateway.watch import DeadlinePassed, Deadlines, Watch
 from trunkline.model.delta import Delta
 from trunkline.model.records import Attempt, CallClosed, CallRefused, Outcome, Timings
 from trunkline.operations import OperationalLog
@@ -73,6 +73,7 @@ class Exchange:
         self._new_id = new_id
         self._news = ProviderNews(operations, tell)
         self._loop = asyncio.get_running_loop()
+        self._deadlines = Deadlines(self._loop)
         self.draining = False
         self._cutting = False
 
@@ -87,7 +88,7 @@ class Exchange:
             self._admit()
             self._identify(call)
             self._understand(call)
-            limited = await self._let_in(call)
+            failure = await self._let_in(call)
             if len(request.body) > SLICE:
                 await self._keep_request(call)
             self._open(call)
@@ -99,12 +100,13 @@ class Exchange:
             self._admission.release(call)
             raise
         try:
-            try:
-                if limited is not None:
-                    raise limited
-                await self._serve(call, responder)
-            except CallError as error:
-                await self._fail(call, error, responder)
+            if failure is None:
+                try:
+                    await self._serve(call, responder)
+                except CallError as error:
+                    failure = error
+            if failure is not None:  # outside of `except`: see CONTRIBUTING.md on what compiled code may await where
+                await self._fail(call, failure, responder)
         except (asyncio.CancelledError, ConnectionResetError):
             self._cut_short(call)
             raise
@@ -193,7 +195,7 @@ class Exchange:
         plan, chat, task = call.plan, call.chat, asyncio.current_task(self._loop)
         if plan is None or chat is None or task is None:
             raise ValueError("a call is opened before it is served")
-        watch = Watch(self._loop, task, plan.route.timeouts.total)
+        watch = Watch(self._deadlines, task, plan.route.timeouts.total)
         try:
             begin = partial(self._begin, call, responder)
             reach = Reach(call, plan, watch, self._news, self._loop.time, begin, self._keep_large)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import final
 
 from trunkline.gateway.upstreams import Upstream
-from trunkline.model.snapshot import Capacity, Key, Price, Route, Snapshot, Target, Tenant
+from trunkline.model.snapshot import Capacity, Key, Route, Snapshot, Target, Tenant
 from trunkline.policy.access import KeyRing, resolve_route, usable_models
 from trunkline.policy.fairness.account import Share
 from trunkline.policy.fairness.pool import Terms
 from trunkline.policy.health import TargetHealth
 from trunkline.policy.limits.tenant_rules import PlanRules, rules_of
-from trunkline.policy.pricing import NEVER, price_at
+from trunkline.policy.pricing import NEVER, Tariff, price_at
 from trunkline.policy.routing import approved, choices
 from trunkline.policy.teams import Roster
 
@@ -22,21 +22,21 @@ from trunkline.policy.teams import Roster
 class PlannedTarget:
     """A target with everything that asking it needs; `skip` says why this tenant may not. Never changed."""
 
-    __slots__ = ("first_token", "health", "price", "share", "skip", "target", "terms", "upstream")
+    __slots__ = ("first_token", "health", "share", "skip", "target", "tariff", "terms", "upstream")
 
     def __init__(
         self,
         target: Target,
         skip: str | None,
         upstream: Upstream,
-        price: Price,
+        tariff: Tariff,
         health: TargetHealth,
         first_token: float,
         terms: Terms,
     ) -> None:
         self.target, self.skip, self.terms = target, skip, terms
         self.share: Share = upstream.account.of(target.model)
-        self.upstream, self.price, self.health = upstream, price, health
+        self.upstream, self.tariff, self.health = upstream, tariff, health
         self.first_token = first_token
 
 
@@ -103,7 +103,7 @@ class InForce:
                 target=choice.target,
                 skip=choice.skip,
                 upstream=self._upstreams[choice.target.provider],
-                price=prices[choice.target.name][0],
+                tariff=Tariff(prices[choice.target.name][0]),
                 health=self._health_of(choice.target.name),
                 first_token=choice.target.first_token or route.timeouts.first_token,
                 terms=self._terms(tenant, choice.target.provider),

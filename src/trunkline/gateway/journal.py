@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from trunkline.audit.files.writer import Bodies, BodyRef, LogFailed
-from trunkline.audit.format.bodies import Part
+from trunkline.audit.format.bodies import Part, size_of
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.call import Call
 from trunkline.gateway.record_log import RecordLog
@@ -56,7 +56,8 @@ class Journal:
 
     def closed(self, call: Call, record: CallClosed) -> int:
         """Append the closing of a call with the bodies that no frame holds yet; return the position to wait for."""
-        *frames, bodies = in_frames(call.take_bodies(), SLICE)
+        frames = in_frames(call.take_bodies(), SLICE)
+        bodies = frames.pop()
         for frame in frames:
             self._keep(call, frame)
         return self._append("call.closed", self._new_id(), record, bodies, call.body_frames)
@@ -134,7 +135,10 @@ def in_frames(bodies: dict[str, Part], largest: int) -> list[dict[str, Part]]:
     A part that is larger is cut. One that has a timing is not: it stays in one frame with it, for it came in pieces
     and was kept before there were many.
     """
-    if sum(map(_size, bodies.values())) <= largest:
+    whole = 0
+    for part in bodies.values():
+        whole += size_of(part)
+    if whole <= largest:
         return [bodies]
     frames: list[dict[str, Part]] = [{}]
     room = largest
@@ -143,11 +147,11 @@ def in_frames(bodies: dict[str, Part], largest: int) -> list[dict[str, Part]]:
         if name.endswith("_timing"):
             continue
         for piece in _cut(part, largest) if timing is None else (part,):
-            if _size(piece) > room and frames[-1]:
+            if size_of(piece) > room and frames[-1]:
                 frames.append({})
                 room = largest
             frames[-1][name] = piece
-            room -= _size(piece)
+            room -= size_of(piece)
         if timing is not None:
             frames[-1][f"{name}_timing"] = timing
     return frames
@@ -156,7 +160,3 @@ def in_frames(bodies: dict[str, Part], largest: int) -> list[dict[str, Part]]:
 def _cut(part: Part, largest: int) -> Iterator[bytes]:
     data = part if isinstance(part, bytes) else b"".join(part)
     return (data[start : start + largest] for start in range(0, len(data), largest))
-
-
-def _size(part: Part) -> int:
-    return len(part) if isinstance(part, bytes) else sum(map(len, part))

@@ -71,8 +71,9 @@ def limit_message(refusal: Refusal) -> str:
     rule = refusal.claim.rule
     said = f"{owner_words(refusal.claim)} may have {quota_words(rule)} (`{rule.name}`)"
     if refusal.wait == inf:
-        return f"{said}, and this call alone needs {refusal.units}. Send less, or ask the operator for a higher limit."
-    return f"{said} and has {refusal.used}; this call needs {refusal.units}. Try again in {refusal.wait:.1f} s."
+        return f"{said}; this call alone needs {refusal.units}. Send less, or ask the operator for a higher limit."
+    when = f"Try again in {refusal.wait:.1f} s."
+    return f"{said}, of which {refusal.used} are used; this call needs {refusal.units}. {when}"
 
 
 def budget_message(refusal: Refusal, now: Moment) -> str:

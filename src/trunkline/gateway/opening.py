@@ -10,12 +10,11 @@ from trunkline import __version__
 from trunkline.errors import InvalidApiKey, InvalidRequest
 from trunkline.gateway.call import Call
 from trunkline.model.chat import ChatRequest, RefusalPart, TextPart
-from trunkline.model.money import plain
 from trunkline.model.records import CallOpened, Estimate
 from trunkline.policy import estimates
 from trunkline.policy.identity import trace_context
 from trunkline.policy.limits.learning import Learning
-from trunkline.policy.pricing import amount_of
+from trunkline.policy.pricing import expected_cost
 
 KEY_HEADERS: Final = (b"x-api-key", b"api-key")  # beside Authorization: Bearer
 # Who a call is for and what it says stand elsewhere in the record; these are how it is to be answered.
@@ -56,8 +55,8 @@ def estimate(call: Call, chat: ChatRequest, learning: Learning) -> Estimate:
     prompt = learning.ratio(planned.target.name).expect(call.guessed_tokens)
     expected = learning.lengths(plan.tenant.name, plan.route.name).expect(estimates.ANSWER_TOKENS)
     answer = estimates.answer_tokens(chat, planned.target.max_output_tokens, expected)
-    price = planned.price
-    return Estimate(prompt, answer, plain(amount_of(prompt, answer, price)), price.version, price.source)
+    tariff = planned.tariff
+    return Estimate(prompt, answer, expected_cost(prompt, answer, tariff), tariff.version, tariff.source)
 
 
 def prompt_fingerprint(chat: ChatRequest, parameters: Mapping[str, object]) -> str:

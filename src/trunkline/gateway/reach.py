@@ -159,7 +159,7 @@ class Reach:
         now, fault, digest = self._now(), failure.fault, self._call.in_force.digest
         attempt.outcome, attempt.reason = "failed", failure.reason
         if failure.reason == "empty_answer":
-            settlement.charge_failed(self._call, attempt, planned.price)
+            settlement.charge_failed(self._call, attempt, planned.tariff)
         self._call.end_attempt()
         match failure.kind:
             case "rejected" if fault is not None:

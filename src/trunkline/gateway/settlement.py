@@ -6,9 +6,8 @@ from trunkline.gateway.call import NANOSECONDS_PER_US, Call
 from trunkline.model.delta import Usage
 from trunkline.model.money import NOTHING
 from trunkline.model.records import Attempt, CallClosed, ErrorSummary, Outcome, Timings
-from trunkline.model.snapshot import Price
 from trunkline.policy import estimates
-from trunkline.policy.pricing import cost_of, sum_of
+from trunkline.policy.pricing import Tariff, cost_of, sum_of
 
 # Price lists have the usual tier's prices. What is answered in another (flex, priority, batch) costs more or less.
 LISTED_TIERS = frozenset({None, "default", "standard", "auto"})
@@ -37,7 +36,7 @@ def charge(call: Call, now_ns: int) -> None:
         if usage is None or estimated:
             usage = _probable_usage(call, whole=call.whole)
         off_list = tally.service_tier not in LISTED_TIERS
-        cost = cost_of(usage, target.price, estimated=estimated or off_list)
+        cost = cost_of(usage, target.tariff, estimated=estimated or off_list)
         call.usage = usage
         call.cost = cost if call.spent is None else sum_of(call.spent, cost)
     attempt.provider_model = tally.provider_model
@@ -46,13 +45,13 @@ def charge(call: Call, now_ns: int) -> None:
     attempt.total_ms = call.since(now_ns)
 
 
-def charge_failed(call: Call, attempt: Attempt, price: Price) -> None:
+def charge_failed(call: Call, attempt: Attempt, tariff: Tariff) -> None:
     """Charge the call for an attempt that gave no answer, though the provider has counted what it used."""
     tally = call.tally
     usage = _probable_usage(call, whole=True) if tally.uncounted else tally.usage
     if usage is not None:
         attempt.usage = usage
-        attempt.cost = cost = cost_of(usage, price, estimated=tally.uncounted)
+        attempt.cost = cost = cost_of(usage, tariff, estimated=tally.uncounted)
         call.spent = cost if call.spent is None else sum_of(call.spent, cost)
 
 

@@ -1,66 +1,53 @@
 """What a provider answers, cut into deltas: a stream's pieces as they come, a JSON answer as a few large ones.
 
 A JSON answer is a few deltas, or one that says all where it is a plain text, so that everything behind the dialects
-has one path.
+has one path. Each piece of each stream is one or two of these, and is read many times: so they are no Structs.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, final
 
-import msgspec
+from trunkline.model.usage import Usage
+
+__all__ = ["Delta", "FinishReason", "ToolDelta", "Usage"]
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
-class ToolDelta(msgspec.Struct, frozen=True, gc=False):
-    """A piece of one tool call.
+@final
+class ToolDelta:
+    """A piece of one tool call. Never changed.
 
     The first piece of a call has `id` and `name`, later ones only `arguments` (a piece of the JSON text). `index`
     counts the calls of a choice: 0, 1, 2 without gaps, in the order in which they began.
     """
 
-    index: int
-    id: str | None = None
-    name: str | None = None
-    arguments: str = ""
+    __slots__ = ("arguments", "id", "index", "name")
+
+    def __init__(
+        self,
+        index: int,
+        id: str | None = None,  # noqa: A002 - as every provider names it
+        name: str | None = None,
+        arguments: str = "",
+    ) -> None:
+        self.index, self.id, self.name, self.arguments = index, id, name, arguments
+
+    def _fields(self) -> tuple[object, ...]:
+        return self.index, self.id, self.name, self.arguments
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ToolDelta) and self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
+
+    def __repr__(self) -> str:
+        return f"ToolDelta{self._fields()}"
 
 
-class Usage(msgspec.Struct, frozen=True, gc=False):
-    """Tokens in disjoint classes: each token counts in exactly one, so that a cost is a plain sum of products.
-
-    OpenAI's `prompt_tokens` contain the cached and audio ones and its `completion_tokens` the reasoning and audio
-    ones; Anthropic's `input_tokens` contain neither cache reads nor cache writes. The dialects take them apart.
-    """
-
-    input: int = 0
-    cached_input: int = 0
-    cache_write: int = 0
-    cache_write_1h: int = 0
-    audio_input: int = 0
-    cached_audio_input: int = 0
-    output: int = 0
-    reasoning: int = 0
-    audio_output: int = 0
-
-    @property
-    def prompt_tokens(self) -> int:
-        """All tokens that the provider read."""
-        return (
-            self.input
-            + self.cached_input
-            + self.cache_write
-            + self.cache_write_1h
-            + self.audio_input
-            + self.cached_audio_input
-        )
-
-    @property
-    def completion_tokens(self) -> int:
-        """All tokens that the provider wrote."""
-        return self.output + self.reasoning + self.audio_output
-
-
-class Delta(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One piece of an answer; empty fields say nothing.
+@final
+class Delta:  # noqa: PLW1641 - unhashable: what a provider said beside the text may be lists
+    """One piece of an answer; empty fields say nothing. Never changed.
 
     `stop_reason` is the provider's own word behind `finish`. `usage` holds the whole call's count so far: the last
     one seen counts. `uncounted` says that counts are missing from it, or came and made no sense. `logprobs` and
@@ -68,22 +55,61 @@ class Delta(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     `service_tier` the tier it was answered in.
     """
 
-    choice: int = 0
-    text: str = ""
-    refusal: str = ""
-    reasoning: str = ""
-    tool: ToolDelta | None = None
-    logprobs: Any = None
-    annotations: Any = None
-    audio: Any = None
-    finish: FinishReason | None = None
-    stop_reason: str | None = None
-    usage: Usage | None = None
-    uncounted: bool = False
-    model: str | None = None
-    provider_id: str | None = None
-    service_tier: str | None = None
-    system_fingerprint: str | None = None
+    __slots__ = (
+        "annotations",
+        "audio",
+        "choice",
+        "finish",
+        "logprobs",
+        "model",
+        "provider_id",
+        "reasoning",
+        "refusal",
+        "service_tier",
+        "stop_reason",
+        "system_fingerprint",
+        "text",
+        "tool",
+        "uncounted",
+        "usage",
+    )
+
+    def __init__(  # noqa: PLR0913 - whatever an answer may say, by name
+        self,
+        *,
+        choice: int = 0,
+        text: str = "",
+        refusal: str = "",
+        reasoning: str = "",
+        tool: ToolDelta | None = None,
+        logprobs: Any = None,
+        annotations: Any = None,
+        audio: Any = None,
+        finish: FinishReason | None = None,
+        stop_reason: str | None = None,
+        usage: Usage | None = None,
+        uncounted: bool = False,
+        model: str | None = None,
+        provider_id: str | None = None,
+        service_tier: str | None = None,
+        system_fingerprint: str | None = None,
+    ) -> None:
+        self.choice = choice
+        self.text = text
+        self.refusal = refusal
+        self.reasoning = reasoning
+        self.tool = tool
+        self.logprobs = logprobs
+        self.annotations = annotations
+        self.audio = audio
+        self.finish = finish
+        self.stop_reason = stop_reason
+        self.usage = usage
+        self.uncounted = uncounted
+        self.model = model
+        self.provider_id = provider_id
+        self.service_tier = service_tier
+        self.system_fingerprint = system_fingerprint
 
     @property
     def good(self) -> bool:
@@ -96,3 +122,29 @@ class Delta(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             or self.audio is not None
             or self.finish is not None
         )
+
+    def _fields(self) -> tuple[object, ...]:
+        return (
+            self.choice,
+            self.text,
+            self.refusal,
+            self.reasoning,
+            self.tool,
+            self.logprobs,
+            self.annotations,
+            self.audio,
+            self.finish,
+            self.stop_reason,
+            self.usage,
+            self.uncounted,
+            self.model,
+            self.provider_id,
+            self.service_tier,
+            self.system_fingerprint,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Delta) and self._fields() == other._fields()
+
+    def __repr__(self) -> str:
+        return f"Delta{self._fields()}"

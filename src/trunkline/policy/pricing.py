@@ -1,18 +1,20 @@
-"""What a call costs: tokens by class times a price list, in exact decimals."""
+"""What a call costs: tokens by class times a price list, exactly."""
 
 from decimal import Decimal
-from typing import Final
+from typing import Final, final
 
 from msgspec.structs import astuple
 
 from trunkline.model.delta import Usage
-from trunkline.model.money import plain
+from trunkline.model.money import amount_text, plain, whole_number
 from trunkline.model.records import Cost, CostLine
 from trunkline.model.snapshot import Price, Rates
 
-MILLIONTH: Final = Decimal("0.000001")
+MILLION_PLACES: Final = 6  # prices are for a million tokens
 NEVER: Final = float("inf")
 TOKEN_CLASSES: Final = Usage.__struct_fields__
+INPUT: Final = TOKEN_CLASSES.index("input")
+OUTPUT: Final = TOKEN_CLASSES.index("output")
 
 
 def price_at(price: Price, now: float) -> tuple[Price, float]:
@@ -25,20 +27,61 @@ def price_at(price: Price, now: float) -> tuple[Price, float]:
     return price, NEVER
 
 
-def rates_for(price: Price, prompt_tokens: int) -> Rates:
-    """Return the tier that a prompt of this size is charged at: the last one that it reaches."""
-    tier = price.tiers[0]
-    for candidate in price.tiers[1:]:
-        if prompt_tokens < candidate.from_prompt_tokens:
-            break
-        tier = candidate
-    return tier
+@final
+class Rate:
+    """The price of a token class: USD a million as they are written, and a token's as `units` of 10^-`places` USD."""
+
+    __slots__ = ("name", "places", "scale", "text", "units")
+
+    def __init__(self, name: str, price: Decimal) -> None:
+        self.name, self.text = name, plain(price)
+        self.units, self.places = whole_number(price, MILLION_PLACES)
+        self.scale = 1  # what takes this rate's units to those of the whole tariff
 
 
-def amount_of(prompt_tokens: int, answer_tokens: int, price: Price) -> Decimal:
+@final
+class Tariff:
+    """A price made ready to count with: whole numbers are as exact as decimals, and cheaper by far. Never changed.
+
+    `rates` has, for each tier, the size of the prompt that it begins at and a rate for each of TOKEN_CLASSES.
+    """
+
+    __slots__ = ("per_request", "per_request_places", "places", "rates", "source", "version")
+
+    def __init__(self, price: Price) -> None:
+        self.version, self.source = price.version, price.source
+        self.per_request, self.per_request_places = whole_number(price.per_request, 0)
+        self.rates = [(tier.from_prompt_tokens, _rates_of(tier)) for tier in price.tiers]
+        self.places = max(self.per_request_places, *(rate.places for _, rates in self.rates for rate in rates))
+        self.per_request *= 10 ** (self.places - self.per_request_places)
+        for _, rates in self.rates:
+            for rate in rates:
+                rate.scale = 10 ** (self.places - rate.places)
+
+    def rates_for(self, prompt_tokens: int) -> list[Rate]:
+        """Return the tier that a prompt of this size is charged at: the last one that it reaches."""
+        chosen = self.rates[0][1]
+        for start, rates in self.rates:
+            if prompt_tokens < start:
+                break
+            chosen = rates
+        return chosen
+
+    def text(self, units: int, places: int) -> str:
+        """Return an amount of the tariff's units in USD, with this many decimals, which are enough for it."""
+        return amount_text(units // 10 ** (self.places - places), places)
+
+
+def _rates_of(tier: Rates) -> list[Rate]:
+    return [Rate(name, getattr(tier, name)) for name in TOKEN_CLASSES]
+
+
+def expected_cost(prompt_tokens: int, answer_tokens: int, tariff: Tariff) -> str:
     """Return what a call of this size will cost if nothing of it is cached: an estimate's amount in USD."""
-    rates = rates_for(price, prompt_tokens)
-    return price.per_request + (prompt_tokens * rates.input + answer_tokens * rates.output) * MILLIONTH
+    rates = tariff.rates_for(prompt_tokens)
+    read, written = rates[INPUT], rates[OUTPUT]
+    units = prompt_tokens * read.units * read.scale + answer_tokens * written.units * written.scale
+    return tariff.text(tariff.per_request + units, max(tariff.per_request_places, read.places, written.places))
 
 
 def sum_of(first: Cost, second: Cost) -> Cost:
@@ -48,18 +91,20 @@ def sum_of(first: Cost, second: Cost) -> Cost:
     return Cost(amount, estimated, second.price_version, second.price_source, first.lines + second.lines)
 
 
-def cost_of(usage: Usage, price: Price, *, estimated: bool) -> Cost:
+def cost_of(usage: Usage, tariff: Tariff, *, estimated: bool) -> Cost:
     """Return the cost in USD of this usage, with a line for each class that has tokens.
 
     The sum of the lines and the price per request is the amount, exactly: nothing is rounded.
     """
-    rates = price.tiers[0] if len(price.tiers) == 1 else rates_for(price, usage.prompt_tokens)
-    lines = []
-    amount = price.per_request
-    for name, tokens in zip(TOKEN_CLASSES, astuple(usage), strict=True):
+    rates = tariff.rates[0][1] if len(tariff.rates) == 1 else tariff.rates_for(usage.prompt_tokens)
+    counts: tuple[int, ...] = astuple(usage)
+    lines: list[CostLine] = []
+    total, places = tariff.per_request, tariff.per_request_places
+    for position, rate in enumerate(rates):
+        tokens = counts[position]
         if tokens:
-            unit_price = getattr(rates, name)
-            part = tokens * unit_price * MILLIONTH
-            amount += part
-            lines.append(CostLine(name, tokens, plain(unit_price), plain(part)))
-    return Cost(plain(amount), estimated, price.version, price.source, tuple(lines))
+            units = tokens * rate.units
+            total += units * rate.scale
+            places = max(places, rate.places)
+            lines.append(CostLine(rate.name, tokens, rate.text, amount_text(units, rate.places)))
+    return Cost(tariff.text(total, places), estimated, tariff.version, tariff.source, tuple(lines))

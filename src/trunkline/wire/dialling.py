@@ -57,7 +57,7 @@ async def race(addresses: Sequence[AddressInfo]) -> socket.socket:
                 failures.append(error)
         raise _together(failures)
     finally:
-        await _abandon(running)
+        _abandon(running)
 
 
 async def _connect(info: AddressInfo) -> socket.socket:
@@ -72,12 +72,10 @@ async def _connect(info: AddressInfo) -> socket.socket:
     return sock
 
 
-async def _abandon(running: set[asyncio.Task[socket.socket]]) -> None:
+def _abandon(running: set[asyncio.Task[socket.socket]]) -> None:
     for task in running:
         task.cancel()
         task.add_done_callback(_close)
-    if running:
-        await asyncio.wait(running)
 
 
 def _close(task: asyncio.Task[socket.socket]) -> None:

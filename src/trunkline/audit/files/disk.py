@@ -60,6 +60,14 @@ class Disk:
         source.rename(target)
         sync_directory(target.parent)
 
+    def forget(self, path: Path) -> None:
+        """Let the kernel use the memory in which it keeps a flushed file's bytes for something else."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(fd)
+
     def free_bytes(self, path: Path) -> int:
         """Return how much room there is for us where this path is."""
         found = os.statvfs(path)

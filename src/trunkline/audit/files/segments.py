@@ -2,7 +2,9 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +29,10 @@ FILLING: Final = "next.filling"
 READY: Final = "next.ready"
 # Between two pieces of zeros, so that filling the next segment leaves the disk to the flushes of this one.
 FILL_PAUSE: Final = 0.004
+# Segments that stay in memory, the one that is written and the one before, for whoever follows the log closely. The
+# next one is filled in the memory of the one that was sealed before these: fresh memory is the dearest part of filling,
+# above all on a virtual machine, and a log that took ever more would push out what others read.
+IN_MEMORY: Final = 2
 CLOSED: Final = -1
 
 
@@ -106,6 +112,7 @@ class NextSegment:
         self._hurry = threading.Event()  # somebody waits for it, as at the start, or wants to end
         self._hurry.set()
         self._ended = False
+        self._taken: deque[Path] = deque()
 
     def prepare(self, on_failed: Callable[[str], None]) -> None:
         """Begin to make a segment ready; `on_failed` is called from the thread."""
@@ -122,6 +129,7 @@ class NextSegment:
             header = self._make()
         path = segment_path(self._directory, first_index)
         self._disk.rename(ready, path)
+        self._taken.append(path)
         return Segment(path, self._disk.open(path), header, HEADER_BYTES, self._disk)
 
     def end(self) -> None:
@@ -137,10 +145,16 @@ class NextSegment:
 
     def _prepare(self, on_failed: Callable[[str], None]) -> None:
         try:
+            self._forget()
             if self._ready_header(self._directory / READY) is None:
                 self._make()
         except (OSError, LogFailed) as error:
             on_failed(f"the next segment cannot be made ready: {error}")
+
+    def _forget(self) -> None:
+        while len(self._taken) > IN_MEMORY:
+            with suppress(OSError):  # archived meanwhile, say; what is only advice fails no log
+                self._disk.forget(self._taken.popleft())
 
     def _ready_header(self, ready: Path) -> Header | None:
         """Return the header of a segment that was made ready, None if there is none of the right kind."""

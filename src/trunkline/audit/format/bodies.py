@@ -44,29 +44,39 @@ class StoredBody(NamedTuple):
 def encode_body(call: str, bodies: Bodies, codec: Codec) -> tuple[bytes, bytes]:
     """Return the frame that holds these parts of a call, and the JSON object by which a record names it."""
     pieces: list[bytes] = []
-    entries = ""
+    table = "{"
     size = 0
     for name, part in bodies.items():
         if isinstance(part, bytes):
             length = len(part)
             pieces.append(part)
         else:
-            length = sum(map(len, part))
+            length = size_of(part)
             pieces.extend(part)
-        entries += f',"{name}":[{size},{length}]'
+        table += f'"{name}":[{size},{length}],'
         size += length
-    stored = b"".join(pieces)
+    table = table[:-1] + "}" if bodies else "{}"
+    stored = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     how = codecs.PLAIN_CODEC
     if size >= codec.least:
         how = codec
         stored = codec.seal(stored)
     digest = _digest(stored)
-    table = f"{{{entries[1:]}}}"
-    labels = f"{call}{table}".encode()
+    labels = (call + table).encode()
     fixed = _pack_fixed(digest, len(labels) - len(table), len(table))
     frame = encode_frame(BODY, how.number, b"".join((fixed, labels, stored)))
     reference = f'{{"digest":"sha256:{digest.hex()}","codec":"{how.label}","size":{len(stored)},"parts":{table}}}'
     return frame, reference.encode()
+
+
+def size_of(part: Part) -> int:
+    """Return the bytes of a part, before it is stored."""
+    if isinstance(part, bytes):
+        return len(part)
+    size = 0
+    for piece in part:
+        size += len(piece)
+    return size
 
 
 def _digest(stored: bytes) -> bytes:

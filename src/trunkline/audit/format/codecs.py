@@ -5,7 +5,7 @@ to use; a reader knows all of them.
 """
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, final
 
 import zstandard
 
@@ -23,13 +23,14 @@ class BadBody(ValueError):
     """A stored body that is not what its digest or its table of parts says."""
 
 
-class Codec(NamedTuple):
+@final
+class Codec:
     """One way to store a body; `label` is its name. Bodies of fewer than `least` bytes are stored plain."""
 
-    number: int
-    label: str
-    least: int
-    seal: Callable[[bytes], bytes]
+    __slots__ = ("label", "least", "number", "seal")
+
+    def __init__(self, number: int, label: str, least: int, seal: Callable[[bytes], bytes]) -> None:
+        self.number, self.label, self.least, self.seal = number, label, least, seal
 
 
 def zstd_codec(least: int = ZSTD_LEAST) -> Codec:
@@ -40,7 +41,7 @@ def zstd_codec(least: int = ZSTD_LEAST) -> Codec:
     return Codec(ZSTD, "zstd", least, zstandard.ZstdCompressor(compression_params=params).compress)
 
 
-PLAIN_CODEC = Codec(PLAIN, "none", 0, bytes)
+PLAIN_CODEC: Final = Codec(PLAIN, "none", 0, bytes)
 
 
 def unseal(codec: int, stored: bytes, size: int) -> bytes:

@@ -10,10 +10,9 @@ from math import inf
 from typing import Final, final
 
 from trunkline.policy.limits.counter import Counter
-from trunkline.policy.limits.moment import Moment
+from trunkline.policy.limits.moment import MICROSECONDS, Moment
 
 PARTS: Final = 40
-MICROSECONDS: Final = 1_000_000
 
 
 @final
@@ -35,12 +34,12 @@ class Window(Counter):
 
     def used(self, now: Moment) -> int:
         """Return the units that count at this moment."""
-        self._forget(int(now.monotonic * MICROSECONDS))
+        self._forget(now.microseconds)
         return self._total
 
     def wait(self, units: int, limit: int, now: Moment) -> float:
         """Return the seconds until so many more units fit: 0.0 if they do now, infinity if they never will."""
-        at = int(now.monotonic * MICROSECONDS)
+        at = now.microseconds
         self._forget(at)
         left = self._total + units - limit
         if left <= 0:
@@ -55,7 +54,7 @@ class Window(Counter):
 
     def reset(self, now: Moment) -> float:
         """Return the seconds until nothing is in use any more, if nothing more is taken."""
-        at = int(now.monotonic * MICROSECONDS)
+        at = now.microseconds
         self._forget(at)
         return self._until_forgotten(self._buckets[-1], at) if self._buckets else 0.0
 
@@ -64,7 +63,7 @@ class Window(Counter):
 
         The moment may lie ahead: what is lent until then counts from now on, and until a window after that.
         """
-        bucket = int(now.monotonic * MICROSECONDS) // self._width
+        bucket = now.microseconds // self._width
         self._add(bucket, units)
         return bucket
 
@@ -91,12 +90,12 @@ class Window(Counter):
 
     def idle(self, now: Moment) -> bool:
         """Return whether nothing is in use."""
-        self._forget(int(now.monotonic * MICROSECONDS))
+        self._forget(now.microseconds)
         return not self._buckets
 
     def state(self, now: Moment) -> list[tuple[float, int]]:
         """Return, for each sub-bucket, the seconds that it still counts and its units."""
-        at = int(now.monotonic * MICROSECONDS)
+        at = now.microseconds
         self._forget(at)
         return [(self._until_forgotten(b, at), self._units[i]) for i, b in enumerate(self._buckets)]
 
@@ -104,7 +103,7 @@ class Window(Counter):
         """Count units for at least so many seconds, but for no longer than if they were taken now."""
         if seconds <= 0:
             return
-        at = int(now.monotonic * MICROSECONDS)
+        at = now.microseconds
         end = at + int(seconds * MICROSECONDS) + 1 - self._span
         self._add(min(-(-end // self._width) - 1, at // self._width), units)
 
