@@ -202,6 +202,54 @@ def test_a_question_that_is_none_is_refused(place):
     assert command(directory, "limits", "show", "--top", "0").returncode == 64
 
 
+def simulated(directory, *words: str, limit: str = "1"):
+    """What limits would do that the file has and the gateway has not: one call a minute for each user."""
+    file = directory / "trunkline.yaml"
+    before = file.read_text()
+    file.write_text(
+        before.replace("user_limits: {requests_per_minute: 3}", f"user_limits: {{requests_per_minute: {limit}}}")
+    )
+    try:
+        return command(directory, "limits", "simulate", *words)
+    finally:
+        file.write_text(before)
+
+
+def is_simulated(directory) -> None:
+    result = simulated(directory, "--since", "1h", "--format", "json")
+    (row,) = json.loads(done(result))
+    # Ann's three calls, the two that were refused, and the one that heard a sentence: all but the first.
+    assert {name: row[name] for name in ("calls", "percent", "effect", "tenant", "rule", "owner")} == {
+        "calls": 5,
+        "percent": 83.33,
+        "effect": "refused",
+        "tenant": "acme",
+        "rule": "user_limits.requests_per_minute",
+        "owner": "ann",
+    }
+    assert 50 < row["longest_wait_s"] <= 61.5
+    assert row["first"] < row["last"]
+    assert result.stderr == "trunkline: 5 of 7 calls would have been refused\n"
+    table = done(simulated(directory, "--since", "1h", "--tenant", "acme"))
+    assert table.splitlines()[-1] == "5 of 7 calls would have been refused"
+    assert done(simulated(directory, "--since", "1h", "--tenant", "other")) == (
+        "0 of 0 calls would have been refused\n"
+    )
+    assert done(simulated(directory, "--since", "2h", "--until", "1h")) == "0 of 0 calls would have been refused\n"
+    unknown = simulated(directory, "--tenant", "nobody")
+    assert (unknown.returncode, "no tenant `nobody`" in unknown.stderr) == (64, True)
+    assert simulated(directory, "--since", "1h", "--until", "2h").returncode == 64
+    bad = simulated(directory, limit="-3")
+    assert bad.returncode == 1
+    assert "requests_per_minute" in bad.stderr
+
+
+def test_what_limits_would_have_done_is_said_while_the_gateway_runs(place):
+    directory, running, *_ = place
+    assert running.process.poll() is None
+    is_simulated(directory)
+
+
 def test_without_a_gateway_nobody_knows(place):
     directory, running, *_ = place
     running.process.send_signal(signal.SIGTERM)
@@ -210,3 +258,9 @@ def test_without_a_gateway_nobody_knows(place):
     assert gone.returncode == 1
     assert gone.stderr.startswith("trunkline: no gateway runs on ")
     assert "`trunkline limits simulate`" in gone.stderr
+
+
+def test_what_limits_would_have_done_is_said_without_a_gateway(place):
+    directory, running, *_ = place
+    assert running.process.poll() is not None
+    is_simulated(directory)

@@ -37,6 +37,7 @@ from trunkline.control.keys import views
 from trunkline.control.registry import NoWorkers, Registry
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.users import user_name
+from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
 
 Result = TypeVar("Result")
 
@@ -121,6 +122,12 @@ class InProcess:
             f"no gateway runs on {self._data_dir}: how limits are used is known while one does; start it with"
             " `trunkline serve`. What they would have done to past calls: `trunkline limits simulate`"
         )
+
+    def simulate(self, asked: SimulationQuestion, on_step: Callable[[SimulationStep], None]) -> SimulationReport:
+        """Return what the limits of the file would have done to past calls. Raises Failed or Misused."""
+        with _failures(self._data_dir):
+            snapshot = self._configuration.compile(read_state(self._data_dir)).snapshot
+        return self.ledger.simulate(snapshot, asked, on_step)
 
     def _change(self, work: Callable[[Registry, Compiled], Awaitable[Result]]) -> Result:
         """Do the work on what the file says now."""

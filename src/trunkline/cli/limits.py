@@ -1,6 +1,7 @@
 """`trunkline limits`: who uses how much of which limit or budget."""
 
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -48,3 +49,32 @@ def show(  # noqa: PLR0913, PLR0917 - a parameter for each option is what the li
     if found.silent:
         workers = ", ".join(map(str, found.silent))
         sys.stderr.write(f"trunkline: worker {workers} did not answer in time: what calls there use is missing\n")
+
+
+@commands.command()
+def simulate(
+    config: ConfigFile = DEFAULT_CONFIG,
+    form: ListForm = Form.table,
+    since: Annotated[
+        str, typer.Option(metavar="TIME", help="Calls from then on: 7d (ago), 2027-06-30, ...", show_default=True)
+    ] = "7d",
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Calls before then. Without: now.")] = None,
+    tenant: Annotated[str | None, named("Calls of this tenant.")] = None,
+    top: Annotated[
+        int, typer.Option(metavar="ROWS", min=1, max=MOST_SHOWN, help="The most rows to show.", show_default=True)
+    ] = DEFAULT_TOP,
+) -> None:
+    """Say what the limits and budgets of the configuration file would have done to past calls, in force or not."""
+    from trunkline.cli.limit_tables import print_simulation  # noqa: PLC0415
+    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.periods import moment  # noqa: PLC0415
+    from trunkline.cli.progress import SimulationProgress  # noqa: PLC0415
+    from trunkline.ledger.limit_answers import SimulationQuestion  # noqa: PLC0415
+
+    first, last = moment(since, "--since") or 0.0, moment(until, "--until") or time.time()
+    if first >= last:
+        raise typer.BadParameter("the time has to begin before it ends.", param_hint="--since")
+    asked = SimulationQuestion(since=first, until=last, tenant=tenant, most=top)
+    with SimulationProgress() as progress:
+        report = carry_out(config, lambda office: office.simulate(asked, progress.show))
+    print_simulation(report, form)

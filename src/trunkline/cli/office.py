@@ -27,6 +27,7 @@ from trunkline.control.answers import (
     UserQuery,
 )
 from trunkline.control.machine import data_dir_of
+from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
 
 # A gateway that starts, or whose control process is being replaced, answers within this. Seconds.
 PATIENCE = 10.0
@@ -66,6 +67,9 @@ class Office(Protocol):
 
     def limits(self, asked: LimitsQuestion) -> LimitsInUse:
         """Return how limits and budgets are used."""
+
+    def simulate(self, asked: SimulationQuestion, on_step: Callable[[SimulationStep], None]) -> SimulationReport:
+        """Return what the limits of the file would have done to past calls."""
 
 
 def carry_out(config: str, work: Callable[[Office], Result]) -> Result:

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from trunkline.channel.messages import LimitUse
+from trunkline.ledger.limit_answers import SimulationQuestion
 
 
 class Refused(Exception):
@@ -116,6 +117,13 @@ class UserList(msgspec.Struct, frozen=True):
 
     users: tuple[UserView, ...]
     total: int
+
+
+class Simulate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Play past calls against the limits of the file, in force or not; `config` as for `Apply`."""
+
+    asked: SimulationQuestion
+    config: str | None = None
 
 
 class LimitsInUse(msgspec.Struct, frozen=True):

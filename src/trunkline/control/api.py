@@ -2,6 +2,7 @@
 
     GET    /metrics          for Prometheus
     GET    /api/limits       ?tenant&user&rule&most...    -> {"uses": [...], "left_out", "held", "silent"}
+    POST   /api/limits/simulate {"asked", "config"}       -> lines of JSON: steps, at last the report
     GET    /api/status       processes, snapshot, logs
     POST   /api/apply        {"config": path}             -> {"digest", "lines"}
     GET    /api/keys                                      -> {"keys": [...]}
@@ -18,24 +19,28 @@ question has no answer, 503 that nothing could be changed.
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from trunkline.channel.messages import LimitsQuestion, WorkerState
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.answers import Apply, LimitsInUse, NewCosts, NewKey, NewUsers, Refused, UserQuery
+from trunkline.control.answers import Apply, LimitsInUse, NewCosts, NewKey, NewUsers, Refused, Simulate, UserQuery
 from trunkline.control.journal import Unrecorded
 from trunkline.control.ledger_api import add_ledger, from_query
 from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.limits_desk import LimitsDesk
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.ledger.answers import Misunderstood, Unanswerable
+from trunkline.ledger.limit_answers import SimulationFailed
 from trunkline.operations import OperationalLog
+
+if TYPE_CHECKING:
+    from trunkline.ledger.simulation import Simulation
 
 JSON = "application/json"
 # A log that has failed stays so: only a start looks at what the failed write has left behind.
@@ -73,7 +78,7 @@ def build(
     _add_keys(app, registry, who, log)
     _add_imports(app, registry, who, log)
     _add_metrics(app, desk, workers, limits)
-    _add_limits(app, limits)
+    _add_limits(app, registry, limits, desk)
     add_ledger(app, desk, Answer, _asked)
     _handle_errors(app, log)
     return app
@@ -145,10 +150,32 @@ def _add_metrics(
         return Response(page(*desk.counted(), workers(), used), media_type=CONTENT_TYPE)
 
 
-def _add_limits(app: FastAPI, limits: LimitsDesk) -> None:
+def _add_limits(app: FastAPI, registry: Registry, limits: LimitsDesk, desk: LedgerDesk) -> None:
     @app.get("/api/limits")
     async def limits_in_use(request: Request) -> Response:
         return Answer(await limits.ask(from_query(request, LimitsQuestion)))
+
+    @app.post("/api/limits/simulate")
+    async def simulate(request: Request) -> Response:
+        asked = await _asked(request, Simulate)
+        _same_file(asked.config, registry.configuration.path)
+        try:
+            proposed = await registry.read()
+        except ConfigInvalid as error:
+            return _error(422, "the configuration is not good", [str(problem) for problem in error.problems])
+        tenants, keys = proposed.tenants, proposed.keys
+        simulation = await desk.ask(lambda ledger: ledger.simulation(tenants, keys, asked.asked))
+        return StreamingResponse(_words_of(simulation, desk), media_type="application/x-ndjson")
+
+
+async def _words_of(simulation: "Simulation", desk: LedgerDesk) -> AsyncIterator[bytes]:
+    """Yield a line for each step of a simulation, and its report; whoever goes away ends it."""
+    try:
+        while await desk.ask(lambda _: simulation.advance()):
+            yield msgspec.json.encode(simulation.step()) + b"\n"
+        yield msgspec.json.encode(await desk.ask(lambda _: simulation.report())) + b"\n"
+    except Unanswerable as error:
+        yield msgspec.json.encode(SimulationFailed(str(error))) + b"\n"
 
 
 def _handle_errors(app: FastAPI, log: OperationalLog) -> None:

@@ -101,6 +101,11 @@ class Registry:
             compiled = await asyncio.to_thread(self.configuration.compile, self._journal.state)
             return await self._adopt(compiled, who, why)
 
+    async def read(self) -> Snapshot:
+        """Return what the file would put in force, with the keys of the log; nothing changes. Raises ConfigInvalid."""
+        async with self._turn:
+            return (await asyncio.to_thread(self.configuration.compile, self._journal.state)).snapshot
+
     async def adopt(self, compiled: Compiled, who: str, why: str) -> Applied:
         """Put a configuration in force that was compiled with the keys of the log; raises what `apply` raises."""
         async with self._turn:
