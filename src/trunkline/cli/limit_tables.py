@@ -13,6 +13,8 @@ from trunkline.control.answers import LimitsInUse
 from trunkline.ledger.limit_answers import SimulationReport
 
 COLUMNS = (
+    "owner",
+    "rule",
     "percent",
     "used",
     "limit",
@@ -21,8 +23,6 @@ COLUMNS = (
     "per",
     "resets_in_s",
     "tenant",
-    "rule",
-    "owner",
     "enforced",
 )
 SIMULATED = (
