@@ -363,10 +363,10 @@ def test_a_restart_forgives_nothing(tmp_path, states):
             async with running(simulator, tmp_path, **options) as gateway:
                 await hear(gateway, {"model": "only-first"})
                 if states == 1:
-                    gateway.worker._states.write(moment())
+                    gateway.worker._counts._states.write(moment())
                 await hear(gateway, {"model": "only-first"})
                 if states == 2:
-                    gateway.worker._states.write(moment())
+                    gateway.worker._counts._states.write(moment())
                 before = counted(gateway)
                 assert before["money"] == 100_000_000
                 assert (before["requests"], before["day"]) == (2, 2)
@@ -424,3 +424,35 @@ def test_a_reload_keeps_what_is_counted_and_takes_new_limits(tmp_path):
         assert len(limiter_of(gateway)) == 0
 
     play(tmp_path, story, GOOD, tenant=TENANT + "limits: {requests_per_minute: 3}")
+
+
+def test_who_cannot_read_what_was_counted_says_so_and_serves(tmp_path):
+    options = {"tenant": LIMITS_OF_ALL_LENGTHS, "price": FIVE_CENTS}
+
+    async def main() -> None:
+        async with asyncio.timeout(PATIENCE), Simulator(GOOD, None) as simulator:
+            for _ in range(2):
+                async with running(simulator, tmp_path, **options) as gateway:
+                    await hear(gateway, {"model": "only-first"})
+            first, *_ = sorted(path for path in gateway.log_directory.iterdir() if path.stat().st_size)
+            damaged = bytearray(first.read_bytes())
+            damaged[damaged.index(b"call.opened")] ^= 0xFF
+            first.write_bytes(damaged)
+            async with running(simulator, tmp_path, **options) as gateway:
+                assert "counts_lost" in gateway.operations()
+                assert (await hear(gateway, {"model": "only-first"})).status == 200
+
+    uvloop.run(main())
+
+
+def test_a_crowd_that_is_held_is_served_one_after_the_other(tmp_path):
+    async def story(gateway, simulator):
+        tasks = []
+        async with running_call(gateway):
+            for number in range(50):
+                tasks.append(asyncio.create_task(hear(gateway, {"model": "only-second"})))
+                await until(lambda number=number: len(gateway.worker._admission._held) == number + 1)
+            assert simulator.anthropic.call_count == 0
+        assert {(await task).status for task in tasks} == {200}
+
+    play(tmp_path, story, SILENT, GOOD, tenant=TENANT + "limits: {concurrent_requests: 1}\n    wait_up_to: 10s")

@@ -26,7 +26,7 @@ from trunkline.simulator import Cut, EmptyAnswer, EmptyStream, ErrorAnswer, Scri
 
 pytestmark = pytest.mark.soak
 
-CALLS = 3_000
+CALLS = 100_000
 CALLERS = 40
 WITHIN = 900.0  # seconds
 USERS = 30

@@ -61,6 +61,7 @@ class Admission:
         self._loop = asyncio.get_running_loop()
         self._held: list[_Held] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._serving = False
 
     async def admit(self, call: Call) -> None:
         """Reserve what the call will need; raises RateLimited or BudgetExceeded if that does not fit in time."""
@@ -95,15 +96,13 @@ class Admission:
         for position, claim in enumerate(reservation.claims):
             if claim.rule.measure == "money":
                 self._changed(claim, reservation.counters[position], now)
-        if self._held:
-            self._loop.call_soon(self._serve_held)
+        self._serve_soon()
 
     def release(self, call: Call) -> None:
         """Undo the reservation of a call that was not opened after all."""
         if call.reservation is not None:
             self.limiter.release(call.reservation, moment())
-            if self._held:
-                self._loop.call_soon(self._serve_held)
+            self._serve_soon()
 
     def learn(self, call: Call) -> None:
         """Take note of what a whole answer needed, as its provider counted it."""
@@ -164,17 +163,28 @@ class Admission:
             call.waited_ns += call.queued_ns
         return held.refusal if found is None else found
 
+    def _serve_soon(self) -> None:
+        """Something has become free: look who fits, once, however much becomes free in this turn of the loop."""
+        if self._held and not self._serving:
+            self._serving = True
+            self._loop.call_soon(self._serve_held)
+
     def _serve_held(self) -> None:
         """Let in whoever fits now, in the order in which they came, and refuse those whose time is up."""
         now, left = moment(), []
+        self._serving = False
+        full: set[tuple[str, str]] = set()  # rules that have no room for one more of an owner's calls
         for held in self._held:
             if held.found.done():  # its client has gone
                 continue
-            found = self.limiter.reserve(held.claims, held.needs, now)
-            if isinstance(found, Reservation):
-                held.found.set_result(found)
-                continue
-            held.refusal = found
+            last = held.refusal.claim
+            if last.rule.measure == "tokens" or (last.rule.id, last.owner) not in full:
+                found = self.limiter.reserve(held.claims, held.needs, now)
+                if isinstance(found, Reservation):
+                    held.found.set_result(found)
+                    continue
+                held.refusal = found
+                full.add((found.claim.rule.id, found.claim.owner))
             if self._loop.time() >= held.deadline:
                 held.found.set_result(None)
             else:

@@ -5,23 +5,32 @@ of a budget, once a minute or as often as their number allows. A restart takes t
 the calls whose records came after it. Windows of a minute are counted from the calls alone.
 """
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from math import inf
 from typing import Final, final
 
+from trunkline.audit.files.settings import CorruptLog
+from trunkline.errors import AuditUnavailable
+from trunkline.gateway.admission import moment
 from trunkline.gateway.journal import Journal
-from trunkline.gateway.past import Past, PastCall
+from trunkline.gateway.past import Past, PastCall, read_past
+from trunkline.gateway.record_log import RecordLog
 from trunkline.model.money import nano_usd
 from trunkline.model.records import CounterState, LimitsState
-from trunkline.model.snapshot import Key
+from trunkline.model.snapshot import Key, Snapshot
+from trunkline.operations import OperationalLog
 from trunkline.policy.limits.counter import Counter
 from trunkline.policy.limits.limiter import Limiter
 from trunkline.policy.limits.moment import Moment
 from trunkline.policy.limits.rules import Claim
-from trunkline.policy.limits.tenant_rules import TenantRules
+from trunkline.policy.limits.tenant_rules import TenantRules, rules_of
 
 CYCLE: Final = 60.0  # seconds from the beginning of a round of states to that of the next
 MOST_AT_ONCE: Final = 200  # states in a record, and of records one a tick
+SWEPT: Final = 20_000  # counters looked at each time, to forget the idle ones
 SHORT: Final = ("minute", "")  # periods that need no states
 
 
@@ -36,12 +45,12 @@ class StateRecords:
 
     __slots__ = ("_began", "_journal", "_left", "_limiter", "_next", "since")
 
-    def __init__(self, journal: Journal, limiter: Limiter, since: int | None = None) -> None:
+    def __init__(self, journal: Journal, limiter: Limiter) -> None:
         self._journal, self._limiter = journal, limiter
         self._left: list[tuple[str, str]] | None = None  # of the round that is under way
         self._began = 0  # the record at which it began
         self._next = 0.0
-        self.since = journal.next_index if since is None else since  # where the last round that was finished began
+        self.since = 0  # where the last round that was finished began
 
     def write(self, now: Moment) -> None:
         """Write the next few states; to be called about once a second. Raises AuditUnavailable."""
@@ -61,6 +70,47 @@ class StateRecords:
         self._journal.limits_state(LimitsState(since=self.since, counters=tuple(counters)))
         if not self._left:
             self._left, self.since = None, self._began
+
+
+@final
+class Counts:
+    """What one worker counts: taken up from its log when it starts, and kept in there while it runs."""
+
+    __slots__ = ("_limiter", "_operations", "_restored", "_states")
+
+    def __init__(self, journal: Journal, limiter: Limiter, operations: OperationalLog) -> None:
+        self._limiter, self._operations = limiter, operations
+        self._states = StateRecords(journal, limiter)
+        self._restored = False
+
+    async def restore(self, snapshot: Snapshot, log: RecordLog) -> None:
+        """Before the first call: count what calls before this process have used; a restart forgives nothing.
+
+        It waits for a log that is open. One whose end cannot be read is told, and no reason to serve nobody.
+        """
+        if self._restored or not log.healthy:
+            return
+        rules = rules_of(snapshot.tenants, snapshot.keys)
+        self._restored, self._states.since = True, log.next_index
+        if not any(tenant.rules for tenant in rules.values()):
+            return
+        try:
+            past = await asyncio.to_thread(partial(read_past, log.directory, states=needs_states(rules)))
+        except (CorruptLog, OSError, ValueError) as error:
+            self._operations.event("error", "counts_lost", reason=str(error))
+            return
+        calls = count_again(self._limiter, rules, snapshot.keys, past, moment())
+        if past.since is not None:
+            self._states.since = past.since
+        self._operations.event("info", "counted_again", calls=calls, counters=len(self._limiter))
+
+    def keep(self, rules: Mapping[str, TenantRules]) -> None:
+        """Write what has been counted, and forget who is idle; to be called about once a second."""
+        now = moment()
+        self._limiter.sweep(now, SWEPT)
+        if self._restored and needs_states(rules):
+            with suppress(AuditUnavailable):  # the log has failed, which is told elsewhere
+                self._states.write(now)
 
 
 def count_again(

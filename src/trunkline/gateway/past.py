@@ -102,6 +102,13 @@ def read_past(directory: Path, *, states: bool) -> Past:
 
     Raises CorruptLog, OSError, and ValueError for a record that cannot be read.
     """
+    try:
+        return _read(directory, states=states)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"a record cannot be read: {error}") from None
+
+
+def _read(directory: Path, *, states: bool) -> Past:
     found: list[list[StoredRecord]] = []
     since: int | None = None
     for path in reversed(segments_of(directory)):

@@ -41,10 +41,10 @@ from trunkline.channel.messages import (
     ToWorker,
 )
 from trunkline.config.canonical import decode_snapshot, digest_of
-from trunkline.errors import AuditUnavailable, CallError
-from trunkline.gateway.admission import Admission, moment
+from trunkline.errors import CallError
+from trunkline.gateway.admission import Admission
 from trunkline.gateway.budgets import Budgets
-from trunkline.gateway.counted import StateRecords, count_again, needs_states
+from trunkline.gateway.counted import Counts
 from trunkline.gateway.endpoints import Endpoints
 from trunkline.gateway.exchange import Exchange
 from trunkline.gateway.ids import IdSource
@@ -54,7 +54,6 @@ from trunkline.gateway.left_logs import end_left_calls, log_of
 from trunkline.gateway.limits_shown import limits_shown
 from trunkline.gateway.log_opening import LogOpening, Opened
 from trunkline.gateway.machine_code import compiled
-from trunkline.gateway.past import read_past
 from trunkline.gateway.provider_news import take
 from trunkline.gateway.record_log import RecordLog, UnopenedLog
 from trunkline.gateway.recovery import abandoned_record
@@ -65,14 +64,12 @@ from trunkline.model.snapshot import Server as ServerSection
 from trunkline.model.snapshot import Snapshot
 from trunkline.operations import LEVELS, OperationalLog
 from trunkline.policy.health import TargetHealth
-from trunkline.policy.limits.tenant_rules import rules_of
 from trunkline.policy.teams import Roster
 from trunkline.wire.server import Server, ServerLimits
 from trunkline.wire.tls import UnusableCertificate, reload, server_context
 
 TICK = 0.1  # seconds between looks at what is to be flushed
 REFUSALS_EVERY = 1.0  # seconds; what one record of refusals covers
-SWEPT = 20_000  # counters looked at each time, to forget the idle ones
 REPORT_EVERY = 5.0  # seconds
 DRAIN_WITHOUT_ORDERS = 10.0  # seconds for calls in flight when the supervisor has vanished
 YOUNG_OBJECTS = 50_000  # a collection a second instead of hundreds: nothing on the path of a call makes cycles
@@ -87,13 +84,12 @@ class Worker:
         self, log: RecordLog, operations: OperationalLog, listener: socket.socket, link: Link[ToWorker]
     ) -> None:
         new_id = IdSource()
-        self._counted = False
         self._log, self._operations, self._listener, self._link = log, operations, listener, link
         self._journal = Journal(log, new_id)
         self._refusals = Refusals(self._journal.refused, operations)
         self._budgets = Budgets(self._journal, operations)
         self._admission = Admission(self._budgets.changed)
-        self._states = StateRecords(self._journal, self._admission.limiter)
+        self._counts = Counts(self._journal, self._admission.limiter, operations)
         self._exchange = Exchange(self._journal, self._refusals, self._admission, operations, new_id, self._tell_others)
         self._endpoints = Endpoints(self._exchange, self._journal, self._refusals)
         self._upstreams = Upstreams()
@@ -135,9 +131,8 @@ class Worker:
         self._log, recovery = opened
         in_force = self._endpoints.in_force
         if in_force is not None:
-            await self._count_again(in_force.snapshot)  # while the journal still takes no call
+            await self._counts.restore(in_force.snapshot, self._log)  # while the journal still takes no call
         self._journal.adopt(self._log)
-        self._states = StateRecords(self._journal, self._admission.limiter, self._states.since)
         self._close_abandoned(recovery)
         self._say_ready()
 
@@ -189,7 +184,7 @@ class Worker:
             known = in_force.rosters if in_force is not None else {}
             snapshot, rosters = await asyncio.to_thread(_read, order, known)
             prepared = self._upstreams.prepare(snapshot, order.secrets.providers)
-            await self._count_again(snapshot)
+            await self._counts.restore(snapshot, self._log)
             await self._serve(snapshot)
         except (OSError, ValueError, UnusableCertificate) as error:
             self._operations.event("error", "load_failed", digest=order.digest, reason=str(error))
@@ -208,22 +203,6 @@ class Worker:
             upstream.pool.retire()
         for upstream in prepared.values():
             self._spawn(upstream.pool.warm())
-
-    async def _count_again(self, snapshot: Snapshot) -> None:
-        """Before the first call: count what calls before this process have used; a restart forgives nothing.
-
-        Raises OSError, or ValueError where the log cannot be read.
-        """
-        rules = rules_of(snapshot.tenants, snapshot.keys)
-        if self._counted or not self._log.healthy:
-            return
-        if any(tenant.rules for tenant in rules.values()):
-            past = await asyncio.to_thread(partial(read_past, self._log.directory, states=needs_states(rules)))
-            calls = count_again(self._admission.limiter, rules, snapshot.keys, past, moment())
-            if past.since is not None:
-                self._states.since = past.since
-            self._operations.event("info", "counted_again", calls=calls, counters=len(self._admission.limiter))
-        self._counted = True
 
     def _health_of(self, target: str) -> TargetHealth:
         return self._health.setdefault(target, TargetHealth())
@@ -277,7 +256,8 @@ class Worker:
                 counted = time.monotonic()
                 self._log.heartbeat()
                 self._flush_refusals()
-                self._keep_counts()
+                if self._endpoints.in_force is not None:
+                    self._counts.keep(self._endpoints.in_force.rules)
             if time.monotonic() - reported >= REPORT_EVERY:
                 reported = time.monotonic()
                 self._report()
@@ -301,15 +281,6 @@ class Worker:
             self._refusals.flush()
         except CallError as error:
             self._operations.event("error", "refusals_unrecorded", reason=error.message)
-
-    def _keep_counts(self) -> None:
-        """Write what limits have counted, and forget who is idle."""
-        now = moment()
-        self._admission.limiter.sweep(now, SWEPT)
-        in_force = self._endpoints.in_force
-        if in_force is not None and self._counted and self._journal.healthy and needs_states(in_force.rules):
-            with contextlib.suppress(AuditUnavailable):  # the log has failed, which is told
-                self._states.write(now)
 
     def _say_ready(self) -> None:
         reason = self._endpoints.why_not_ready()
