@@ -1,5 +1,6 @@
 """What is asked of control and what it answers. Light: a command that asks a running gateway needs nothing else."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -9,7 +10,11 @@ from trunkline.ledger.limit_answers import SimulationQuestion
 
 
 class Refused(Exception):
-    """What was asked for is not done; the message says why and what to do."""
+    """What was asked for is not done; the message says why and what to do, `problems` what is to be mended first."""
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,8 +1,6 @@
 """The admin API: what the commands ask, as HTTP. Paths, bodies and errors are JSON.
 
     GET    /metrics          for Prometheus
-    GET    /api/limits       ?tenant&user&rule&most...    -> {"uses": [...], "left_out", "held", "silent"}
-    POST   /api/limits/simulate {"asked", "config"}       -> lines of JSON: steps, at last the report
     GET    /api/status       processes, snapshot, logs
     POST   /api/apply        {"config": path}             -> {"digest", "lines"}
     GET    /api/keys                                      -> {"keys": [...]}
@@ -12,35 +10,31 @@
     POST   /api/users        {"tenant", "file", "text"}   -> {"users", "added", "removed", "changed"}
     POST   /api/costs/import {"tenant", "file", "text"}   -> {"rows", "amount"}
 
-and what `ledger_api` adds. Errors are `{"error": {"message", "problems"}}`: 400 and 422 say what to mend, 404 why a
-question has no answer, 503 that nothing could be changed.
+and what `ledger_api` and `limits_api` add. Errors are `{"error": {"message", "problems"}}`: 400 and 422 say what to
+mend, 404 why a question has no answer, 503 that nothing could be changed.
 """
 
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 
-from trunkline.channel.messages import LimitsQuestion, WorkerState
+from trunkline.channel.messages import WorkerState
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.answers import Apply, LimitsInUse, NewCosts, NewKey, NewUsers, Refused, Simulate, UserQuery
+from trunkline.control.answers import Apply, LimitsInUse, NewCosts, NewKey, NewUsers, Refused, UserQuery
 from trunkline.control.journal import Unrecorded
-from trunkline.control.ledger_api import add_ledger, from_query
+from trunkline.control.ledger_api import add_ledger
 from trunkline.control.ledger_desk import LedgerDesk
+from trunkline.control.limits_api import add_limits
 from trunkline.control.limits_desk import LimitsDesk
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.ledger.answers import Misunderstood, Unanswerable
-from trunkline.ledger.limit_answers import SimulationFailed
 from trunkline.operations import OperationalLog
-
-if TYPE_CHECKING:
-    from trunkline.ledger.simulation import Simulation
 
 JSON = "application/json"
 # A log that has failed stays so: only a start looks at what the failed write has left behind.
@@ -78,7 +72,7 @@ def build(
     _add_keys(app, registry, who, log)
     _add_imports(app, registry, who, log)
     _add_metrics(app, desk, workers, limits)
-    _add_limits(app, registry, limits, desk)
+    add_limits(app, registry, limits, desk, _asked)
     add_ledger(app, desk, Answer, _asked)
     _handle_errors(app, log)
     return app
@@ -92,7 +86,7 @@ def _add_processes(app: FastAPI, registry: Registry, status: Status, who: Who, l
     @app.post("/api/apply")
     async def apply(request: Request) -> Response:
         asked = await _asked(request, Apply)
-        _same_file(asked.config, registry.configuration.path)
+        registry.configuration.must_be(asked.config)
         applied = await registry.apply(who(request), "applied")
         log.event("info", "applied", snapshot=applied.digest, changes=len(applied.lines), who=who(request))
         return Answer(applied)
@@ -150,34 +144,6 @@ def _add_metrics(
         return Response(page(*desk.counted(), workers(), used), media_type=CONTENT_TYPE)
 
 
-def _add_limits(app: FastAPI, registry: Registry, limits: LimitsDesk, desk: LedgerDesk) -> None:
-    @app.get("/api/limits")
-    async def limits_in_use(request: Request) -> Response:
-        return Answer(await limits.ask(from_query(request, LimitsQuestion)))
-
-    @app.post("/api/limits/simulate")
-    async def simulate(request: Request) -> Response:
-        asked = await _asked(request, Simulate)
-        _same_file(asked.config, registry.configuration.path)
-        try:
-            proposed = await registry.read()
-        except ConfigInvalid as error:
-            return _error(422, "the configuration is not good", [str(problem) for problem in error.problems])
-        tenants, keys = proposed.tenants, proposed.keys
-        simulation = await desk.ask(lambda ledger: ledger.simulation(tenants, keys, asked.asked))
-        return StreamingResponse(_words_of(simulation, desk), media_type="application/x-ndjson")
-
-
-async def _words_of(simulation: "Simulation", desk: LedgerDesk) -> AsyncIterator[bytes]:
-    """Yield a line for each step of a simulation, and its report; whoever goes away ends it."""
-    try:
-        while await desk.ask(lambda _: simulation.advance()):
-            yield msgspec.json.encode(simulation.step()) + b"\n"
-        yield msgspec.json.encode(await desk.ask(lambda _: simulation.report())) + b"\n"
-    except Unanswerable as error:
-        yield msgspec.json.encode(SimulationFailed(str(error))) + b"\n"
-
-
 def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
     @app.exception_handler(ConfigInvalid)
     async def invalid(_: Request, error: ConfigInvalid) -> Response:
@@ -187,7 +153,7 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
 
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> Response:
-        return _error(400, str(error))
+        return _error(400, str(error), error.problems)
 
     @app.exception_handler(Unanswerable)
     async def unanswerable(_: Request, error: Unanswerable) -> Response:
@@ -215,8 +181,8 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
         return _error(500, "control met an error of its own; its log says which kind")
 
 
-def _error(status: int, message: str, problems: list[str] | None = None) -> Response:
-    return JSONResponse({"error": {"message": message, "problems": problems or []}}, status)
+def _error(status: int, message: str, problems: Sequence[str] = ()) -> Response:
+    return JSONResponse({"error": {"message": message, "problems": list(problems)}}, status)
 
 
 async def _asked(request: Request, shape: type[Shape]) -> Shape:
@@ -237,17 +203,3 @@ def _query(request: Request) -> UserQuery:
         return msgspec.convert(dict(request.query_params), UserQuery, strict=False)
     except msgspec.ValidationError as error:
         raise Refused(f"the query is not what {request.scope['path']} takes: {str(error)[:200]}") from None
-
-
-def _same_file(named: str | None, running: str) -> None:
-    """Applying another file than the one that `serve` was given would be undone by the next reload."""
-    if named is None:
-        return
-    try:
-        same = Path(named).resolve() == Path(running).resolve()
-    except (ValueError, OSError, RuntimeError):  # no path at all, one that is too long, links in a circle
-        same = False
-    if not same:
-        raise Refused(
-            f"this gateway runs on {Path(running).absolute()}; apply that file, or start it with the other one"
-        )

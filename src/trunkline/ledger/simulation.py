@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from msgspec.structs import replace
@@ -12,6 +11,7 @@ from trunkline.ledger.index import Index
 from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
 from trunkline.ledger.limit_replay import LimitReplay, PastCall
 from trunkline.ledger.schema import FACTS
+from trunkline.model.money import nano_usd, plain
 from trunkline.model.snapshot import Key, Tenant
 from trunkline.policy.limits.rules import Needs
 from trunkline.policy.limits.tenant_rules import TenantRules
@@ -23,7 +23,6 @@ MOST_ROWS = 20_000
 WIDEST, FIRST, NARROWEST = 86_400.0, 3_600.0, 0.001
 # How far back what was used still counts, seconds. A little more than each, for a call's record comes after it.
 REACH = {"": 3_600.0, "minute": 120.0, "hour": 7_200.0, "day": 90_000.0, "week": 608_400.0, "month": 2_682_000.0}
-NANO = Decimal(1_000_000_000)
 FAIR_SHARE = "fair_share"
 
 # Calls that limits had refused, and who heard a sentence, are among the calls; the others are counted in `refusals`.
@@ -134,7 +133,7 @@ def _check(tenants: Mapping[str, Tenant], asked: SimulationQuestion) -> None:
 
 def _past_call(row: tuple[Any, ...]) -> PastCall:
     at, call, tenant, key_id, route, user, team, tags, unmet, tokens, cost, seconds, count = row
-    needs = None if unmet else Needs(int(tokens), int((cost * NANO).to_integral_value(ROUND_CEILING)))
+    needs = None if unmet else Needs(int(tokens), nano_usd(plain(cost)))
     return PastCall(
         at, call, tenant, key_id, route, user, team, tags or {}, needs, None if unmet else float(seconds), int(count)
     )
