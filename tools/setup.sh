@@ -26,6 +26,8 @@ fi
 missing=
 "$python" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 command -v strace >/dev/null 2>&1 || missing="$missing strace"
+# What limits over many machines are tested with: each test starts a server of its own.
+command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2>&1 || missing="$missing redis-server"
 # What the path of a call is compiled with; a python that is not Debian's brings its own headers.
 command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
 "$python" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null || missing="$missing python3-dev"

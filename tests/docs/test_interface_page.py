@@ -13,8 +13,8 @@ from source import strings
 import trunkline
 from trunkline.cli.command_line import COMMANDS, FAULT, INTERRUPTED, MISUSE
 from trunkline.errors import CallError, ClientLeft, ProviderRejected
+from trunkline.gateway.answering import INSTEAD_OF
 from trunkline.gateway.answers import error_lines
-from trunkline.gateway.exchange import INSTEAD_OF
 from trunkline.gateway.limit_words import rate_limit_lines
 from trunkline.model.identity import Purpose
 from trunkline.model.records import OUTCOMES

@@ -7,7 +7,7 @@ from source import attributes
 from trunkline.config.compile import load
 from trunkline.config.problems import ConfigInvalid
 from trunkline.config.sources import Sources
-from trunkline.gateway.exchange import INSTEAD_OF
+from trunkline.gateway.answering import INSTEAD_OF
 
 SECTION = prose_of("README.md").partition("## What is not there yet")[2].partition("\n## ")[0]
 WITHOUT_EFFECT = quoted(SECTION.partition("These settings")[2])

@@ -4,7 +4,7 @@ import re
 
 from pages import prose_of, quoted, rows, text_of
 
-from trunkline.gateway.exchange import INSTEAD_OF
+from trunkline.gateway.answering import INSTEAD_OF
 
 HEARD = rows("docs/voice.md", "what happens", "what is heard", "outcome in the record")
 

@@ -12,48 +12,33 @@ from collections.abc import Callable
 from functools import partial
 
 from trunkline.channel.messages import Heard
-from trunkline.dialects.openai_client import AnswerHead, ChunkEncoder, decode_request, encode_answer, sentence_deltas
+from trunkline.dialects.openai_client import decode_request
 from trunkline.errors import (
     AuditUnavailable,
     CallError,
     ClientLeft,
     DeadlineExceeded,
     Draining,
-    InternalError,
     InvalidRequest,
-    ProvidersFailed,
     RateLimited,
-    envelope,
 )
 from trunkline.gateway import opening, settlement
 from trunkline.gateway.admission import Admission
-from trunkline.gateway.answers import JSON_LINE, STREAM_LINES, answer_headers, error_answer, overhead_line
-from trunkline.gateway.attempt import Reply
-from trunkline.gateway.call import NANOSECONDS_PER_MS, Call
+from trunkline.gateway.answering import Answering
+from trunkline.gateway.answers import error_answer
+from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import InForce
 from trunkline.gateway.journal import SLICE, Journal
 from trunkline.gateway.provider_news import ProviderNews
-from trunkline.gateway.reach import Reach, hear
+from trunkline.gateway.reach import Reach
 from trunkline.gateway.refusals import Refusals
-from trunkline.gateway.release import Release, StreamCut
+from trunkline.gateway.settling import Settling
 from trunkline.gateway.watch import DeadlinePassed, Deadlines, Watch
-from trunkline.model.delta import Delta
-from trunkline.model.records import Attempt, CallClosed, CallRefused, Outcome, Timings
+from trunkline.model.records import CallRefused
 from trunkline.operations import OperationalLog
 from trunkline.policy.identity import assert_identity
 from trunkline.wire.request import Request
 from trunkline.wire.server import Responder
-
-# Which of a route's sentences stands in for an error, by whose fault it is and what it says.
-INSTEAD_OF = {
-    "provider_unavailable": "unavailable",
-    "providers_failed": "unavailable",
-    "deadline_exceeded": "unavailable",
-    "rate_limit_exceeded": "limited",
-    "budget_exceeded": "over_budget",
-}
-
-CLIENT_LEFT = 499  # nginx's status for a client that closed the connection: nobody receives it
 
 
 class Exchange:
@@ -74,12 +59,13 @@ class Exchange:
         self._news = ProviderNews(operations, tell)
         self._loop = asyncio.get_running_loop()
         self._deadlines = Deadlines(self._loop)
+        self._settling = Settling(journal, admission, operations)
+        self._answering = Answering(journal, self._settling, self._news, self._loop.time)
         self.draining = False
-        self._cutting = False
 
     def cut(self) -> None:
         """Take note that the time of a drain is up: calls that are cancelled from here on are cut by the gateway."""
-        self._cutting = True
+        self._settling.cutting = True
 
     async def carry(self, request: Request, responder: Responder, in_force: InForce) -> None:
         """Carry one call and answer it; leaves CancelledError to the server when the client has gone."""
@@ -106,13 +92,13 @@ class Exchange:
                 except CallError as error:
                     failure = error
             if failure is not None:  # outside of `except`: see CONTRIBUTING.md on what compiled code may await where
-                await self._fail(call, failure, responder)
+                await self._answering.fail(call, failure, responder)
         except (asyncio.CancelledError, ConnectionResetError):
-            self._cut_short(call)
+            self._settling.cut_short(call)
             raise
         finally:
             if not call.settled:
-                self._close_broken(call)
+                self._settling.close_broken(call)
             self._admission.settle(call)  # where no record could be written
 
     def _admit(self) -> None:
@@ -161,7 +147,7 @@ class Exchange:
         try:
             await self._admission.admit(call)
         except RateLimited as error:
-            if self._sentence(call, error) is None:
+            if self._answering.sentence(call, error) is None:
                 raise
             return error
         except asyncio.CancelledError:
@@ -187,7 +173,7 @@ class Exchange:
         except asyncio.CancelledError:
             with contextlib.suppress(CallError):
                 self._open(call)
-                self._cut_short(call)
+                self._settling.cut_short(call)
             raise
 
     async def _serve(self, call: Call, responder: Responder) -> None:
@@ -197,11 +183,11 @@ class Exchange:
             raise ValueError("a call is opened before it is served")
         watch = Watch(self._deadlines, task, plan.route.timeouts.total)
         try:
-            begin = partial(self._begin, call, responder)
-            reach = Reach(call, plan, watch, self._news, self._loop.time, begin, self._keep_large)
+            begin = partial(self._answering.begin, call, responder)
+            reach = Reach(call, plan, watch, self._news, self._loop.time, begin, self._settling.keep_large)
             reply = await reach.first_answer()
             if chat.stream:
-                await self._release(call, reply, responder, watch)
+                await self._answering.release(call, reply, responder, watch)
         except DeadlinePassed:
             raise self._deadline(call, plan.route.timeouts.total) from None
         except asyncio.CancelledError:
@@ -215,211 +201,14 @@ class Exchange:
         self._admission.learn(call)
         outcome = settlement.outcome_of_answer(call)
         if chat.stream:
-            await self._finish(call, outcome, responder)
+            await self._answering.finish(call, outcome, responder)
         else:
-            await self._answer(call, reply.deltas, outcome, None, responder)
-
-    async def _begin(self, call: Call, responder: Responder, opening_delta: Delta) -> None:
-        """Begin a stream whose provider has begun to answer, with the role and nothing else.
-
-        The caller has then heard nothing yet, so that another target may still say it all.
-        """
-        if call.encoder is None:
-            encoder = await self._start(call, responder, call.answering)
-            role = encoder.begin(opening_delta)
-            call.released.add(role, int(call.since(time.monotonic_ns())))
-            responder.write(role)
+            await self._answering.answer(call, reply.deltas, outcome, None, responder)
 
     def _deadline(self, call: Call, total: float) -> CallError:
         if call.answering is not None:
             call.answering.outcome, call.answering.reason = "failed", "deadline"
         return DeadlineExceeded(f"No answer within the route's {total:g} s.")
-
-    async def _release(self, call: Call, reply: Reply, responder: Responder, watch: Watch) -> None:
-        """Start the response and carry the stream to its end mark, keeping back the last frame."""
-        plan = call.plan
-        if plan is None:
-            raise ValueError("a call is routed before it is released")
-        try:
-            encoder = call.encoder or await self._start(call, responder, call.answering)
-        except BaseException:  # what has come so far is all that anybody reads
-            if reply.answer is not None:
-                reply.answer.abort()
-            raise
-        try:
-            await Release(call, encoder, responder, watch, self._keep).run(reply, plan.route.timeouts.gap)
-        except StreamCut as cut:
-            reply.attempt.outcome, reply.attempt.reason = "failed", cut.reason
-            hear(reply.target, "failed", call, plan, self._loop.time(), self._news)
-            raise ProvidersFailed(f"The provider's answer broke off: {cut.reason}.") from None
-
-    async def _start(self, call: Call, responder: Responder, attempt: Attempt | None) -> ChunkEncoder:
-        """Begin a streamed response of this attempt, or of the gateway itself, once the opened record is durable."""
-        chat = call.chat
-        await self._journal.durable(call.opened)
-        call.first_byte_ns = now = time.monotonic_ns()
-        call.encoder = encoder = ChunkEncoder(
-            self._head(call, attempt), wants_usage=chat is not None and chat.wants_usage
-        )
-        overhead = (now - call.began_ns - call.waited_ns) / NANOSECONDS_PER_MS
-        responder.start(200, answer_headers(call, attempt, STREAM_LINES) + overhead_line(overhead))
-        return encoder
-
-    def _head(self, call: Call, attempt: Attempt | None) -> AnswerHead:
-        if attempt is not None:
-            model = call.tally.provider_model or attempt.model
-        else:
-            model = call.chat.model if call.chat else ""
-        return AnswerHead(id=f"chatcmpl-{call.id}", created=int(time.time()), model=model)
-
-    async def _answer(
-        self, call: Call, deltas: list[Delta], outcome: Outcome, error: CallError | None, responder: Responder
-    ) -> None:
-        """Send a whole JSON answer, once the closed record is durable."""
-        large = sum(map(len, call.received.chunks)) > SLICE
-        if large:
-            await self._keep_large(call)
-        timings = settlement.timings_of(call, time.monotonic_ns())
-        closing = settlement.closing_of(call, outcome, timings)
-        attempt = call.answering if error is None else None
-        body = encode_answer(self._head(call, attempt), deltas, closing)
-        call.released.add(body, int(timings.total_ms))
-        if large:
-            await self._keep_large(call)
-        call.released_characters = sum(len(delta.text) for delta in deltas) if error else call.tally.characters
-        await self._journal.durable(self._settle(call, outcome, 200, timings, error))
-        overhead = (time.monotonic_ns() - call.began_ns - call.waited_ns) / NANOSECONDS_PER_MS
-        responder.send(200, answer_headers(call, attempt, JSON_LINE) + overhead_line(overhead), body)
-
-    async def _finish(self, call: Call, outcome: Outcome, responder: Responder, error: CallError | None = None) -> None:
-        """Send a stream's last frame, once the closed record is durable."""
-        if call.encoder is None:
-            raise ValueError("a stream is started before it is finished")
-        timings = settlement.timings_of(call, time.monotonic_ns())
-        last = call.encoder.end(settlement.closing_of(call, outcome, timings))
-        call.released.add(last, int(timings.total_ms))
-        await self._journal.durable(self._settle(call, outcome, 200, timings, error))
-        responder.finish(last)
-
-    def _settle(self, call: Call, outcome: Outcome, status: int, timings: Timings, error: CallError | None) -> int:
-        """Close the call in the log, once; there is nothing to await, so nothing can cut it short."""
-        record = settlement.closed_record(call, outcome, status, timings, error)
-        position = self._append_closed(call, record)
-        call.settled = True  # only now: a log that did not take it may take it at the call's very end
-        self._admission.settle(call)  # with the record, so that what is restored from the log is neither less nor twice
-        self._operations.call_line(record, call)
-        return position
-
-    def _append_closed(self, call: Call, record: CallClosed) -> int:
-        """Append the closed record; where it is the bodies that cannot be written, without those."""
-        try:
-            return self._journal.closed(call, record)
-        except AuditUnavailable:
-            raise
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the call has to be closed
-            self._say_unrecorded(call, fault)
-            return self._journal.closed_bare(call, record)
-
-    def _keep(self, call: Call) -> None:
-        """Log what a running stream brought; raises nothing but AuditUnavailable, for a timer calls it."""
-        try:
-            self._journal.keep(call)
-        except AuditUnavailable:
-            raise
-        except Exception as fault:  # noqa: BLE001
-            self._say_unrecorded(call, fault)
-            raise AuditUnavailable("The call cannot be recorded any further.") from None
-
-    async def _keep_large(self, call: Call) -> None:
-        """Log large bodies without holding up others; where it is the bodies that cannot be written, go on without."""
-        try:
-            await self._journal.keep_large(call)
-        except AuditUnavailable:
-            raise
-        except Exception as fault:  # noqa: BLE001
-            self._say_unrecorded(call, fault)
-
-    def _say_unrecorded(self, call: Call, fault: Exception) -> None:
-        self._operations.event("error", "bodies_unrecorded", call=call.id, kind=type(fault).__name__)
-
-    async def _fail(self, call: Call, error: CallError, responder: Responder) -> None:
-        """End a call with its error: as an answer, as a sentence in its place, or inside the stream."""
-        if isinstance(error, AuditUnavailable):
-            self._unrecorded(call, error, responder)
-            return
-        now = time.monotonic_ns()
-        settlement.charge(call, now)
-        timings = settlement.timings_of(call, now)
-        outcome: Outcome = error.outcome  # type: ignore[assignment]
-        sentence = self._sentence(call, error)
-        try:
-            if responder.started and call.encoder is not None:
-                last = call.encoder.fail(envelope(error, call.id), sentence)
-                call.released_characters += len(sentence or "")
-                call.released.add(last, int(timings.total_ms))
-                await self._journal.durable(self._settle(call, outcome, 200, timings, error))
-                responder.finish(last)
-            elif sentence is not None:
-                await self._say(call, sentence, outcome, error, responder)
-            else:
-                status, headers, body = error_answer(error, call)
-                call.released.add(body, int(timings.total_ms))
-                await self._journal.durable(self._settle(call, outcome, status, timings, error))
-                responder.send(status, headers, body)
-        except AuditUnavailable as unavailable:
-            self._unrecorded(call, unavailable, responder)
-
-    def _sentence(self, call: Call, error: CallError) -> str | None:
-        name = INSTEAD_OF.get(error.code or "")
-        return call.plan.route.instead_of_error.get(name) if name and call.plan else None
-
-    async def _say(self, call: Call, sentence: str, outcome: Outcome, error: CallError, responder: Responder) -> None:
-        """Answer with a sentence instead of an error, as a provider would."""
-        deltas = sentence_deltas(sentence)
-        call.tally.finish = "stop"  # as it is released, whatever a provider may have begun to say
-        if call.chat is None or not call.chat.stream:
-            await self._answer(call, deltas, outcome, error, responder)
-            return
-        encoder = await self._start(call, responder, None)
-        first = b"".join([encoder.encode(delta) for delta in deltas])
-        call.released.add(first, int(call.since(time.monotonic_ns())))
-        call.released_characters = len(sentence)
-        responder.write(first)
-        await self._finish(call, outcome, responder, error)
-
-    def _unrecorded(self, call: Call, error: CallError, responder: Responder) -> None:
-        """Tell the caller that the call can't be recorded, or cut what had begun: there is no record to answer by."""
-        call.unrecorded = error
-        if responder.started:
-            responder.abort()
-        else:
-            responder.send(*error_answer(error, call))
-
-    def _cut_short(self, call: Call) -> None:
-        """Close a call that was cancelled; a client that leaves is nobody's failure, a drain that ends is ours."""
-        if call.settled:
-            return
-        if self._cutting:
-            error = Draining("The gateway shut down before the call had ended.")
-            self._settle_partial(call, "failed", 200 if call.first_byte_ns else error.status, error)
-            return
-        call.left_ns = time.monotonic_ns()
-        outcome: Outcome = "cancelled_after" if call.first_byte_ns else "cancelled_before"
-        self._settle_partial(call, outcome, CLIENT_LEFT, None)
-
-    def _settle_partial(self, call: Call, outcome: Outcome, status: int, error: CallError | None) -> None:
-        """Close a call that nobody waits for any more, charged for what came; without a log it stays open in there."""
-        now = time.monotonic_ns()
-        settlement.charge(call, now)
-        try:
-            self._settle(call, outcome, status, settlement.timings_of(call, now), error)
-        except AuditUnavailable:
-            self._operations.event("error", "call_unrecorded", call=call.id)
-
-    def _close_broken(self, call: Call) -> None:
-        """Close a call that a fault of ours is about to end: whatever happens, an opened record gets its closed one."""
-        error = call.unrecorded or InternalError("A fault of the gateway ended this call.")
-        self._settle_partial(call, "failed", error.status, error)
 
     def _refuse(self, call: Call, error: CallError, responder: Responder) -> None:
         """Answer a call that is not let in, and count it."""

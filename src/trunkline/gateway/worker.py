@@ -387,6 +387,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--node", required=True)
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--channel", type=int, required=True)
+    parser.add_argument("--leases", type=int, required=True)
+    parser.add_argument("--restarts", type=int, required=True)
     parser.add_argument("--without-log", choices=("end", "refuse"), default="end")
     parser.add_argument("--log-format", choices=("text", "json"), default="text")
     parser.add_argument("--log-level", choices=tuple(LEVELS), default="info")

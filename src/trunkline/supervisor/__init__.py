@@ -12,6 +12,7 @@ Started by `trunkline serve`:
     child      one child process with its channel
     backoff    how long to wait before the next start
     listener   the listening sockets
+    lease_desk where workers ask for units of limits that hold for all of them
     slot       a worker's place, and the process that fills it
     control    the same for the control process
     supervisor the whole: start, publish, drain

@@ -28,6 +28,7 @@ from trunkline.channel.messages import (
 from trunkline.operations import OperationalLog
 from trunkline.supervisor.backoff import Backoff
 from trunkline.supervisor.child import Child, start
+from trunkline.supervisor.lease_desk import LeaseDesk
 
 # A worker that has said `drained` has nothing more to do but to end. Seconds, as all here.
 LAST_WORDS = 5.0
@@ -65,12 +66,13 @@ class Slot:
         descriptors: Sequence[int],
         in_force: Callable[[], Load | None],
         ears: Ears,
+        desk: LeaseDesk,
         log: OperationalLog,
     ) -> None:
         self.index = index
         self.given: Load | None = None
         self._command, self._descriptors = command, descriptors
-        self._in_force, self._ears, self._log = in_force, ears, log
+        self._in_force, self._ears, self._desk, self._log = in_force, ears, desk, log
         self._child: Child[FromWorker] | None = None
         self._answers: deque[asyncio.Future[str | None]] = deque()
         self._running, self._stopping = asyncio.Event(), asyncio.Event()
@@ -160,11 +162,18 @@ class Slot:
             self._child.kill()
 
     async def _run_once(self) -> tuple[int, str | None]:
+        seat = await self._desk.seat()
         try:
-            child = await start(self._command, FromWorker, self._descriptors)
+            child = await start(
+                lambda channel: [*self._command(channel), "--leases", str(seat.descriptor)],
+                FromWorker,
+                [*self._descriptors, seat.descriptor],
+            )
         except OSError as error:
+            await seat.close()
             return 1, f"cannot start a process: {error.strerror}"
         self._child = child
+        seat.taken().add_done_callback(lambda served: self._unseat(child, served))
         self._running.set()
         self._set(pid=child.pid, started_at=time.time(), reason="starting", report=None)
         if self._stopping.is_set():
@@ -178,6 +187,7 @@ class Slot:
         child.kill()
         code = await child.exited
         await child.link.close()
+        await seat.close()
         self._child, self.given = None, None
         self._running.clear()
         self._forget_answers(f"worker {self.index} died")
@@ -213,6 +223,10 @@ class Slot:
             await asyncio.sleep(LOOK_EVERY)
             silent = silent + 1 if self.carrying and heard == self._heard else 0
         self._replace(child, f"it has said nothing for {LOOK_EVERY * LOOKS:g} s")
+
+    def _unseat(self, child: Child[FromWorker], served: asyncio.Task[str | None]) -> None:
+        if (reason := served.result()) is not None:
+            self._replace(child, reason)
 
     def _replace(self, child: Child[FromWorker], reason: str) -> None:
         """End a worker that nobody could say of what it has in force; a drain has a bound of its own."""

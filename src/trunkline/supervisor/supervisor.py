@@ -35,6 +35,7 @@ from trunkline.model.snapshot import Secrets
 from trunkline.operations import OperationalLog
 from trunkline.supervisor.child import python
 from trunkline.supervisor.control import ControlPlace
+from trunkline.supervisor.lease_desk import LeaseDesk
 from trunkline.supervisor.listener import CannotListen, listen, name_of
 from trunkline.supervisor.slot import DRAINING, START_WITHIN, Ears, Slot
 
@@ -63,6 +64,7 @@ class Supervisor:
         self._lock: Lock | None = None
         self._sockets: list[socket.socket] = []
         self._slots: list[Slot] = []
+        self._desk = LeaseDesk()
         self._in_force: Load | None = None
         self._logging: Logging | None = None
         self._drain_seconds = 0.0
@@ -118,6 +120,7 @@ class Supervisor:
                     partial(self._pass_on, index),
                     partial(self._limits_shown, index),
                 ),
+                self._desk,
                 self._log,
             )
             self._slots.append(slot)
@@ -130,6 +133,7 @@ class Supervisor:
             raise ValueError("a worker is started after control has said how")
         options: dict[str, object] = {"index": index, "workers": begun.workers, "node": begun.node}
         options |= {"data-dir": begun.data_dir, "listen-fd": listener}
+        options["restarts"] = self._slots[index].state.restarts
         if self._in_force is not None:
             # A start without a log fails. Later there are callers, who had better hear a refusal than wait.
             options["without-log"] = "refuse"

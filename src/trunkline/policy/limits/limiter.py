@@ -40,13 +40,17 @@ class Standing:
 
 @final
 class Reservation:
-    """The units that a running call holds. `over` are the rules that it exceeds and that do not block."""
+    """The units that a running call holds. `over` are the rules that it exceeds and that do not block.
 
-    __slots__ = ("claims", "counters", "ended", "marks", "needs", "over")
+    `leased` says of each claim whose units were granted by an authority by which marks they are given back to it.
+    """
+
+    __slots__ = ("claims", "counters", "ended", "leased", "marks", "needs", "over")
 
     def __init__(self, claims: Sequence[Claim], counters: list[Counter], needs: Needs, over: list[Claim]) -> None:
         self.claims, self.counters, self.needs, self.over = claims, counters, needs, over
         self.marks: list[int] = []
+        self.leased: list[list[tuple[int, int]]] | None = None
         self.ended = False
 
 

@@ -46,18 +46,24 @@ class Rule:
         self.id = f"{tenant}/{name}/{quota.period}"
 
 
-class Claim(NamedTuple):
+@final
+class Claim:
     """A rule that a call falls under, and whose units it uses."""
 
-    rule: Rule
-    owner: str
+    __slots__ = ("owner", "rule")
+
+    def __init__(self, rule: Rule, owner: str) -> None:
+        self.rule, self.owner = rule, owner
 
 
-class Needs(NamedTuple):
+@final
+class Needs:
     """What a call will need, or has used: tokens, and nano-USD."""
 
-    tokens: int
-    money: int
+    __slots__ = ("money", "tokens")
+
+    def __init__(self, tokens: int, money: int) -> None:
+        self.tokens, self.money = tokens, money
 
 
 def units_of(measure: Measure, needs: Needs) -> int:

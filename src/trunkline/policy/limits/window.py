@@ -32,6 +32,11 @@ class Window(Counter):
         self._units: list[int] = []
         self._total = 0
 
+    @property
+    def seconds(self) -> int:
+        """The window's length."""
+        return self._span // MICROSECONDS
+
     def used(self, now: Moment) -> int:
         """Return the units that count at this moment."""
         self._forget(now.microseconds)
