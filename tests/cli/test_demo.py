@@ -15,7 +15,7 @@ from trunkline.cli.demo.command import play
 from trunkline.cli.demo.commands import output_of, written
 from trunkline.cli.demo.narration import WIDTH, Narrator
 from trunkline.cli.demo.promises import DemoFailed, expect
-from trunkline.cli.demo.stage import Stage, StageFailed, simulated
+from trunkline.cli.demo.stage import LIMITED, USER_LIMIT, Stage, StageFailed, simulated
 
 LONG = 120.0
 SCENES = [
@@ -28,6 +28,7 @@ SCENES = [
     "What happened to that call?",
     "What was said?",
     "Anything else?",
+    "A limited advisor",
     "The record",
 ]
 
@@ -132,8 +133,24 @@ def test_sql_counts_the_attempts_that_the_calls_made(played):
     assert {row[1] for row in rows} == {"answered", "failed", "skipped"}
 
 
+def test_who_asks_too_much_is_limited_and_told_and_the_others_are_served(played):
+    shown = scene(played, "A limited advisor")
+    rows = {row[0]: [int(cell) for cell in row[1:]] for row in table(shown, "user")}
+    asked, answered, limited = rows["ann"]
+    assert asked == answered + limited == 2 * USER_LIMIT
+    assert USER_LIMIT - 6 <= answered <= USER_LIMIT  # a few of hers were made in the scenes before
+    assert (rows["bo"], rows["cleo"]) == ([1, 1, 0], [1, 1, 0])
+    assert "429  The user `ann` may have 12 requests per minute (`user_limits.requests_per_minute`)" in shown
+    assert re.search(r"^  retry-after: \d+$", shown, flags=re.MULTILINE)
+    assert f"  assistant  {LIMITED}\n" in shown
+    assert "  $ trunkline limits show --rule user_limits\n" in shown
+    assert re.search(r"^  ann +user_limits\.requests_per_minute +100\.0 +12 +12 +0 ", shown, flags=re.MULTILINE)
+
+
 def test_the_record_has_every_call(played):
-    assert len(re.findall(r"^  \.\.[0-9a-f]{6} ", scene(played, "The record"), flags=re.MULTILINE)) == 15
+    flood = {row[0]: int(row[2]) for row in table(scene(played, "A limited advisor"), "user")}
+    calls = len(re.findall(r"^  \.\.[0-9a-f]{6} ", scene(played, "The record"), flags=re.MULTILINE))
+    assert calls == 15 + sum(flood.values()) + 1  # and the one that heard a sentence
 
 
 def test_real_providers_are_asked_everything_but_to_fail():
@@ -141,7 +158,9 @@ def test_real_providers_are_asked_everything_but_to_fail():
     with simulated() as stage:
         play(dataclasses.replace(stage, simulator=None), Narrator(Console(file=out, width=WIDTH)))
     titles = re.findall(r"^\d+\. (.*?) ─+$", out.getvalue(), flags=re.MULTILINE)
-    assert titles == [title for title in SCENES if title not in {"A failover at peak", "The record"}]
+    assert titles == [
+        title for title in SCENES if title not in {"A failover at peak", "A limited advisor", "The record"}
+    ]
 
 
 def test_a_command_that_fails_fails_the_demo_with_its_own_words(tmp_path):

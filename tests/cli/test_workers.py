@@ -237,3 +237,16 @@ def test_the_number_of_connections_is_shared_among_the_workers(tmp_path, limit):
         statuses = [status_of(connection) for connection in connected(started, stack)]
         assert statuses.count(200) == -(-limit // WORKERS) * WORKERS
         assert set(statuses) == {200, 503}
+
+
+def test_every_worker_is_asked_for_the_use_of_its_limits(tmp_path):
+    with Simulator.in_thread() as simulator, running(tmp_path, simulator) as started:
+        asked = started.command("limits", "show", "--format", "json")
+        # None of them has a limit to tell of, and none is missed.
+        assert (asked.returncode, json.loads(asked.stdout), asked.stderr) == (0, [], "")
+        os.kill(pids(started)[0], signal.SIGSTOP)
+        try:
+            asked = started.command("limits", "show")
+            assert asked.stderr == "trunkline: worker 0 did not answer in time: what calls there use is missing\n"
+        finally:
+            os.kill(pids(started)[0], signal.SIGCONT)

@@ -10,10 +10,13 @@ from contextlib import asynccontextmanager
 import pytest
 from test_control_registry import Workers, registry, types, write
 
+from trunkline.channel.link import Link
+from trunkline.channel.messages import ToControl
 from trunkline.cli.control_client import Live
 from trunkline.control.answers import NewKey
 from trunkline.control.app import serve_admin
 from trunkline.control.ledger_desk import LedgerDesk
+from trunkline.control.limits_desk import LimitsDesk
 from trunkline.control.listeners import MAX_BODY
 from trunkline.control.sockets import admin_sockets
 from trunkline.control.users import user_name
@@ -33,12 +36,17 @@ async def serving(directory):
         sockets = admin_sockets(directory / "data", "127.0.0.1:0")
         desk = LedgerDesk(directory / "data", log)
         status = {"snapshot": control.digest}
-        serving = asyncio.create_task(serve_admin(control, lambda: status, sockets, log, desk, tuple))
+        ours, theirs = socket.socketpair()
+        link: Link[ToControl] = await Link.open(ours, ToControl)
+        limits = LimitsDesk(link)
+        serving = asyncio.create_task(serve_admin(control, lambda: status, sockets, log, desk, tuple, limits))
         try:
             yield sockets.console.getsockname()[1], control
         finally:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
+            await link.close(0)
+            theirs.close()
             log.close()
 
 

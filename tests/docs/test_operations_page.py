@@ -8,10 +8,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from source import events, strings
 
 from trunkline.audit.files.flush_times import BOUNDS
-from trunkline.channel.messages import Report, WorkerState
+from trunkline.channel.messages import LimitUse, Report, WorkerState
+from trunkline.control.answers import LimitsInUse
 from trunkline.control.api import build
 from trunkline.control.metrics import page
-from trunkline.ledger.records import EndedPart, TimingsPart, UsagePart
+from trunkline.ledger.records import EndedPart, RefusedPart, TimingsPart, UsagePart
 from trunkline.ledger.telemetry import CallCounts
 from trunkline.operations import OperationalLog
 
@@ -40,7 +41,7 @@ def test_an_event_has_the_level_and_the_facts_of_the_page(name):
 
 
 def test_every_request_of_the_admin_api_is_on_the_page_and_no_other():
-    app = build(None, dict, str, OperationalLog(2, "text", "info", "test"), None, tuple)  # type: ignore[arg-type]
+    app = build(None, dict, str, OperationalLog(2, "text", "info", "test"), None, tuple, None)  # type: ignore[arg-type]
     served = {f"{method} {route.path}" for route in app.routes for method in route.methods}
     assert {quoted(request)[0] for request, _ in rows(PAGE, "request", "what")} == served
 
@@ -52,8 +53,12 @@ def test_every_metric_is_on_the_page_with_its_labels_and_no_other():
     counts = CallCounts()
     ended = EndedPart("c", "t", "answered", usage=UsagePart(input=1), timings=TimingsPart(1.0, 1.0))
     counts.ended("tenant", "route", ended)
+    use = LimitUse("t", "limits.requests_per_minute", "tenant", "t", "requests", "minute", True, 2, 1, 9.0)
+    limits = LimitsInUse((use,), 0, 0)
+    refused = RefusedPart("t", "limited", 429, "rate_limit_exceeded", "tenant_limit", 1, "s", rule="r", tenant="t")
+    counts.refused(refused)
     shown = {}
-    for family in text_string_to_metric_families(page(counts, 1.0, [worker]).decode()):
+    for family in text_string_to_metric_families(page(counts, 1.0, [worker], limits).decode()):
         name = family.name + ("_total" if family.type == "counter" else "")
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         shown[name] = (family.type, labels)

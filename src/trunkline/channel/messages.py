@@ -58,7 +58,30 @@ class Hear(msgspec.Struct, frozen=True, tag_field="do", tag="hear"):
     news: News
 
 
-ToWorker = Load | Drain | Hear
+class LimitsQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which limits and budgets to show: of a tenant, a scope, these owners, a rule or those that begin like it.
+
+    `most` is how many, those first of which most is used.
+    """
+
+    tenant: str | None = None
+    user: str | None = None
+    team: str | None = None
+    key: str | None = None
+    route: str | None = None
+    rule: str | None = None
+    scope: str | None = None
+    most: int = 200
+
+
+class ShowLimits(msgspec.Struct, frozen=True, tag_field="do", tag="show_limits"):
+    """Say how the limits are used; answered by `limits_shown` with the same number. Control asks all workers so."""
+
+    number: int
+    asked: LimitsQuestion
+
+
+ToWorker = Load | Drain | Hear | ShowLimits
 
 # Worker -> supervisor
 
@@ -114,7 +137,37 @@ class Heard(msgspec.Struct, frozen=True, tag_field="event", tag="heard"):
     news: News
 
 
-FromWorker = Loaded | LoadFailed | Ready | NotReady | Drained | Report | Heard
+class LimitUse(msgspec.Struct, frozen=True, array_like=True):
+    """What one owner uses of one rule: requests, tokens, calls, or nano-USD; `reset` is in seconds, None for never.
+
+    `owner` None stands for each owner of a rule of which nobody uses anything.
+    """
+
+    tenant: str
+    rule: str
+    scope: str
+    owner: str | None
+    measure: str
+    period: str
+    enforced: bool
+    limit: int
+    used: int
+    reset: float | None
+
+
+class LimitsShown(msgspec.Struct, frozen=True, tag_field="event", tag="limits_shown"):
+    """How a worker's limits are used; `left_out` are uses beyond the most, or that no message has room for.
+
+    `held` is how many calls wait until they fit.
+    """
+
+    number: int
+    uses: tuple[LimitUse, ...]
+    left_out: int
+    held: int
+
+
+FromWorker = Loaded | LoadFailed | Ready | NotReady | Drained | Report | Heard | LimitsShown
 
 # Control -> supervisor
 
@@ -153,7 +206,7 @@ class Publish(msgspec.Struct, frozen=True, tag_field="do", tag="publish"):
     logging: Logging
 
 
-FromControl = Begin | Publish
+FromControl = Begin | Publish | ShowLimits
 
 # Supervisor -> control
 
@@ -196,6 +249,20 @@ class WorkerChanged(msgspec.Struct, frozen=True, tag_field="event", tag="worker_
     worker: WorkerState
 
 
+class LimitsAsked(msgspec.Struct, frozen=True, tag_field="event", tag="limits_asked"):
+    """These workers were asked for the use of their limits."""
+
+    number: int
+    workers: tuple[int, ...]
+
+
+class LimitsOf(msgspec.Struct, frozen=True, tag_field="event", tag="limits_of"):
+    """What one of them said."""
+
+    worker: int
+    shown: LimitsShown
+
+
 class ReloadRequested(msgspec.Struct, frozen=True, tag_field="event", tag="reload_requested"):
     """The supervisor got a SIGHUP: read the configuration again."""
 
@@ -204,4 +271,4 @@ class StopRequested(msgspec.Struct, frozen=True, tag_field="event", tag="stop_re
     """The workers have gone: seal the log and end."""
 
 
-ToControl = Begun | Published | PublishFailed | WorkerChanged | ReloadRequested | StopRequested
+ToControl = Begun | Published | PublishFailed | WorkerChanged | LimitsAsked | LimitsOf | ReloadRequested | StopRequested

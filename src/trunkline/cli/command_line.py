@@ -38,6 +38,7 @@ COMMANDS = {
     "calls": Entry("trunkline.cli.calls", "List past calls, and show the story of one."),
     "sessions": Entry("trunkline.cli.sessions", "List conversations, and show one as a transcript."),
     "costs": Entry("trunkline.cli.costs", "Say what calls have cost, by whom and what; compare with a bill."),
+    "limits": Entry("trunkline.cli.limits", "Say how limits and budgets are used, and what they would have done."),
     "sql": Entry("trunkline.cli.sql", "Ask the ledger in SQL, read-only."),
     "index": Entry("trunkline.cli.index", "Make the ledger's index again, or take old calls out of it."),
     "demo": Entry("trunkline.cli.demo.command", "Watch a gateway at work between simulated providers."),

@@ -3,12 +3,15 @@
 import http.client
 import os
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from trunkline.channel.messages import LimitsQuestion
 from trunkline.cli.failure import ConfigurationFailed, Failed, Misused
 from trunkline.cli.ledger_client import LiveLedger
 from trunkline.control.answers import (
@@ -16,14 +19,23 @@ from trunkline.control.answers import (
     ImportedCosts,
     ImportedUsers,
     KeyView,
+    LimitsInUse,
     MadeKey,
     NewCosts,
     NewKey,
     NewUsers,
+    Simulate,
     UserList,
     UserQuery,
 )
 from trunkline.control.sockets import SOCKET_NAME
+from trunkline.ledger.limit_answers import (
+    SimulationFailed,
+    SimulationQuestion,
+    SimulationReport,
+    SimulationStep,
+    SimulationWord,
+)
 
 # A change waits for the log and for every worker; a control process that has just started imports first.
 ANSWER_WITHIN = 60.0
@@ -76,7 +88,35 @@ class Live:
         asked = {name: value for name, value in msgspec.to_builtins(query).items() if value is not None}
         return msgspec.convert(self._ask("GET", f"/api/users?{urlencode(asked)}"), UserList)
 
+    def limits(self, asked: LimitsQuestion) -> LimitsInUse:
+        """Return how limits and budgets are used. Raises Failed or NobodyAnswers."""
+        words = {name: value for name, value in msgspec.structs.asdict(asked).items() if value is not None}
+        return msgspec.convert(self._ask("GET", f"/api/limits?{urlencode(words)}"), LimitsInUse)
+
+    def simulate(self, asked: SimulationQuestion, on_step: Callable[[SimulationStep], None]) -> SimulationReport:
+        """Return what the limits of the file would have done to past calls.
+
+        Raises ConfigurationFailed, Misused, Failed or NobodyAnswers.
+        """
+        question = Simulate(asked, str(Path(self._config).resolve()))
+        with self._answered("POST", "/api/limits/simulate", msgspec.to_builtins(question)) as response:
+            while line := response.readline(MAX_ANSWER):
+                match msgspec.json.decode(line, type=SimulationWord):
+                    case SimulationReport() as report:
+                        return report
+                    case SimulationStep() as step:
+                        on_step(step)
+                    case SimulationFailed(reason):
+                        raise Failed(reason)
+        raise Failed("control ended before it had answered: try again")
+
     def _ask(self, method: str, path: str, body: object = None) -> Any:
+        with self._answered(method, path, body) as response:
+            return msgspec.json.decode(response.read(MAX_ANSWER))
+
+    @contextmanager
+    def _answered(self, method: str, path: str, body: object = None) -> Iterator[http.client.HTTPResponse]:
+        """Make a request; what goes wrong within the context is a failure of control's to answer."""
         data = None if body is None else msgspec.json.encode(body)
         headers = {"host": "control", "content-type": "application/json"}
         connection = _Connection(self._data_dir)
@@ -87,16 +127,15 @@ class Live:
         try:
             connection.request(method, path, data, headers)
             response = connection.getresponse()
-            answer = msgspec.json.decode(response.read(MAX_ANSWER))
+            if response.status >= 400:
+                raise _failure(msgspec.json.decode(response.read(MAX_ANSWER)), response.status)
+            yield response
         except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
             what = "it took too long" if isinstance(error, TimeoutError) else "it ended before it had answered"
             done = "; whether it was done, `trunkline keys list` shows" if method != "GET" else ": try again"
             raise Failed(f"control did not answer: {what}{done}") from error
         finally:
             connection.close()
-        if response.status >= 400:
-            raise _failure(answer, response.status)
-        return answer
 
 
 class _Connection(http.client.HTTPConnection):

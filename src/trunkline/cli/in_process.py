@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from trunkline.audit.files.data_dir import DataDirError
 from trunkline.audit.files.writer import CorruptLog, LogFailed
+from trunkline.channel.messages import LimitsQuestion
 from trunkline.cli.failure import Failed, failed_by
 from trunkline.cli.local_ledger import LocalLedger
 from trunkline.config.compiled import Compiled
@@ -20,6 +21,7 @@ from trunkline.control.answers import (
     ImportedCosts,
     ImportedUsers,
     KeyView,
+    LimitsInUse,
     MadeKey,
     NewCosts,
     NewKey,
@@ -35,6 +37,7 @@ from trunkline.control.keys import views
 from trunkline.control.registry import NoWorkers, Registry
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.users import user_name
+from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
 
 Result = TypeVar("Result")
 
@@ -112,6 +115,19 @@ class InProcess:
                 return compiled.directories.get(digest) or read_directory(self._data_dir, digest)
 
             return looked_up(compiled.snapshot, read, query)
+
+    def limits(self, asked: LimitsQuestion) -> LimitsInUse:  # noqa: ARG002 - there is nobody to ask
+        """Raise Failed: what is in use is known by the workers alone."""
+        raise Failed(
+            f"no gateway runs on {self._data_dir}: how limits are used is known while one does; start it with"
+            " `trunkline serve`. What they would have done to past calls: `trunkline limits simulate`"
+        )
+
+    def simulate(self, asked: SimulationQuestion, on_step: Callable[[SimulationStep], None]) -> SimulationReport:
+        """Return what the limits of the file would have done to past calls. Raises Failed or Misused."""
+        with _failures(self._data_dir):
+            snapshot = self._configuration.compile(read_state(self._data_dir)).snapshot
+        return self.ledger.simulate(snapshot, asked, on_step)
 
     def _change(self, work: Callable[[Registry, Compiled], Awaitable[Result]]) -> Result:
         """Do the work on what the file says now."""

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +28,8 @@ from trunkline.ledger.answers import (
 from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
 from trunkline.ledger.index import IndexDamaged
 from trunkline.ledger.ledger import Ledger
+from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
+from trunkline.model.snapshot import Snapshot
 from trunkline.operations import neutral
 
 
@@ -88,6 +90,16 @@ class LocalLedger:
         """Take old rows out of the index. Raises Failed or Misused."""
         with self._up_to_date() as ledger:
             return ledger.forget(asked)
+
+    def simulate(
+        self, snapshot: Snapshot, asked: SimulationQuestion, on_step: Callable[[SimulationStep], None]
+    ) -> SimulationReport:
+        """Return what the limits of a snapshot would have done to past calls. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            simulation = ledger.simulation(snapshot.tenants, snapshot.keys, asked)
+            while simulation.advance():
+                on_step(simulation.step())
+            return simulation.report()
 
     @contextmanager
     def _up_to_date(self) -> Iterator[Ledger]:

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from trunkline.audit.files.data_dir import DataDirError, open_data_dir
 from trunkline.audit.files.directories import Locked, lock_directory
+from trunkline.channel.messages import LimitsQuestion
 from trunkline.cli.control_client import Live, NobodyAnswers
 from trunkline.cli.failure import Failed, failed_by
 from trunkline.cli.ledger_client import LedgerOffice
@@ -17,6 +18,7 @@ from trunkline.control.answers import (
     ImportedCosts,
     ImportedUsers,
     KeyView,
+    LimitsInUse,
     MadeKey,
     NewCosts,
     NewKey,
@@ -25,6 +27,7 @@ from trunkline.control.answers import (
     UserQuery,
 )
 from trunkline.control.machine import data_dir_of
+from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
 
 # A gateway that starts, or whose control process is being replaced, answers within this. Seconds.
 PATIENCE = 10.0
@@ -61,6 +64,12 @@ class Office(Protocol):
 
     def users(self, query: UserQuery) -> UserList:
         """Return rows of the directories."""
+
+    def limits(self, asked: LimitsQuestion) -> LimitsInUse:
+        """Return how limits and budgets are used."""
+
+    def simulate(self, asked: SimulationQuestion, on_step: Callable[[SimulationStep], None]) -> SimulationReport:
+        """Return what the limits of the file would have done to past calls."""
 
 
 def carry_out(config: str, work: Callable[[Office], Result]) -> Result:

@@ -11,7 +11,21 @@ from trunkline.operations import neutral
 
 COLUMNS = ("ms", "event", "detail")
 # What the head of a story says of a call, where it is known.
-HEAD = ("at", "tenant", "team", "user_id", "subject", "session", "route", "provider", "model", "outcome", "cost")
+HEAD = (
+    "at",
+    "tenant",
+    "team",
+    "user_id",
+    "subject",
+    "session",
+    "route",
+    "provider",
+    "model",
+    "outcome",
+    "rule",
+    "owner",
+    "cost",
+)
 
 
 def told(story: Story, form: Form) -> str:

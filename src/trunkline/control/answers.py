@@ -1,12 +1,20 @@
 """What is asked of control and what it answers. Light: a command that asks a running gateway needs nothing else."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
+from trunkline.channel.messages import LimitUse
+from trunkline.ledger.limit_answers import SimulationQuestion
+
 
 class Refused(Exception):
-    """What was asked for is not done; the message says why and what to do."""
+    """What was asked for is not done; the message says why and what to do, `problems` what is to be mended first."""
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,6 +122,25 @@ class UserList(msgspec.Struct, frozen=True):
 
     users: tuple[UserView, ...]
     total: int
+
+
+class Simulate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Play past calls against the limits of the file, in force or not; `config` as for `Apply`."""
+
+    asked: SimulationQuestion
+    config: str | None = None
+
+
+class LimitsInUse(msgspec.Struct, frozen=True):
+    """How limits and budgets are used, the most used first, and how many uses were left out.
+
+    `held` is how many calls wait until they fit, `silent` are workers that did not answer in time.
+    """
+
+    uses: tuple[LimitUse, ...]
+    left_out: int
+    held: int
+    silent: tuple[int, ...] = ()
 
 
 class Applied(msgspec.Struct, frozen=True):

@@ -10,14 +10,14 @@
     POST   /api/users        {"tenant", "file", "text"}   -> {"users", "added", "removed", "changed"}
     POST   /api/costs/import {"tenant", "file", "text"}   -> {"rows", "amount"}
 
-and what `ledger_api` adds. Errors are `{"error": {"message", "problems"}}`: 400 and 422 say what to mend, 404 why a
-question has no answer, 503 that nothing could be changed.
+and what `ledger_api` and `limits_api` add. Errors are `{"error": {"message", "problems"}}`: 400 and 422 say what to
+mend, 404 why a question has no answer, 503 that nothing could be changed.
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -26,10 +26,12 @@ from fastapi.responses import JSONResponse
 
 from trunkline.channel.messages import WorkerState
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.answers import Apply, NewCosts, NewKey, NewUsers, Refused, UserQuery
+from trunkline.control.answers import Apply, LimitsInUse, NewCosts, NewKey, NewUsers, Refused, UserQuery
 from trunkline.control.journal import Unrecorded
 from trunkline.control.ledger_api import add_ledger
 from trunkline.control.ledger_desk import LedgerDesk
+from trunkline.control.limits_api import add_limits
+from trunkline.control.limits_desk import LimitsDesk
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.ledger.answers import Misunderstood, Unanswerable
 from trunkline.operations import OperationalLog
@@ -37,6 +39,8 @@ from trunkline.operations import OperationalLog
 JSON = "application/json"
 # A log that has failed stays so: only a start looks at what the failed write has left behind.
 RECOVER = "Mend the disk or make room on it, then restart control (end process {pid}; another follows) or the gateway"
+# Whoever scrapes gives up before long. Seconds.
+SCRAPE_WITHIN = 2.0
 Shape = TypeVar("Shape")
 Status = Callable[[], dict[str, Any]]
 Who = Callable[[Request], str]
@@ -59,6 +63,7 @@ def build(
     log: OperationalLog,
     desk: LedgerDesk,
     workers: Callable[[], Sequence[WorkerState]],
+    limits: LimitsDesk,
 ) -> FastAPI:
     """Return the API for one listener; `who` names the caller in records."""
     app = FastAPI(title="Trunkline admin API", docs_url=None, redoc_url=None, openapi_url=None)
@@ -66,7 +71,8 @@ def build(
     _add_processes(app, registry, status, who, log)
     _add_keys(app, registry, who, log)
     _add_imports(app, registry, who, log)
-    _add_metrics(app, desk, workers)
+    _add_metrics(app, desk, workers, limits)
+    add_limits(app, registry, limits, desk, _asked)
     add_ledger(app, desk, Answer, _asked)
     _handle_errors(app, log)
     return app
@@ -80,7 +86,7 @@ def _add_processes(app: FastAPI, registry: Registry, status: Status, who: Who, l
     @app.post("/api/apply")
     async def apply(request: Request) -> Response:
         asked = await _asked(request, Apply)
-        _same_file(asked.config, registry.configuration.path)
+        registry.configuration.must_be(asked.config)
         applied = await registry.apply(who(request), "applied")
         log.event("info", "applied", snapshot=applied.digest, changes=len(applied.lines), who=who(request))
         return Answer(applied)
@@ -125,12 +131,17 @@ def _add_imports(app: FastAPI, registry: Registry, who: Who, log: OperationalLog
         return Answer(made)
 
 
-def _add_metrics(app: FastAPI, desk: LedgerDesk, workers: Callable[[], Sequence[WorkerState]]) -> None:
+def _add_metrics(
+    app: FastAPI, desk: LedgerDesk, workers: Callable[[], Sequence[WorkerState]], limits: LimitsDesk
+) -> None:
     @app.get("/metrics")
     async def metrics() -> Response:
-        from trunkline.control.metrics import CONTENT_TYPE, page  # noqa: PLC0415 - only where somebody scrapes
+        from trunkline.control.metrics import CONTENT_TYPE, OF_TENANTS, page  # noqa: PLC0415 - only for who scrapes
 
-        return Response(page(*desk.counted(), workers()), media_type=CONTENT_TYPE)
+        used: LimitsInUse | None = None
+        with contextlib.suppress(Refused):  # no worker is ready: the page has all else
+            used = await limits.ask(OF_TENANTS, SCRAPE_WITHIN)
+        return Response(page(*desk.counted(), workers(), used), media_type=CONTENT_TYPE)
 
 
 def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
@@ -142,7 +153,7 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
 
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> Response:
-        return _error(400, str(error))
+        return _error(400, str(error), error.problems)
 
     @app.exception_handler(Unanswerable)
     async def unanswerable(_: Request, error: Unanswerable) -> Response:
@@ -170,8 +181,8 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
         return _error(500, "control met an error of its own; its log says which kind")
 
 
-def _error(status: int, message: str, problems: list[str] | None = None) -> Response:
-    return JSONResponse({"error": {"message": message, "problems": problems or []}}, status)
+def _error(status: int, message: str, problems: Sequence[str] = ()) -> Response:
+    return JSONResponse({"error": {"message": message, "problems": list(problems)}}, status)
 
 
 async def _asked(request: Request, shape: type[Shape]) -> Shape:
@@ -192,17 +203,3 @@ def _query(request: Request) -> UserQuery:
         return msgspec.convert(dict(request.query_params), UserQuery, strict=False)
     except msgspec.ValidationError as error:
         raise Refused(f"the query is not what {request.scope['path']} takes: {str(error)[:200]}") from None
-
-
-def _same_file(named: str | None, running: str) -> None:
-    """Applying another file than the one that `serve` was given would be undone by the next reload."""
-    if named is None:
-        return
-    try:
-        same = Path(named).resolve() == Path(running).resolve()
-    except (ValueError, OSError, RuntimeError):  # no path at all, one that is too long, links in a circle
-        same = False
-    if not same:
-        raise Refused(
-            f"this gateway runs on {Path(running).absolute()}; apply that file, or start it with the other one"
-        )

@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from trunkline.channel.messages import WorkerState
 from trunkline.control.api import build
 from trunkline.control.ledger_desk import LedgerDesk
+from trunkline.control.limits_desk import LimitsDesk
 from trunkline.control.listeners import (
     Guarded,
     PeerProtocol,
@@ -30,13 +31,16 @@ async def serve_admin(
     log: OperationalLog,
     desk: LedgerDesk,
     workers: Callable[[], Sequence[WorkerState]],
+    limits: LimitsDesk,
 ) -> None:
     """Serve until cancelled; then what is in flight gets a second."""
     logging.getLogger("uvicorn.error").addHandler(Reports(log))
-    local = server(Guarded(build(registry, status, local_caller, log, desk, workers), None), PeerProtocol)
+    local = server(Guarded(build(registry, status, local_caller, log, desk, workers, limits), None), PeerProtocol)
     servers = [(local, sockets.local)]
     if sockets.console is not None:
-        app = Guarded(build(registry, status, console_caller, log, desk, workers), lambda: registry.admin_token_digest)
+        app = Guarded(
+            build(registry, status, console_caller, log, desk, workers, limits), lambda: registry.admin_token_digest
+        )
         servers.append((server(app, HttpToolsProtocol), sockets.console))
     serving = [asyncio.ensure_future(one.serve([sock])) for one, sock in servers]
     try:

@@ -9,6 +9,7 @@ from trunkline.config.compile import load
 from trunkline.config.compiled import Compiled
 from trunkline.config.directory import Roll, read_directory
 from trunkline.config.problems import ConfigInvalid, Problem
+from trunkline.control.answers import Refused
 from trunkline.control.machine import problem_of, read_configuration, sources
 from trunkline.control.state import State
 from trunkline.model.snapshot import Snapshot
@@ -27,6 +28,18 @@ class Configuration:
         machine = dataclasses.replace(sources(), read_directory=self._read_directory)
         text = read_configuration(self.path)
         return load(text, self.path, machine, keys=state.valid_keys(), directories=state.imported)
+
+    def must_be(self, named: str | None) -> None:
+        """Raise Refused where another file is named: what was made of it the next reload would undo."""
+        if named is None:
+            return
+        try:
+            same = Path(named).resolve() == Path(self.path).resolve()
+        except (ValueError, OSError, RuntimeError):  # no path at all, one that is too long, links in a circle
+            same = False
+        if not same:
+            running = Path(self.path).absolute()
+            raise Refused(f"this gateway runs on {running}; apply that file, or start it with the other one")
 
     def _read_directory(self, text: str, file: str) -> Roll:
         """Read a directory unless it is as it was: of a hundred thousand users that takes half a second."""

@@ -11,19 +11,25 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from trunkline.audit.files.flush_times import BOUNDS
-from trunkline.channel.messages import WorkerState
+from trunkline.channel.messages import LimitsQuestion, WorkerState
+from trunkline.control.answers import LimitsInUse
 from trunkline.ledger.telemetry import CallCounts, Histogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# Users and teams would be too many series.
+OF_TENANTS = LimitsQuestion(scope="tenant", most=500)
 PHASES = {"closed": 0, "half_open": 1, "open": 2}
 SERIES = ("tenant", "route", "provider", "model")
 
 
-def page(counts: CallCounts, lag_seconds: float | None, workers: Sequence[WorkerState]) -> bytes:
-    """Return the page; a lag of None says that the ledger is not there (yet)."""
+def page(
+    counts: CallCounts, lag_seconds: float | None, workers: Sequence[WorkerState], limits: LimitsInUse | None
+) -> bytes:
+    """Return the page; a lag of None says that the ledger is not there (yet), limits of None that no worker is."""
     registry = CollectorRegistry(auto_describe=False)
-    of_ledger = [*_of_calls(counts), *_of_times(counts), *_of_lag(lag_seconds)]
-    registry.register(_Families([*of_ledger, *_of_workers(workers), *_of_targets(workers)]))
+    of_ledger = [*_of_calls(counts), *_of_refusals(counts), *_of_times(counts), *_of_lag(lag_seconds)]
+    of_workers = [*_of_workers(workers), *_of_targets(workers), *_of_limits(limits)]
+    registry.register(_Families([*of_ledger, *of_workers]))
     return generate_latest(registry)
 
 
@@ -49,6 +55,15 @@ def _of_calls(counts: CallCounts) -> Iterator[Metric]:
                 tokens.add_metric((*series, name), count)
         cost.add_metric(series, counted.cost)
     yield from (calls, tokens, cost)
+
+
+def _of_refusals(counts: CallCounts) -> Iterator[Metric]:
+    refusals = CounterMetricFamily(
+        "trunkline_limit_refusals", "Calls that a limit, a budget or a fair share refused.", labels=("tenant", "rule")
+    )
+    for (tenant, rule), count in list(counts.limited.items()):
+        refusals.add_metric((tenant, rule), count)
+    yield refusals
 
 
 def _of_times(counts: CallCounts) -> Iterator[Metric]:
@@ -103,6 +118,18 @@ def _of_targets(workers: Sequence[WorkerState]) -> Iterator[Metric]:
         breakers.add_metric((target,), max(PHASES.get(phase, PHASES["open"]) for phase in phases))
         resting.add_metric((target,), any(target in report.resting for report in reports))
     yield from (breakers, resting)
+
+
+def _of_limits(limits: LimitsInUse | None) -> Iterator[Metric]:
+    used = GaugeMetricFamily(
+        "trunkline_limit_used_ratio", "How much of a tenant's limit or budget is used.", labels=("tenant", "rule")
+    )
+    held = GaugeMetricFamily("trunkline_calls_held", "Calls that a limit holds until they fit.")
+    if limits is not None:
+        for use in limits.uses:
+            used.add_metric((use.tenant, use.rule), use.used / use.limit)
+        held.add_metric((), limits.held)
+    yield from (used, held)
 
 
 def _buckets(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:

@@ -18,6 +18,8 @@ from trunkline.channel.link import Link
 from trunkline.channel.messages import (
     Begin,
     Begun,
+    LimitsAsked,
+    LimitsOf,
     Published,
     PublishFailed,
     ReloadRequested,
@@ -31,6 +33,7 @@ from trunkline.config.problems import ConfigInvalid
 from trunkline.control.configuration import Configuration
 from trunkline.control.journal import Journal, Unrecorded
 from trunkline.control.ledger_desk import LedgerDesk
+from trunkline.control.limits_desk import LimitsDesk
 from trunkline.control.publisher import ChannelPublisher, logging_of
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.control.snapshots import SnapshotStore
@@ -64,6 +67,7 @@ class ControlProcess:
     def __init__(self, configuration: Configuration, link: Link[ToControl], log: OperationalLog) -> None:
         self._configuration, self._link, self._log = configuration, link, log
         self._publisher = ChannelPublisher(link)
+        self._limits = LimitsDesk(link)
         self._workers: dict[int, WorkerState] = {}
         self._started_at = time.time()
         self._supervisor = os.getppid()
@@ -168,6 +172,8 @@ class ControlProcess:
                     self._publisher.answered(message)
                 case WorkerChanged(worker):
                     self._workers[worker.index] = worker
+                case LimitsAsked() | LimitsOf():
+                    self._limits.take(message)
                 case ReloadRequested():
                     self._spawn(self._reload(registry))
                 case StopRequested():
@@ -203,7 +209,7 @@ class ControlProcess:
         desk = LedgerDesk(registry.data_dir, self._log)
         self._spawn(desk.run())
         status = partial(self._status, registry, journal)
-        await serve_admin(registry, status, sockets, self._log, desk, self._known_workers)
+        await serve_admin(registry, status, sockets, self._log, desk, self._known_workers, self._limits)
 
     def _known_workers(self) -> list[WorkerState]:
         return [self._workers[index] for index in sorted(self._workers)]

@@ -15,6 +15,7 @@ from trunkline.config.compiled import Compiled
 from trunkline.config.differences import diff
 from trunkline.config.directory import read_directory
 from trunkline.config.places import nearest
+from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
     Applied,
     ImportedCosts,
@@ -100,6 +101,14 @@ class Registry:
         async with self._turn:
             compiled = await asyncio.to_thread(self.configuration.compile, self._journal.state)
             return await self._adopt(compiled, who, why)
+
+    async def proposed(self) -> Snapshot:
+        """Return what the file would put in force, with the keys of the log; nothing changes. Raises Refused."""
+        async with self._turn:
+            try:
+                return (await asyncio.to_thread(self.configuration.compile, self._journal.state)).snapshot
+            except ConfigInvalid as invalid:
+                raise Refused("the configuration is not good", [str(problem) for problem in invalid.problems]) from None
 
     async def adopt(self, compiled: Compiled, who: str, why: str) -> Applied:
         """Put a configuration in force that was compiled with the keys of the log; raises what `apply` raises."""

@@ -144,6 +144,11 @@ class Admission:
             amount = expected_cost(estimate.prompt_tokens, answer, call.plan.planned.tariff)
         return Needs(estimate.prompt_tokens + answer, nano_usd(amount))
 
+    @property
+    def held(self) -> int:
+        """How many calls are held until they fit."""
+        return len(self._held)
+
     # Holding
 
     def _may_hold(self, call: Call, refusal: Refusal) -> bool:

@@ -1,7 +1,7 @@
 """How a call ends: what it used and cost, how long it took, and the record that closes it."""
 
 from trunkline.dialects.openai_client import Closing
-from trunkline.errors import CallError
+from trunkline.errors import CallError, RateLimited
 from trunkline.gateway.call import NANOSECONDS_PER_US, Call
 from trunkline.model.delta import Usage
 from trunkline.model.money import NOTHING
@@ -99,7 +99,7 @@ def closed_record(call: Call, outcome: Outcome, status: int, timings: Timings, e
         outcome=outcome,
         status=status,
         finish_reason=call.tally.finish,
-        error=ErrorSummary(error.code, error.source, error.message) if error is not None else None,
+        error=_summary(error) if error is not None else None,
         attempts=tuple(call.attempts),
         provider=attempt.provider if attempt is not None else None,
         model=attempt.model if attempt is not None else None,
@@ -113,3 +113,8 @@ def closed_record(call: Call, outcome: Outcome, status: int, timings: Timings, e
         tool_calls=tuple(call.tally.tools),
         dropped=call.client_dropped,
     )
+
+
+def _summary(error: CallError) -> ErrorSummary:
+    owner = error.owner if isinstance(error, RateLimited) else None
+    return ErrorSummary(error.code, error.source, error.message, error.rule, owner)

@@ -37,6 +37,7 @@ from trunkline.channel.messages import (
     NotReady,
     Ready,
     Report,
+    ShowLimits,
     ToWorker,
 )
 from trunkline.config.canonical import decode_snapshot, digest_of
@@ -51,6 +52,7 @@ from trunkline.gateway.in_force import InForce
 from trunkline.gateway.journal import Journal
 from trunkline.gateway.leases import AuthorityState
 from trunkline.gateway.left_logs import end_left_calls, log_of
+from trunkline.gateway.limits_shown import limits_shown
 from trunkline.gateway.log_opening import LogOpening, Opened
 from trunkline.gateway.machine_code import compiled
 from trunkline.gateway.membership import WorkerPlace, joined
@@ -158,6 +160,8 @@ class Worker:
                     return order.deadline
                 if isinstance(order, Load):
                     await self._load(order)
+                elif isinstance(order, ShowLimits):
+                    self._spawn(self._show_limits(order))
                 else:
                     self._hear(order)
             self._operations.event("warning", "supervisor_gone")
@@ -171,6 +175,13 @@ class Worker:
         if in_force is not None and order.digest == in_force.digest:
             now = asyncio.get_running_loop().time()
             take(order.news, self._health_of, {up.provider.name: up for up in self._upstreams.all()}, now)
+
+    async def _show_limits(self, order: ShowLimits) -> None:
+        in_force = self._endpoints.in_force
+        rules = [] if in_force is None else list(in_force.rules.values())
+        shown = await limits_shown(order, rules, self._admission.limiter, self._admission.held)
+        with contextlib.suppress(LinkBroken):  # the supervisor does not read; it has other ways to notice
+            self._link.send(shown)
 
     def _tell_others(self, heard: Heard) -> None:
         with contextlib.suppress(LinkBroken):  # the supervisor does not read; it has other ways to notice

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,10 +27,13 @@ from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestio
 from trunkline.ledger.costs import paid, report
 from trunkline.ledger.follow import STEP_RECORDS, Counting, Follower
 from trunkline.ledger.index import Index, IndexUnusable, is_damage
+from trunkline.ledger.limit_answers import SimulationQuestion
 from trunkline.ledger.questions import list_calls, list_sessions, show_call
 from trunkline.ledger.sessions import show_session
+from trunkline.ledger.simulation import Simulation
 from trunkline.ledger.telemetry import CallCounts
 from trunkline.ledger.user_sql import run_sql
+from trunkline.model.snapshot import Key, Tenant
 
 # Steps before an answer, so that it has what has just happened: a second's calls, not a night's.
 FRESH_STEPS = 4
@@ -157,6 +160,13 @@ class Ledger:
         """Return a session as one conversation. Raises Misunderstood or Unanswerable."""
         self._refresh()
         return show_session(self._index, self._data_dir, session, tenant)
+
+    def simulation(
+        self, tenants: Mapping[str, Tenant], keys: Mapping[str, Key], asked: SimulationQuestion
+    ) -> Simulation:
+        """Return what plays past calls against the limits of these tenants. Raises Misunderstood."""
+        behind = self._refresh()
+        return Simulation(self._index, tenants, keys, asked, behind)
 
     def _refresh(self) -> int:
         """Read what the logs have by now, as far as that is quick; return how many bytes are left."""

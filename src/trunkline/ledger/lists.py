@@ -25,6 +25,8 @@ CALL_COLUMNS = (
     "cost",
     "first_token_ms",
     "total_ms",
+    "rule",
+    "owner",
 )
 SESSION_COLUMNS = ("session", "tenant", "user", "subject", "first_at", "last_at", "calls", "cost")
 
@@ -84,7 +86,7 @@ def _calls(asked: CallsQuestion) -> Query:
         where.holds(f"id IN ({of_finding})", asked.finding, asked.finding)
     sql = f"""
         SELECT "at", id, tenant, team, user_id, subject, session, route, model, outcome, status, 1 AS "count",
-               attempts, prompt_tokens + completion_tokens, cost, first_token_ms, total_ms
+               attempts, prompt_tokens + completion_tokens, cost, first_token_ms, total_ms, rule, owner
         FROM {FACTS}.calls WHERE {where} ORDER BY "at" DESC LIMIT {asked.limit + 1}
     """
     return Query(sql, where.values)
@@ -98,7 +100,7 @@ def _refusals(asked: CallsQuestion) -> Query:
     where.within(asked.period)
     sql = f"""
         SELECT "at", first_call, tenant, NULL, user_id, NULL, NULL, route, NULL, outcome, status, "count",
-               0, NULL, NULL, NULL, NULL
+               0, NULL, NULL, NULL, NULL, rule, owner
         FROM {FACTS}.refusals WHERE {where} ORDER BY "at" DESC LIMIT {asked.limit + 1}
     """
     return Query(sql, where.values)

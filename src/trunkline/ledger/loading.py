@@ -40,7 +40,7 @@ _ENDED = struct_of(
         "outcome": TEXT,
         "status": "SMALLINT",
         "finish_reason": TEXT,
-        "error": struct_of({"code": TEXT, "source": TEXT}),
+        "error": struct_of({"code": TEXT, "source": TEXT, "rule": TEXT, "owner": TEXT}),
         "attempts": TABLES["calls"]["tried"],
         "provider": TEXT,
         "model": TEXT,
@@ -91,6 +91,7 @@ LINES: Mapping[str, Columns] = {
                 "code": TEXT,
                 "source": TEXT,
                 "rule": TEXT,
+                "owner": TEXT,
                 "message": TEXT,
                 "count": WHOLE,
                 "snapshot": TEXT,
@@ -154,6 +155,8 @@ EXPRESSIONS: Mapping[str, Mapping[str, str]] = {
         "prompt_version": "NULL",
         "error_code": "e.error.code",
         "error_source": "e.error.source",
+        "rule": "e.error.rule",
+        "owner": "e.error.owner",
         "attempts": "asked",
         "prompt_tokens": _sum(
             "input", "cached_input", "cache_write", "cache_write_1h", "audio_input", "cached_audio_input"
@@ -184,6 +187,7 @@ EXPRESSIONS: Mapping[str, Mapping[str, str]] = {
                 "outcome",
                 "status",
                 "rule",
+                "owner",
                 "message",
                 "count",
                 "snapshot",

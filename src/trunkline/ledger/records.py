@@ -98,6 +98,8 @@ class ErrorPart(msgspec.Struct, gc=False, omit_defaults=True):
 
     code: str | None
     source: str
+    rule: str | None = None
+    owner: str | None = None
 
 
 class EndedPart(msgspec.Struct, gc=False, omit_defaults=True):
@@ -129,6 +131,7 @@ class RefusedPart(msgspec.Struct, gc=False, omit_defaults=True):
     count: int
     snapshot: str
     rule: str | None = None
+    owner: str | None = None
     tenant: str | None = None
     key_id: str | None = None
     route: str | None = None

@@ -6,7 +6,7 @@ with SCHEMA_VERSION: an index of another version is made again from the logs.
 
 from collections.abc import Mapping
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 FACTS = "facts"
 
 # Exact for every price list that is known: a token's price has at most twelve decimals.
@@ -56,6 +56,8 @@ CALLS: Columns = {
     "snapshot": TEXT,
     "trace_id": TEXT,
     "cost_center": TEXT,
+    "rule": TEXT,
+    "owner": TEXT,
 }
 
 ATTEMPTS: Columns = {
@@ -126,6 +128,7 @@ REFUSALS: Columns = {
     "error_code": TEXT,
     "error_source": TEXT,
     "rule": TEXT,
+    "owner": TEXT,
     "message": TEXT,
     "count": WHOLE,
     "snapshot": TEXT,

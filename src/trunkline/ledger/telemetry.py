@@ -12,6 +12,7 @@ from trunkline.ledger.records import EndedPart, RefusedPart, UsagePart
 OTHER = "other"
 NONE = ""
 MOST_SERIES = 500
+LIMITED = frozenset({"limited", "over_budget"})
 MS = 1000.0
 
 # Upper bounds in seconds.
@@ -67,6 +68,7 @@ class CallCounts:
     def __init__(self, most: int = MOST_SERIES) -> None:
         self.calls: dict[CallSeries, Counted] = {}
         self.times: dict[str, RouteTimes] = {}
+        self.limited: dict[tuple[str, str], int] = {}  # by tenant and rule: what limits and budgets refused
         self._most = most
 
     def ended(self, tenant: str, route: str, ended: EndedPart) -> None:
@@ -81,6 +83,8 @@ class CallCounts:
                     tokens[name] += count
         if ended.cost is not None:
             counted.cost += float(ended.cost.amount)
+        if ended.outcome in LIMITED and ended.error is not None:
+            self._limit(tenant, ended.error.rule, 1)
         self._time(route, ended)
 
     def refused(self, refused: RefusedPart) -> None:
@@ -88,6 +92,14 @@ class CallCounts:
         series = CallSeries(refused.tenant or NONE, refused.route or NONE, NONE, NONE)
         outcomes = self._counted(series).outcomes
         outcomes[refused.outcome] = outcomes.get(refused.outcome, 0) + refused.count
+        if refused.outcome in LIMITED:
+            self._limit(refused.tenant or NONE, refused.rule, refused.count)
+
+    def _limit(self, tenant: str, rule: str | None, count: int) -> None:
+        place = (tenant, rule or NONE)
+        if place not in self.limited and len(self.limited) >= self._most:
+            place = (OTHER, OTHER)
+        self.limited[place] = self.limited.get(place, 0) + count
 
     def _time(self, route: str, ended: EndedPart) -> None:
         timings = ended.timings

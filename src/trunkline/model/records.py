@@ -110,6 +110,8 @@ class ErrorSummary(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     code: str | None
     source: str
     message: str
+    rule: str | None = None
+    owner: str | None = None
 
 
 class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):

@@ -15,12 +15,14 @@ from trunkline.channel.messages import (
     FromWorker,
     Hear,
     Heard,
+    LimitsShown,
     Load,
     Loaded,
     LoadFailed,
     NotReady,
     Ready,
     Report,
+    ShowLimits,
     WorkerState,
 )
 from trunkline.operations import OperationalLog
@@ -40,10 +42,14 @@ DRAINING, DRAINED = "draining", "drained"
 
 
 class Ears(NamedTuple):
-    """Who listens to a worker: `changed` is called whenever its state has, `news` with what others should know."""
+    """Who listens to a worker: `changed` is called whenever its state has, `news` with what others should know.
+
+    `limits` is called with how its limits are used, which control has asked for.
+    """
 
     changed: Callable[[], None]
     news: Callable[[Heard], None]
+    limits: Callable[[LimitsShown], None]
 
 
 class Slot:
@@ -145,8 +151,8 @@ class Slot:
         self._set(ready=False, reason=DRAINING)
         self._send(Drain(seconds))
 
-    def tell(self, news: Hear) -> None:
-        """Pass on what another worker has learnt; one that has nothing in force yet would not know what it is of."""
+    def tell(self, news: Hear | ShowLimits) -> None:
+        """Pass on what another worker has learnt, or control asks; one that has nothing in force yet would not know."""
         if self.carrying:
             self._send(news)
 
@@ -199,7 +205,7 @@ class Slot:
         self._send(load)
         return answer
 
-    def _send(self, message: Load | Drain | Hear) -> None:
+    def _send(self, message: Load | Drain | Hear | ShowLimits) -> None:
         """Say something to the worker, if it runs; one that takes nothing is ended."""
         if self._child is None:
             return
@@ -249,6 +255,8 @@ class Slot:
                 self._set(report=message)
             case Heard():
                 self._ears.news(message)
+            case LimitsShown():
+                self._ears.limits(message)
 
     def _answer(self, failure: str | None) -> None:
         if self._answers and not (answer := self._answers.popleft()).done():

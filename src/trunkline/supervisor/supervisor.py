@@ -19,12 +19,16 @@ from trunkline.channel.messages import (
     FromControl,
     Hear,
     Heard,
+    LimitsAsked,
+    LimitsOf,
+    LimitsShown,
     Load,
     Logging,
     Publish,
     Published,
     PublishFailed,
     ReloadRequested,
+    ShowLimits,
     WorkerChanged,
 )
 from trunkline.model.snapshot import Secrets
@@ -91,6 +95,8 @@ class Supervisor:
                 self._begin(message)
             case Publish():
                 self._spawn(self._publish(message))
+            case ShowLimits():
+                self._ask_for_limits(message)
 
     def _begin(self, begin: Begin) -> None:
         if self._begun is not None or self._ended.done():
@@ -109,7 +115,11 @@ class Supervisor:
                 partial(self._worker_command, index, sock.fileno()),
                 [sock.fileno()],
                 lambda: self._in_force,
-                Ears(partial(self._worker_changed, index), partial(self._pass_on, index)),
+                Ears(
+                    partial(self._worker_changed, index),
+                    partial(self._pass_on, index),
+                    partial(self._limits_shown, index),
+                ),
                 self._desk,
                 self._log,
             )
@@ -198,6 +208,16 @@ class Supervisor:
         for slot in self._slots:
             if slot.index != index:
                 slot.tell(Hear(heard.digest, heard.news))
+
+    def _ask_for_limits(self, order: ShowLimits) -> None:
+        """Have every worker that carries calls say how its limits are used; each answers control by itself."""
+        asked = [slot for slot in self._slots if slot.carrying]
+        self._control.send(LimitsAsked(order.number, tuple(slot.index for slot in asked)))
+        for slot in asked:
+            slot.tell(order)
+
+    def _limits_shown(self, index: int, shown: LimitsShown) -> None:
+        self._control.send(LimitsOf(index, shown))
 
     def _announce(self) -> None:
         """Say once that the gateway is ready."""

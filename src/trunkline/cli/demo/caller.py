@@ -11,6 +11,7 @@ from trunkline.cli.demo.advisors import Advisor
 from trunkline.cli.demo.promises import expect
 
 ROUTE = "advisor-voice"
+CHAT = "advisor-chat"
 SYSTEM = "You are the voice assistant of a wealth manager's advisors. Keep answers short."
 SECONDS = 30.0
 
@@ -43,11 +44,16 @@ class Caller:
         self._client = openai.OpenAI(base_url=url, api_key=key, max_retries=0, timeout=SECONDS)
 
     def ask(
-        self, advisor: Advisor, occasion: str, messages: Sequence[ChatCompletionMessageParam], **options: Any
+        self,
+        advisor: Advisor,
+        occasion: str,
+        messages: Sequence[ChatCompletionMessageParam],
+        route: str = ROUTE,
+        **options: Any,
     ) -> Ended:
         """Make a call and return when it is answered."""
         raw = self._client.chat.completions.with_raw_response.create(
-            model=ROUTE, messages=_with_system(messages), extra_headers=advisor.headers(occasion), **options
+            model=route, messages=_with_system(messages), extra_headers=advisor.headers(occasion), **options
         )
         answer: ChatCompletion = raw.parse()
         about = getattr(answer, "trunkline", {})

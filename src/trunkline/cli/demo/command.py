@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from trunkline.cli.demo.flood import Flood
 from trunkline.cli.demo.inquiries import Inquiries
 from trunkline.cli.demo.narration import Narrator, page
 from trunkline.cli.demo.promises import DemoFailed, expect
@@ -61,6 +62,8 @@ def play(stage: Stage, narrator: Narrator) -> None:
     inquiries.story(call)
     inquiries.transcript()
     inquiries.query()
+    if stage.simulator is not None:  # with the real ones it would cost what it shows
+        Flood(stage, narrator).play()
 
 
 def _wait(console: Console, stage: Stage) -> None:

@@ -1,7 +1,7 @@
 """What a person reads of the demo: what is said, the calls with their headers, commands, and records."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -88,9 +88,12 @@ class Narrator:
 
     def headers(self, headers: Any) -> None:
         """Show what the gateway says of the call in its headers."""
-        for name in SHOWN_HEADERS:
-            if name in headers:
-                self._line(Text.assemble((f"{INDENT}{name}: ", "dim"), str(headers[name])))
+        self.facts({name: headers[name] for name in SHOWN_HEADERS if name in headers})
+
+    def facts(self, facts: Mapping[str, Any]) -> None:
+        """Show facts by name."""
+        for name, value in facts.items():
+            self._line(Text.assemble((f"{INDENT}{name}: ", "dim"), str(value)))
 
     def ending(self, usage: Any, trunkline: dict[str, Any]) -> None:
         """Show what the body says of cost and outcome."""

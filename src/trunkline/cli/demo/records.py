@@ -34,7 +34,7 @@ def _call_records(data_dir: Path) -> list[dict[str, Any]]:
 def _cells(opened: dict[str, Any], closed: dict[str, Any]) -> tuple[str, ...]:
     asked = "\n".join(
         attempt["provider"] + (f": {attempt['reason']}" if "reason" in attempt else "")
-        for attempt in closed["attempts"]
+        for attempt in closed.get("attempts", ())
     )
     usage, cost = closed.get("usage"), closed.get("cost")
     digests = [reference["digest"] for record in (opened, closed) for reference in record["bodies"]]

@@ -20,6 +20,8 @@ from trunkline.simulator import Script, Simulator, ThreadedSimulator
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
 DIRECTORY_FILE = "advisors.csv"
+LIMITED = "One moment, I am being asked too much at once."
+USER_LIMIT = 12  # calls a minute
 # As quick as a small model: the first word after a quarter of a second, then eighty words a second.
 VOICE_PACE = Script(first_token=0.25, tokens_per_second=80.0)
 
@@ -40,13 +42,22 @@ routes:
       - {{provider: openai, model: gpt-4o-mini}}
       - {{provider: anthropic, model: claude-haiku-4-5, max_output_tokens: 1024}}
     timeouts: {{connect: 1s, first_token: 5s, gap: 5s, total: 30s}}
-    instead_of_error: {{unavailable: "I can't reach my assistant right now. Please hold on."}}
+    instead_of_error:
+      unavailable: "I can't reach my assistant right now. Please hold on."
+      limited: "{limited}"
+  advisor-chat:
+    targets:
+      - {{provider: openai, model: gpt-4o-mini}}
+      - {{provider: anthropic, model: claude-haiku-4-5, max_output_tokens: 1024}}
 tenants:
   harbor-wealth:
     require: [user]
     directory: {directory}/{file}
+    limits: {{requests_per_minute: 600}}
+    user_limits: {{requests_per_minute: {user_limit}}}
+    budget: {{amount: 25, per: day}}
     keys:
-      voice-agent: {{secret: "${{DEMO_KEY}}", routes: [advisor-voice], team: wealth}}
+      voice-agent: {{secret: "${{DEMO_KEY}}", routes: [advisor-voice, advisor-chat], team: wealth}}
 server: {{drain: 5s}}
 """
 
@@ -104,7 +115,8 @@ def _gateway(addresses: dict[str, str], simulator: ThreadedSimulator | None) -> 
         port = _free_port()
         config = directory / "trunkline.yaml"
         (directory / DIRECTORY_FILE).write_text(directory_file())
-        config.write_text(CONFIG.format(directory=directory, file=DIRECTORY_FILE, port=port, **addresses))
+        of_ours = {"file": DIRECTORY_FILE, "port": port, "limited": LIMITED, "user_limit": USER_LIMIT}
+        config.write_text(CONFIG.format(directory=directory, **of_ours, **addresses))
         log = directory / "gateway.log"
         with log.open("wb") as stderr:
             gateway = subprocess.Popen(  # noqa: S603 - our own command line

@@ -76,6 +76,13 @@ class TenantRules:
         fixed += [Claim(rule, key.id) for rule in self._of_key.get(key.id, [])]
         return PlanRules(fixed, self._of_user, self._of_team, [(self._tag, rule) for rule in self._of_tag])
 
+    def known(self) -> list[Claim]:
+        """Return the rules whose owner is known beforehand, with that owner: the tenant, a route, a key."""
+        found = [Claim(rule, self._tenant.name) for rule in self._of_tenant]
+        for of_owner in (self._of_route, self._of_key):
+            found += [Claim(rule, owner) for owner, rules in of_owner.items() for rule in rules]
+        return found
+
     def _limits(self, path: str, scope: Scope, limits: Limits | None) -> list[Rule]:
         if limits is None:
             return []
