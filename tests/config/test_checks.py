@@ -108,7 +108,6 @@ def test_a_mistake_is_found_at_its_path_with_a_fix(text, path, says):
         ),
         changed("targets:", "strategy: least_latency, targets:"),
         changed("targets:", "strategy: cheapest, targets:"),
-        GOOD + "limits: {backend: redis, redis_url: 'redis://:pw@127.0.0.1/0'}\n",
     ],
 )
 def test_what_a_later_version_brings_is_refused_as_such(text):

@@ -19,7 +19,6 @@ WITHOUT_EFFECT = quoted(SECTION.partition("These settings")[2])
         ("regulated: true", "guardrails: [pii]"),
         ("strategy: priority", "guardrails: [pii]"),
         ("strategy: priority", "prompt: allocation@12"),
-        ("audit: {durability: before_response}", "limits: {backend: redis, redis_url: 'redis://127.0.0.1'}"),
         ("audit: {durability: before_response}", "audit: {retention: 7y}"),
         ("audit: {durability: before_response}", "telemetry: {otlp_endpoint: null}"),
         ("audit: {durability: before_response}", "alerts: []"),

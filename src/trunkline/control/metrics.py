@@ -94,6 +94,11 @@ def _of_workers(workers: Sequence[WorkerState]) -> Iterator[Metric]:
     ready = GaugeMetricFamily("trunkline_worker_ready", "Whether a worker takes calls.", labels=("worker",))
     restarts = CounterMetricFamily("trunkline_worker_restarts", "How often a worker was replaced.", labels=("worker",))
     flights = GaugeMetricFamily("trunkline_calls_in_flight", "Requests that a worker carries.", labels=("worker",))
+    authority = GaugeMetricFamily(
+        "trunkline_limits_authority",
+        "How a worker counts its limits: 1 in touch with whom all ask, 0 without.",
+        labels=("worker",),
+    )
     waiting = GaugeMetricFamily("trunkline_log_waiting_bytes", "What waits for the disk.", labels=("worker",))
     flushes = HistogramMetricFamily("trunkline_flush_seconds", "How long flushes of the log took.", labels=("worker",))
     for state in workers:
@@ -104,8 +109,9 @@ def _of_workers(workers: Sequence[WorkerState]) -> Iterator[Metric]:
             continue
         flights.add_metric((worker,), report.in_flight)
         waiting.add_metric((worker,), report.log_waiting_bytes)
+        authority.add_metric((worker,), report.limits_authority == "in_touch")
         flushes.add_metric((worker,), _buckets(BOUNDS, report.flushes), report.flush_seconds)
-    yield from (ready, restarts, flights, waiting, flushes)
+    yield from (ready, restarts, flights, waiting, authority, flushes)
 
 
 def _of_targets(workers: Sequence[WorkerState]) -> Iterator[Metric]:

@@ -9,7 +9,7 @@ from typing import Final, final
 import msgspec
 
 from trunkline.channel.messages import LimitsQuestion, LimitsShown, LimitUse, ShowLimits
-from trunkline.gateway.admission import moment
+from trunkline.gateway.clock import moment
 from trunkline.policy.limits.counter import Counter
 from trunkline.policy.limits.limiter import Limiter
 from trunkline.policy.limits.moment import Moment
