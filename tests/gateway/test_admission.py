@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 from decimal import Decimal
 
 import pytest
@@ -171,7 +172,7 @@ def test_a_call_that_is_held_is_served_when_another_ends(tmp_path):
     async def story(gateway, simulator):
         async with running_call(gateway):
             waiting = asyncio.create_task(hear(gateway, {"model": "only-second"}))
-            await until(lambda: gateway.worker._admission._held)
+            await until(lambda: gateway.worker._admission.held)
             assert simulator.anthropic.call_count == 0
         heard = await waiting
         assert heard.status == 200
@@ -197,7 +198,7 @@ def test_nobody_is_held_who_would_not_fit_in_time(tmp_path):
         await hear(gateway)
         refused = await hear(gateway)
         assert refused.status == 429
-        assert not gateway.worker._admission._held
+        assert not gateway.worker._admission.held
         assert refused.error["trunkline"]["retry_after"] > 50
 
     play(tmp_path, story, GOOD, tenant=TENANT + "limits: {requests_per_minute: 1}\n    wait_up_to: 10s")
@@ -210,7 +211,7 @@ def test_those_held_are_served_first_come_first_served(tmp_path):
             for number in range(3):
                 fields = {"model": "only-second", "metadata": {"session": str(number)}}
                 tasks.append(asyncio.create_task(hear(gateway, fields)))
-                await until(lambda number=number: len(gateway.worker._admission._held) == number + 1)
+                await until(lambda number=number: gateway.worker._admission.held == number + 1)
         assert [(await task).status for task in tasks] == [200, 200, 200]
         sessions = [r["session"] for r in gateway.records("call.opened") if r["route"] == "only-second"]
         assert sessions == ["0", "1", "2"]
@@ -222,9 +223,9 @@ def test_who_fits_does_not_wait_for_who_does_not(tmp_path):
     async def story(gateway, _):
         async with running_call(gateway, user="ann"):
             waiting = asyncio.create_task(hear(gateway, {"model": "only-second"}, ann()))
-            await until(lambda: gateway.worker._admission._held)
+            await until(lambda: gateway.worker._admission.held)
             assert (await hear(gateway, {"model": "only-second"}, {"x-trunkline-user": "bob"})).status == 200
-            assert gateway.worker._admission._held
+            assert gateway.worker._admission.held
         assert (await waiting).status == 200
 
     play(tmp_path, story, SILENT, GOOD, tenant=TENANT + "user_limits: {concurrent_requests: 1}\n    wait_up_to: 10s")
@@ -235,8 +236,8 @@ def test_a_client_that_leaves_while_it_is_held_takes_nothing_and_is_counted(tmp_
         async with running_call(gateway):
             async with connected(gateway) as (_, writer):
                 writer.write(request(payload({"model": "only-second"})))
-                await until(lambda: gateway.worker._admission._held)
-            await until(lambda: not gateway.worker._admission._held)
+                await until(lambda: gateway.worker._admission.held)
+            await until(lambda: not gateway.worker._admission.held)
             assert used(gateway, "harbor/limits.concurrent_requests/", "harbor") == 1
             gateway.worker._flush_refusals()
             record = gateway.record("call.refused")
@@ -282,8 +283,12 @@ def test_fifty_calls_at_once_spend_exactly_what_the_budget_has(tmp_path):
         heard = await asyncio.gather(*(hear(gateway, {"model": "only-first"}) for _ in range(50)))
         statuses = [answer.status for answer in heard]
         assert (statuses.count(200), statuses.count(402)) == (20, 30)
-        refused = next(answer for answer in heard if answer.status == 402)
+        early = next(answer for answer in heard if answer.status == 402)
+        assert "reserved by calls that still run" in early.error["message"]
+        assert early.headers["retry-after"] == "1"
+        refused = await hear(gateway, {"model": "only-first"})
         assert refused.error["code"] == "budget_exceeded"
+        assert int(refused.headers["retry-after"]) > 1
         assert refused.error["trunkline"]["rule"] == "budget"
         assert refused.headers["x-should-retry"] == "false"
         assert "may spend 1 USD per day (`budget`)" in refused.error["message"]
@@ -445,14 +450,107 @@ def test_who_cannot_read_what_was_counted_says_so_and_serves(tmp_path):
     uvloop.run(main())
 
 
+def test_counts_of_names_too_long_for_a_record_survive_a_restart(tmp_path):
+    options = {"tenant": TENANT + "user_budget: {amount: 0.05, per: day}", "price": FIVE_CENTS}
+
+    async def main() -> None:
+        async with asyncio.timeout(PATIENCE), Simulator(GOOD, None) as simulator:
+            async with running(simulator, tmp_path, **options) as gateway:
+                await hear(gateway, {"model": "only-first"}, ann())
+                many = {"model": "only-first"} | {f"unknown_{number}": "v" * 800 for number in range(90)}
+                assert (await hear(gateway, many, {"x-trunkline-user": "bob"})).status == 200
+                limiter = limiter_of(gateway)
+                rule = next(claim for claim in gateway.worker._endpoints.in_force.rules["harbor"].rules)
+                for number in range(49):
+                    limiter.counter(rule, f"{number}{'n' * 2000}", moment()).settle(0, 0, 0, moment())
+                gateway.worker._counts._states.write(moment())
+            async with running(simulator, tmp_path, **options) as gateway:
+                assert "counts_lost" not in gateway.operations()
+                for user in ("ann", "bob"):
+                    assert used(gateway, "harbor/user_budget/day", user) == 50_000_000
+
+    uvloop.run(main())
+
+
 def test_a_crowd_that_is_held_is_served_one_after_the_other(tmp_path):
     async def story(gateway, simulator):
         tasks = []
         async with running_call(gateway):
             for number in range(50):
                 tasks.append(asyncio.create_task(hear(gateway, {"model": "only-second"})))
-                await until(lambda number=number: len(gateway.worker._admission._held) == number + 1)
+                await until(lambda number=number: gateway.worker._admission.held == number + 1)
             assert simulator.anthropic.call_count == 0
         assert {(await task).status for task in tasks} == {200}
 
     play(tmp_path, story, SILENT, GOOD, tenant=TENANT + "limits: {concurrent_requests: 1}\n    wait_up_to: 10s")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_happened_before_a_restart_is_counted_by_it_as_before(tmp_path, seed):
+    """Calls of all kinds and states, in any order; refused calls that heard a sentence used nothing."""
+    chance = random.Random(seed)
+    options = {
+        "tenant": TENANT + "limits: {requests_per_minute: 1000, requests_per_hour: 12, tokens_per_day: 900}\n"
+        "    user_limits: {requests_per_hour: 7}\n    user_budget: {amount: 0.40, per: day}",
+        "price": FIVE_CENTS,
+        "route": "instead_of_error: {limited: One moment., over_budget: Not today.}",
+    }
+
+    def counted(gateway):
+        limiter = limiter_of(gateway)
+        return {place: limiter.find(*place).used(moment()) for place in limiter.places()}
+
+    async def main() -> None:
+        async with asyncio.timeout(PATIENCE), Simulator(GOOD, GOOD) as simulator:
+            for _ in range(3):
+                async with running(simulator, tmp_path, **options) as gateway:
+                    for _ in range(chance.randrange(2, 12)):
+                        if chance.random() < 0.3:
+                            gateway.worker._counts._states._next = 0.0
+                            gateway.worker._counts._states.write(moment())
+                        simulator.openai.play(chance.choice((GOOD, GOOD, Script(fault=ErrorAnswer(status=500)))))
+                        fields = {"model": "only-first", "max_tokens": chance.choice((10, 100))}
+                        await hear(gateway, fields, {"x-trunkline-user": chance.choice(("ann", "bob"))})
+                    before = {place: units for place, units in counted(gateway).items() if units}
+                    told = len(gateway.records("budget.crossed"))
+                async with running(simulator, tmp_path, **options) as gateway:
+                    assert {place: units for place, units in counted(gateway).items() if units} == before
+                    await hear(gateway, {"model": "only-second"}, {"x-trunkline-user": "nobody-else"})
+                    assert len(gateway.records("budget.crossed")) == told
+
+    uvloop.run(main())
+
+
+class WithoutBodies:
+    """A log that takes no body of its own, for a reason that nobody has thought of."""
+
+    def __init__(self, log) -> None:
+        self._log = log
+
+    def __getattr__(self, name: str):
+        return getattr(self._log, name)
+
+    def append_body(self, *_):
+        raise OSError("no more")
+
+
+def test_a_fault_before_a_call_is_opened_leaves_nothing_reserved(tmp_path):
+    async def story(gateway, _):
+        gateway.worker._journal.adopt(WithoutBodies(gateway.log))
+        heard = await hear(gateway, {"messages": [{"role": "user", "content": "x" * 300_000}]})
+        assert heard.status == 500
+        assert used(gateway, "harbor/limits.concurrent_requests/", "harbor") == 0
+        gateway.worker._journal.adopt(gateway.log)
+        assert (await hear(gateway)).status == 200
+
+    tenant = TENANT + "limits: {concurrent_requests: 1}"
+
+    async def main() -> None:
+        async with (
+            asyncio.timeout(PATIENCE),
+            Simulator(GOOD, None) as simulator,
+            running(simulator, tmp_path, tenant=tenant) as gateway,
+        ):
+            await story(gateway, simulator)
+
+    uvloop.run(main())

@@ -27,7 +27,7 @@ RULES = TenantRules(ACME, [KEY])
 
 def used_by(calls: dict[str, int]) -> Limiter:
     limiter = Limiter()
-    plan = RULES.of_plan(KEY, "fast")
+    plan = RULES.of_plan(KEY.id, "fast")
     for user, count in calls.items():
         for _ in range(count):
             limiter.settle(limiter.reserve(plan.claims(user, None, {}), Needs(1, 0), moment()), Needs(1, 0), moment())

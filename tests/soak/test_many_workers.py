@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from running_gateway import SECRET, Gateway, gateway, write_configuration
 from test_kills_and_reloads import worker_of
-from test_leases import most
+from test_lease_floods import most
 
 from gateway.redis_server import RedisServer
 from trunkline.audit.files.reader import read_records

@@ -25,6 +25,7 @@ from trunkline.policy.pricing import expected_cost
 
 MOST_WAITING: Final = 1000  # calls held in one worker; more are refused at once
 MOST_OF_A_TENANT: Final = 200  # of which one tenant's
+VARIOUS: Final = ("tokens", "money")  # of which calls need different amounts: one may fit where another does not
 SOON: Final = 0.005  # seconds; nobody who is held is looked at more often because time has passed
 NO_CLAIMS: Final[list[Claim]] = []
 
@@ -33,18 +34,17 @@ NO_CLAIMS: Final[list[Claim]] = []
 class _Held:
     """A call that waits until it fits, at most until `deadline` (seconds of the event loop)."""
 
-    __slots__ = ("claims", "deadline", "found", "needs", "refusal", "tenant", "trying")
+    __slots__ = ("claims", "deadline", "found", "needs", "refusal", "trying")
 
     def __init__(
         self,
-        tenant: str,
         claims: list[Claim],
         needs: Needs,
         refusal: Refusal,
         deadline: float,
         found: "asyncio.Future[Reservation | None]",
     ) -> None:
-        self.tenant, self.claims, self.needs, self.refusal = tenant, claims, needs, refusal
+        self.claims, self.needs, self.refusal = claims, needs, refusal
         self.deadline, self.found = deadline, found
         self.trying: asyncio.Task[None] | None = None
 
@@ -58,9 +58,10 @@ class Admission:
         self.leases: Leases | None = None  # where limits are shared with other workers
         self._changed = changed
         self._loop = asyncio.get_running_loop()
-        self._held: list[_Held] = []
+        self._queues: dict[str, list[_Held]] = {}  # calls that are held, by tenant
         self._timer: asyncio.TimerHandle | None = None
         self._serving = False
+        self.held = 0  # how many calls are held until they fit
 
     async def admit(self, call: Call) -> None:
         """Reserve what the call will need; raises RateLimited or BudgetExceeded if that does not fit in time."""
@@ -71,8 +72,8 @@ class Admission:
             return
         claims = plan.rules.claims(identity.user, identity.team, identity.tags)
         needs = self._needs(call)
-        if self._held:
-            self._serve_held()  # who has waited comes first
+        if plan.tenant.name in self._queues:
+            self._serve_tenant(plan.tenant.name, moment())  # who has waited comes first
         now = moment()
         found = await self._reserve(claims, needs, now)
         if isinstance(found, Refusal) and self._may_hold(call, found):
@@ -90,6 +91,9 @@ class Admission:
             return
         usage, cost, now = call.usage, call.cost, moment()
         tokens = usage.prompt_tokens + usage.completion_tokens if usage is not None else 0
+        for attempt in call.attempts:
+            if attempt.usage is not None:  # it failed after it had counted
+                tokens += attempt.usage.prompt_tokens + attempt.usage.completion_tokens
         money = nano_usd(cost.amount) if cost is not None else 0
         if self.leases is None:
             self.limiter.settle(reservation, Needs(tokens, money), now)
@@ -144,62 +148,69 @@ class Admission:
             amount = expected_cost(estimate.prompt_tokens, answer, call.plan.planned.tariff)
         return Needs(estimate.prompt_tokens + answer, nano_usd(amount))
 
-    @property
-    def held(self) -> int:
-        """How many calls are held until they fit."""
-        return len(self._held)
-
     # Holding
 
     def _may_hold(self, call: Call, refusal: Refusal) -> bool:
         patience = call.plan.tenant.wait_up_to if call.plan is not None else 0.0
-        if refusal.claim.rule.measure == "money" or patience <= 0.0 or len(self._held) >= MOST_WAITING:
+        if refusal.claim.rule.measure == "money" or patience <= 0.0 or self.held >= MOST_WAITING:
             return False
         if refusal.claim.rule.measure != "concurrent" and refusal.wait > patience:
             return False
-        tenant = refusal.claim.rule.tenant
-        return refusal.wait < inf and sum(held.tenant == tenant for held in self._held) < MOST_OF_A_TENANT
+        return refusal.wait < inf and len(self._queues.get(refusal.claim.rule.tenant, ())) < MOST_OF_A_TENANT
 
     async def _hold(self, call: Call, claims: list[Claim], needs: Needs, refusal: Refusal) -> Reservation | Refusal:
         patience = call.plan.tenant.wait_up_to if call.plan is not None else 0.0
         began = time.monotonic_ns()
         future: asyncio.Future[Reservation | None] = self._loop.create_future()
-        held = _Held(refusal.claim.rule.tenant, claims, needs, refusal, self._loop.time() + patience, future)
-        self._held.append(held)
+        held = _Held(claims, needs, refusal, self._loop.time() + patience, future)
+        tenant = refusal.claim.rule.tenant
+        self._queues.setdefault(tenant, []).append(held)
+        self.held += 1
         self._arm()
         try:
             found = await future
         except asyncio.CancelledError:
-            if held in self._held:
-                self._held.remove(held)
-            elif not future.cancelled():
+            if future.done() and not future.cancelled():
                 given = future.result()
                 if given is not None:  # it came too late: its client has gone
                     self._give_back(given)
+                    self._serve_soon()
             raise
         finally:
+            self.held -= 1
+            queue = self._queues.get(tenant, [])
+            if held in queue:
+                queue.remove(held)
+            if not queue:
+                self._queues.pop(tenant, None)
             call.queued_ns = time.monotonic_ns() - began
             call.waited_ns += call.queued_ns
         return held.refusal if found is None else found
 
     def _serve_soon(self) -> None:
         """Something has become free: look who fits, once, however much becomes free in this turn of the loop."""
-        if self._held and not self._serving:
+        if self._queues and not self._serving:
             self._serving = True
             self._loop.call_soon(self._serve_held)
 
     def _serve_held(self) -> None:
         """Let in whoever fits now, in the order in which they came, and refuse those whose time is up."""
-        now, left = moment(), []
+        now = moment()
         self._serving = False
+        for tenant in list(self._queues):
+            self._serve_tenant(tenant, now)
+        self._arm()
+
+    def _serve_tenant(self, tenant: str, now: Moment) -> None:
+        left: list[_Held] = []
         full: set[tuple[str, str]] = set()  # rules that have no room for one more of an owner's calls
-        for held in self._held:
+        for held in self._queues[tenant]:
             if held.found.done():  # its client has gone
                 continue
             last = held.refusal.claim
             if self.leases is not None:
                 self._try_again(held)  # it may have to ask, and has the answer when it comes
-            elif last.rule.measure == "tokens" or (last.rule.id, last.owner) not in full:
+            elif last.rule.measure in VARIOUS or (last.rule.id, last.owner) not in full:
                 found = self.limiter.reserve(held.claims, held.needs, now)
                 if isinstance(found, Reservation):
                     held.found.set_result(found)
@@ -210,8 +221,10 @@ class Admission:
                 held.found.set_result(None)
             else:
                 left.append(held)
-        self._held = left
-        self._arm()
+        if left:
+            self._queues[tenant] = left
+        else:
+            del self._queues[tenant]
 
     def _try_again(self, held: _Held) -> None:
         """Reserve for a call that is held, where that may take a while; one try at a time."""
@@ -232,9 +245,13 @@ class Admission:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._held:
+        if self._queues:
             now = self._loop.time()
-            soonest = min(min(held.deadline, now + max(held.refusal.wait, SOON)) for held in self._held)
+            soonest = min(
+                min(held.deadline, now + max(held.refusal.wait, SOON))
+                for queue in self._queues.values()
+                for held in queue
+            )
             self._timer = self._loop.call_at(soonest, self._serve_held)
 
 

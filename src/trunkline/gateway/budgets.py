@@ -15,23 +15,30 @@ from trunkline.policy.limits.moment import Moment
 from trunkline.policy.limits.rules import Claim
 
 USED_UP: Final = 100
+MOST_A_SECOND: Final = 100  # told in a second; budgets of tags that are made up for each call may not fill the log
 
 
 @final
 class Budgets:
     """Tells what calls do to budgets."""
 
-    __slots__ = ("_journal", "_operations")
+    __slots__ = ("_journal", "_operations", "_second", "_told")
 
     def __init__(self, journal: Journal, operations: OperationalLog) -> None:
         self._journal, self._operations = journal, operations
+        self._second = self._told = 0
 
     def changed(self, claim: Claim, counter: Counter, now: Moment) -> None:
         """A call has used of a budget: tell the thresholds that it has reached."""
         if not isinstance(counter, Account):
             return
-        rule = claim.rule
+        rule, second = claim.rule, int(now.monotonic)
+        if second != self._second:
+            self._second, self._told = second, 0
         for percent in counter.crossed(rule.limit, now):
+            self._told += 1
+            if self._told > MOST_A_SECOND:
+                return
             spent, reset = usd(counter.spent(now)), counter.reset(now)
             resets = None if reset == inf else _time(now.wall + reset)
             record = BudgetCrossed(

@@ -1,27 +1,28 @@
 """Keeping what limits have counted over a restart: `limits.state` records, and counting again from the log.
 
 States are written a few at a time, so that no moment has much to do: each counter of a window longer than a minute, and
-of a budget, once a minute or as often as their number allows. A restart takes the newest state of each counter and adds
-the calls whose records came after it. Windows of a minute are counted from the calls alone.
+of a budget, once a minute or as often as their number allows, and less often while no calls come. A restart takes the
+newest state of each counter and adds the calls whose records came after it. Windows of a minute are counted from the
+calls alone.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from math import inf
 from typing import Final, final
 
-from trunkline.audit.files.settings import CorruptLog
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.clock import moment
 from trunkline.gateway.journal import Journal
 from trunkline.gateway.past import Past, PastCall, read_past
 from trunkline.gateway.record_log import RecordLog
-from trunkline.model.money import nano_usd
 from trunkline.model.records import CounterState, LimitsState
-from trunkline.model.snapshot import Key, Snapshot
+from trunkline.model.snapshot import Snapshot
 from trunkline.operations import OperationalLog
+from trunkline.policy.budgets.account import Account
 from trunkline.policy.limits.counter import Counter
 from trunkline.policy.limits.limiter import Limiter
 from trunkline.policy.limits.moment import Moment
@@ -29,8 +30,10 @@ from trunkline.policy.limits.rules import Claim
 from trunkline.policy.limits.tenant_rules import TenantRules, rules_of
 
 CYCLE: Final = 60.0  # seconds from the beginning of a round of states to that of the next
-MOST_AT_ONCE: Final = 200  # states in a record, and of records one a tick
-SWEPT: Final = 20_000  # counters looked at each time, to forget the idle ones
+MOST_AT_ONCE: Final = 50  # states in a record, and of records one a second: states may not fill the disk
+SWEPT: Final = 2_000  # counters looked at each time, to forget the idle ones
+FEW: Final = 10  # records, such as heartbeats, that are no reason to write all states again soon
+QUIET: Final = 240.0  # seconds that a round is put off by for want of calls; `past.STATES_WITHIN` is beyond that
 SHORT: Final = ("minute", "")  # periods that need no states
 
 
@@ -43,11 +46,12 @@ def needs_states(rules: Mapping[str, TenantRules]) -> bool:
 class StateRecords:
     """Writes the states of one worker's counters, round after round."""
 
-    __slots__ = ("_began", "_journal", "_left", "_limiter", "_next", "since")
+    __slots__ = ("_began", "_journal", "_last", "_left", "_limiter", "_next", "since")
 
     def __init__(self, journal: Journal, limiter: Limiter) -> None:
         self._journal, self._limiter = journal, limiter
-        self._left: list[tuple[str, str]] | None = None  # of the round that is under way
+        self._left: deque[tuple[str, str]] | None = None  # of the round that is under way
+        self._last = -1  # the last record that was written here, after which something must come before a new round
         self._began = 0  # the record at which it began
         self._next = 0.0
         self.since = 0  # where the last round that was finished began
@@ -55,19 +59,21 @@ class StateRecords:
     def write(self, now: Moment) -> None:
         """Write the next few states; to be called about once a second. Raises AuditUnavailable."""
         if self._left is None:
-            if now.monotonic < self._next:
+            quiet = self._last >= 0 and self._journal.next_index <= self._last + FEW
+            if now.monotonic < self._next + (QUIET if quiet else 0.0):
                 return
             self._next = now.monotonic + CYCLE
             self._began = self._journal.next_index
-            self._left = [place for place in self._limiter.places() if _period(place[0]) not in SHORT]
-        some, self._left = self._left[:MOST_AT_ONCE], self._left[MOST_AT_ONCE:]
+            self._left = deque([place for place in self._limiter.places() if _period(place[0]) not in SHORT])
         counters = []
-        for rule_id, owner in some:
+        for _ in range(min(MOST_AT_ONCE, len(self._left))):
+            rule_id, owner = self._left.popleft()
             counter = self._limiter.find(rule_id, owner)
             if counter is not None:  # else it was idle and is gone
                 state = [(None if seconds == inf else seconds, units) for seconds, units in counter.state(now)]
                 counters.append(CounterState(rule_id, owner, tuple(state)))
         self._journal.limits_state(LimitsState(since=self.since, counters=tuple(counters)))
+        self._last = self._journal.next_index - 1
         if not self._left:
             self._left, self.since = None, self._began
 
@@ -86,7 +92,7 @@ class Counts:
     async def restore(self, snapshot: Snapshot, log: RecordLog) -> None:
         """Before the first call: count what calls before this process have used; a restart forgives nothing.
 
-        It waits for a log that is open. One whose end cannot be read is told, and no reason to serve nobody.
+        It waits for a log that is open. What of its end cannot be read is told, and no reason to serve nobody.
         """
         if self._restored or not log.healthy:
             return
@@ -94,12 +100,10 @@ class Counts:
         self._restored, self._states.since = True, log.next_index
         if not any(tenant.rules for tenant in rules.values()):
             return
-        try:
-            past = await asyncio.to_thread(partial(read_past, log.directory, states=needs_states(rules)))
-        except (CorruptLog, OSError, ValueError) as error:
-            self._operations.event("error", "counts_lost", reason=str(error))
-            return
-        calls = count_again(self._limiter, rules, snapshot.keys, past, moment())
+        past = await asyncio.to_thread(partial(read_past, log.directory, states=needs_states(rules)))
+        if past.lost:
+            self._operations.event("error", "counts_lost", reason=past.lost)
+        calls = count_again(self._limiter, rules, past, moment())
         if past.since is not None:
             self._states.since = past.since
         self._operations.event("info", "counted_again", calls=calls, counters=len(self._limiter))
@@ -113,10 +117,10 @@ class Counts:
                 self._states.write(now)
 
 
-def count_again(
-    limiter: Limiter, rules: Mapping[str, TenantRules], keys: Mapping[str, Key], past: Past, now: Moment
-) -> int:
+def count_again(limiter: Limiter, rules: Mapping[str, TenantRules], past: Past, now: Moment) -> int:
     """Count again what a log says; returns the number of calls that counted.
+
+    Thresholds of budgets that have been reached by then have been told.
 
     What is in no state and whose record came before it is in no window any more, or under a rule that there was not.
     """
@@ -131,30 +135,39 @@ def count_again(
             limiter.restore(rule, owner, counts, now)
     counted = 0
     for call in past.calls:
-        tenant, key = rules.get(call.tenant), keys.get(call.key_id)
-        if tenant is not None and key is not None:
-            claims = tenant.of_plan(key, call.route).claims(call.user, call.team, call.tags)
+        tenant = rules.get(call.tenant)
+        if tenant is not None:
+            claims = tenant.of_plan(call.key_id, call.route).claims(call.user, call.team, call.tags)
             for claim in claims:
                 _count(limiter, claim, call, contains.get((claim.rule.id, claim.owner), -1), now)
             counted += bool(claims)
+    for rule in known.values():
+        for counter in limiter.owners(rule.id).values():
+            if isinstance(counter, Account):
+                counter.crossed(rule.limit, now)
     return counted
 
 
 def _count(limiter: Limiter, claim: Claim, call: PastCall, contained: int, now: Moment) -> None:
-    """Count one past call under one rule, unless the state that was restored has it."""
-    rule, last = claim.rule, call.opened if call.ended is None else call.ended
+    """Count one past call under one rule, but for what the state that was restored has of it.
+
+    A state has the requests and tokens of calls that ran when it was written as they were reserved, and no money of
+    theirs.
+    """
+    rule, goes_on = claim.rule, call.ended is None or call.ended > contained
     began, ended = _moment(call.at, now), _moment(call.ended_at, now)
     if rule.measure == "requests" and call.opened > contained:
         _counter(limiter, claim, now).take(1, began)
-    elif rule.measure == "tokens" and last > contained:
-        _counter(limiter, claim, now).take(call.tokens, ended)
-    elif rule.measure == "money" and last > contained:
+    elif rule.measure == "tokens" and goes_on:
+        has = call.reserved if call.opened <= contained else 0
+        _counter(limiter, claim, now).take(max(0, call.tokens - has), ended)
+    elif rule.measure == "money" and goes_on:
         counter = _counter(limiter, claim, now)
-        counter.settle(counter.take(0, began), 0, nano_usd(call.cost), ended)
+        counter.settle(counter.take(0, began), 0, call.nano_usd, ended)
 
 
 def _counter(limiter: Limiter, claim: Claim, now: Moment) -> Counter:
-    return limiter.counter(claim.rule, claim.owner, now)
+    return limiter.counter(claim.rule, claim.owner, now, known=True)
 
 
 def _moment(at: float, now: Moment) -> Moment:

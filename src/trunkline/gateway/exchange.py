@@ -82,7 +82,7 @@ class Exchange:
             self.admission.release(call)
             self._refuse(call, error, responder)
             return
-        except asyncio.CancelledError:
+        except BaseException:  # its client has left, or it is a fault of ours: nothing may stay reserved
             self.admission.release(call)
             raise
         try:
@@ -91,15 +91,19 @@ class Exchange:
                     await self._serve(call, responder)
                 except CallError as error:
                     failure = error
+                    if isinstance(error, RateLimited) and not call.asked:
+                        self.admission.release(call)  # over the fair share everywhere: a refused call uses up nothing
             if failure is not None:  # outside of `except`: see CONTRIBUTING.md on what compiled code may await where
                 await self._answering.fail(call, failure, responder)
         except (asyncio.CancelledError, ConnectionResetError):
             self._settling.cut_short(call)
             raise
         finally:
-            if not call.settled:
-                self._settling.close_broken(call)
-            self.admission.settle(call)  # where no record could be written
+            try:
+                if not call.settled:
+                    self._settling.close_broken(call)
+            finally:
+                self.admission.settle(call)  # where no record could be written
 
     def _admit(self) -> None:
         if self.draining:
@@ -151,7 +155,9 @@ class Exchange:
                 raise
             return error
         except asyncio.CancelledError:
-            left = ClientLeft("The client left while its call was held by a limit.")
+            left: CallError = ClientLeft("The client left while its call was held by a limit.")
+            if self._settling.cutting:
+                left = Draining("The gateway shut down while the call was held by a limit.")
             self._refusals.add(left, self._refused_record(call, left))
             raise
         return None

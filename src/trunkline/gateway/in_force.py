@@ -111,7 +111,7 @@ class InForce:
             for choice in found
         )
         until = min((until for _, until in prices.values()), default=NEVER)
-        rules = self.rules[tenant.name].of_plan(key, route.name)
+        rules = self.rules[tenant.name].of_plan(key.id, route.name)
         return Plan(route, tenant, targets, rules, self.rosters.get(tenant.name), until)
 
     def _terms(self, tenant: Tenant, provider: str) -> Terms:

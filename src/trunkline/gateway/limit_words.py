@@ -7,6 +7,7 @@ from math import ceil, inf
 from typing import Final
 
 from trunkline.gateway.leases import Leases
+from trunkline.policy.limits.counter import ASK_AGAIN
 from trunkline.policy.limits.limiter import Limiter, Refusal
 from trunkline.policy.limits.moment import Moment
 from trunkline.policy.limits.rules import NOBODY, OTHERS, Claim, Measure, Rule
@@ -84,5 +85,7 @@ def budget_message(refusal: Refusal, now: Moment) -> str:
     said = f"{owner_words(refusal.claim)} may spend {quota_words(rule)} (`{rule.name}`), of which {used} are used."
     if refusal.wait == inf or now.wall + refusal.wait > CALENDAR_ENDS:
         return f"{said} This call does not fit, and waiting will not change that."
+    if refusal.wait <= ASK_AGAIN:
+        return f"{said} Some of that is reserved by calls that still run: try again when they have ended."
     resets = datetime.fromtimestamp(now.wall + refusal.wait, UTC).isoformat(timespec="seconds")
     return f"{said} It begins anew at {resets.replace('+00:00', 'Z')}."

@@ -10,7 +10,7 @@ from trunkline import __version__
 from trunkline.errors import InvalidApiKey, InvalidRequest
 from trunkline.gateway.call import Call
 from trunkline.model.chat import ChatRequest, RefusalPart, TextPart
-from trunkline.model.records import CallOpened, Estimate
+from trunkline.model.records import CallOpened, Estimate, Reserved
 from trunkline.policy import estimates
 from trunkline.policy.identity import trace_context
 from trunkline.policy.limits.learning import Learning
@@ -107,10 +107,17 @@ def opened_record(call: Call, chat: ChatRequest, known: Estimate) -> CallOpened:
         client_request_id=_reference(headers, b"x-client-request-id") or _reference(headers, b"x-request-id"),
         idempotency_key=_reference(headers, b"idempotency-key"),
         estimate=known,
+        reserved=_reserved(call),
         over_limits=_over_limits(call),
         snapshot=call.in_force.digest,
         build=__version__,
     )
+
+
+def _reserved(call: Call) -> Reserved | None:
+    if call.reservation is None:
+        return None
+    return Reserved(call.reservation.needs.tokens, call.reservation.needs.money)
 
 
 def _over_limits(call: Call) -> tuple[str, ...]:

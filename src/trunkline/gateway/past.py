@@ -6,20 +6,25 @@ Only the end of the log is read: as far back as the shortest windows reach, and 
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from trunkline.audit.files.reader import LogReader, Place, StoredRecord
+from trunkline.audit.files.reader import LogReader, Place, StoredRecord, read_whole
 from trunkline.audit.files.segments import first_index_of, segments_of
+from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.codecs import BadBody
 from trunkline.audit.format.segment import HEADER_BYTES
 from trunkline.model.delta import Usage
-from trunkline.model.records import CounterState
+from trunkline.model.money import nano_usd
+from trunkline.model.records import CounterState, Reserved
 
 # A minute's window and its last sub-bucket; and a little, for the clock may have been put right.
 SHORT_REACH = 65.0
+COUNTED = frozenset({"call.opened", "call.closed", "call.abandoned", "limits.state"})
 # The states of longer windows follow each other within a minute or so. A log without any for so long has none.
 STATES_WITHIN = 600.0
 
@@ -27,7 +32,8 @@ STATES_WITHIN = 600.0
 class PastCall(NamedTuple):
     """A call as limits count it: who, when (Unix seconds), and what it used. `ended` is None where that is not known.
 
-    `opened` and `ended` are indices of records, by which a state tells what it contains.
+    `opened` and `ended` are indices of records, by which a state tells what it contains. `reserved` are the tokens that
+    it took when it was let in.
     """
 
     opened: int
@@ -41,7 +47,8 @@ class PastCall(NamedTuple):
     team: str | None
     tags: dict[str, str]
     tokens: int
-    cost: str
+    nano_usd: int
+    reserved: int
 
 
 class PastState(NamedTuple):
@@ -53,21 +60,19 @@ class PastState(NamedTuple):
 
 
 class Past(NamedTuple):
-    """What was found: the newest state by rule and owner, the calls, and the record from which states are complete."""
+    """What was found: the newest state by rule and owner, the calls, and the record from which states are complete.
+
+    `lost` says what could not be read, and is empty where all was.
+    """
 
     states: dict[tuple[str, str], PastState]
     calls: list[PastCall]
     since: int | None
+    lost: str
 
 
 class _Cost(msgspec.Struct):
     amount: str
-
-
-class _Estimate(msgspec.Struct):
-    prompt_tokens: int
-    completion_tokens: int
-    cost: str
 
 
 class _Opened(msgspec.Struct):
@@ -75,7 +80,7 @@ class _Opened(msgspec.Struct):
     tenant: str
     key_id: str
     route: str
-    estimate: _Estimate
+    reserved: Reserved | None = None
     user: str | None = None
     team: str | None = None
     tags: dict[str, str] = {}
@@ -100,31 +105,42 @@ _state = msgspec.json.Decoder(_State).decode
 def read_past(directory: Path, *, states: bool) -> Past:
     """Read the end of the log in this directory; `states` says whether there are rules that go by them.
 
-    Raises CorruptLog, OSError, and ValueError for a record that cannot be read.
+    What cannot be read is left out, and told.
     """
-    try:
-        return _read(directory, states=states)
-    except msgspec.MsgspecError as error:
-        raise ValueError(f"a record cannot be read: {error}") from None
-
-
-def _read(directory: Path, *, states: bool) -> Past:
     found: list[list[StoredRecord]] = []
     since: int | None = None
+    lost = ""
     for path in reversed(segments_of(directory)):
         first = first_index_of(path)
-        records = list(_of_segment(directory, first))
+        records: list[StoredRecord] = []
+        try:
+            records += _of_segment(directory, first)
+        except (CorruptLog, OSError) as error:
+            lost = str(error)
         found.append(records)
         if since is None:
-            since = next((_state(r.bytes).since for r in reversed(records) if r.type == "limits.state"), None)
+            since = _newest_since(directory, records)
         begun = _seconds(records[0].at) if records else time.time()
-        if begun > time.time() - SHORT_REACH:
+        if lost or begun > time.time() - SHORT_REACH:
             continue
         if not states or (since is not None and first <= since):
             break
         if since is None and begun < _seconds(found[0][-1].at if found[0] else records[0].at) - STATES_WITHIN:
             break
-    return _gathered([record for records in reversed(found) for record in records], since)
+    return _Gathering(directory, lost).gather([record for records in reversed(found) for record in records], since)
+
+
+def _newest_since(directory: Path, records: list[StoredRecord]) -> int | None:
+    for record in reversed(records):
+        if record.type == "limits.state":
+            with suppress(BadBody, CorruptLog, OSError, msgspec.MsgspecError):
+                return _state(_whole(directory, record)).since
+    return None
+
+
+def _whole(directory: Path, record: StoredRecord) -> bytes:
+    """Return a record with its members, which stand elsewhere where there are many."""
+    return read_whole(directory, record) if b'"spilled":' in record.bytes else record.bytes
 
 
 def _of_segment(directory: Path, first: int) -> Iterator[StoredRecord]:
@@ -138,36 +154,49 @@ def _of_segment(directory: Path, first: int) -> Iterator[StoredRecord]:
         reader.close()
 
 
-def _gathered(records: list[StoredRecord], since: int | None) -> Past:
-    states: dict[tuple[str, str], PastState] = {}
-    running: dict[str, tuple[StoredRecord, _Opened]] = {}
-    calls: list[PastCall] = []
-    for record in records:
+class _Gathering:
+    """Puts records together; one that cannot be read is left out, for the others' sake."""
+
+    def __init__(self, directory: Path, lost: str) -> None:
+        self._directory, self._lost = directory, lost
+        self._states: dict[tuple[str, str], PastState] = {}
+        self._running: dict[str, tuple[StoredRecord, _Opened]] = {}
+        self._calls: list[PastCall] = []
+
+    def gather(self, records: list[StoredRecord], since: int | None) -> Past:
+        for record in records:
+            if record.type in COUNTED:
+                try:
+                    self._take(record, _whole(self._directory, record))
+                except (BadBody, CorruptLog, OSError, ValueError, msgspec.MsgspecError) as error:
+                    self._lost = f"record {record.index}: {error}"
+        self._calls += [_call(*begun, None, None) for begun in self._running.values()]
+        return Past(self._states, self._calls, since, self._lost)
+
+    def _take(self, record: StoredRecord, data: bytes) -> None:
         if record.type == "call.opened":
-            opened = _opened(record.bytes)
-            running[opened.call] = record, opened
-        elif record.type in ("call.closed", "call.abandoned"):
-            ended = _ended(record.bytes)
-            begun = running.pop(ended.call, None)
-            if begun is not None:
-                calls.append(_call(*begun, record, ended))
+            opened = _opened(data)
+            if opened.reserved is not None:  # else it fell under no limit, or was refused by one
+                self._running[opened.call] = record, opened
         elif record.type == "limits.state":
             at = _seconds(record.at)
-            for counter in _state(record.bytes).counters:
-                states[counter.rule, counter.owner] = PastState(record.index, at, counter.counts)
-    calls += [_call(*begun, None, None) for begun in running.values()]
-    return Past(states, calls, since)
+            for counter in _state(data).counters:
+                self._states[counter.rule, counter.owner] = PastState(record.index, at, counter.counts)
+        else:
+            ended = _ended(data)
+            begun = self._running.pop(ended.call, None)
+            if begun is not None:
+                self._calls.append(_call(*begun, record, ended))
 
 
 def _call(record: StoredRecord, opened: _Opened, end: StoredRecord | None, ended: _Ended | None) -> PastCall:
-    """Return a call; one that was abandoned, or has not ended yet, counts as it was estimated."""
-    usage, cost = (ended.usage, ended.cost) if ended is not None else (None, None)
-    guess = opened.estimate
-    closed = end is not None and end.type == "call.closed"
-    if usage is not None:
-        tokens = usage.prompt_tokens + usage.completion_tokens
-    else:
-        tokens = 0 if closed else guess.prompt_tokens + guess.completion_tokens
+    """Return a call; one that was abandoned, or has not ended yet, counts as much as it had reserved."""
+    reserved = opened.reserved or Reserved(0, 0)
+    tokens, nano = reserved.tokens, reserved.nano_usd
+    if end is not None and ended is not None and end.type == "call.closed":
+        usage = ended.usage
+        tokens = usage.prompt_tokens + usage.completion_tokens if usage is not None else 0
+        nano = nano_usd(ended.cost.amount) if ended.cost is not None else 0
     return PastCall(
         opened=record.index,
         at=_seconds(record.at),
@@ -180,7 +209,8 @@ def _call(record: StoredRecord, opened: _Opened, end: StoredRecord | None, ended
         team=opened.team,
         tags=opened.tags,
         tokens=tokens,
-        cost=cost.amount if cost is not None else "0" if closed else guess.cost,
+        nano_usd=nano,
+        reserved=reserved.tokens,
     )
 
 

@@ -126,12 +126,13 @@ class Reach:
             return AttemptFailed("no place", "passed_over")
         attempt = _attempt(planned, "cancelled", None)  # what it is, unless something else is heard of it
         attempt.repairs, attempt.dropped = request.repairs, request.dropped
-        call.begin_attempt(attempt, planned, request.body)
-        if len(request.body) > SLICE:
-            await self._keep_large(call)
         asked_at = self._now()
-        planned.health.asked(asked_at, breaker)
         try:
+            call.begin_attempt(attempt, planned, request.body)
+            if len(request.body) > SLICE:
+                await self._keep_large(call)
+            asked_at = self._now()
+            planned.health.asked(asked_at, breaker)
             reply = await ask(call, planned, attempt, ticket, request.body, self._watch, self._begin)
         except AttemptFailed as failure:
             shares.settle_failed(call, ticket, attempt)

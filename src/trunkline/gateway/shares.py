@@ -11,6 +11,7 @@ from trunkline.model.records import Attempt
 from trunkline.policy.fairness.account import Ticket
 from trunkline.policy.fairness.pool import Refused
 from trunkline.policy.limits.moment import Moment
+from trunkline.policy.limits.rules import NOBODY
 from trunkline.wire.client import Answer
 
 TOO_MANY: Final = 429
@@ -48,14 +49,15 @@ def limited(call: Call, target: PlannedTarget, refused: Refused, wait: float) ->
     if identity is None:
         raise ValueError("a call is understood before it is refused a place")
     if refused.of_tenant:
-        whose = f"tenant `{identity.tenant}`"
+        whose, owner = f"tenant `{identity.tenant}`", identity.tenant
     elif identity.user is not None:
-        whose = f"user `{identity.user}`"
+        whose, owner = f"user `{identity.user}`", identity.user
     else:
-        whose = f"calls without a user of tenant `{identity.tenant}`"
+        whose, owner = f"calls without a user of tenant `{identity.tenant}`", NOBODY
     return RateLimited(
         f"The fair share of {whose} at provider `{target.target.provider}` is used up: {refused.limit} of "
         f"{refused.capacity} {refused.measure} a minute. Call again in {math.ceil(wait)} s.",
         rule="fair_share",
         retry_after=wait,
+        owner=owner,
     )

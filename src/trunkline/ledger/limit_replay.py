@@ -165,7 +165,7 @@ class LimitReplay:
                 self._plans.clear()
             # A key that there is no longer is under the limits of its tenant all the same.
             key = self._keys.get(call.key_id) or Key(id=call.key_id, tenant=call.tenant, digests=())
-            plan = self._plans[place] = self._rules[call.tenant].of_plan(key, call.route)
+            plan = self._plans[place] = self._rules[call.tenant].of_plan(key.id, call.route)
         return plan.claims(call.user, call.team, call.tags)
 
     def _needs(self, call: PastCall) -> tuple[Needs, float]:

@@ -114,10 +114,18 @@ class ErrorSummary(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     owner: str | None = None
 
 
+class Reserved(msgspec.Struct, frozen=True, gc=False):
+    """What a call took of the limits and budgets that it falls under, beside one request and one slot."""
+
+    tokens: int
+    nano_usd: int
+
+
 class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """A call was understood and let in; written before the first byte of its answer leaves.
 
-    `over_limits` are the limits and budgets that it exceeded and that only observe or warn.
+    `reserved` is what it took of limits and budgets, if it was let in under any; `over_limits` are the limits and
+    budgets that it exceeded and that only observe or warn.
     """
 
     call: str
@@ -143,6 +151,7 @@ class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     client_request_id: str | None = None
     idempotency_key: str | None = None
     estimate: Estimate
+    reserved: Reserved | None = None
     over_limits: tuple[str, ...] = ()
     snapshot: str
     build: str

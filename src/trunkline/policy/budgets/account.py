@@ -5,7 +5,7 @@ from math import inf
 from typing import Final, final
 
 from trunkline.policy.budgets.calendar import Calendar, Period
-from trunkline.policy.limits.counter import Counter
+from trunkline.policy.limits.counter import ASK_AGAIN, Counter
 from trunkline.policy.limits.moment import Moment
 
 # Percent of the limit that are told when what was spent reaches them.
@@ -59,12 +59,15 @@ class Account(Counter):
     def wait(self, units: int, limit: int, now: Moment) -> float:
         """Return the seconds until so much more fits: 0.0 if it does now, infinity if it never will.
 
-        That is the turn of the period: nobody knows whether a running call will give back some of what it has reserved.
+        That is the turn of the period; or a second, where it would fit if running calls had not reserved the rest: they
+        may give some of it back.
         """
         balance = self._balance(now)
         if balance.spent + balance.reserved + units <= limit:
             return 0.0
-        return inf if units > limit else _left(balance, now)
+        if units > limit:
+            return inf
+        return ASK_AGAIN if balance.spent + units <= limit else _left(balance, now)
 
     def reset(self, now: Moment) -> float:
         """Return the seconds until nothing counts any more: the turn of the period, unless nothing counts now."""

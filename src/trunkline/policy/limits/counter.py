@@ -1,6 +1,11 @@
 """What every counter can do, whichever way it forgets."""
 
+from typing import Final
+
 from trunkline.policy.limits.moment import Moment
+
+# Nobody knows when a call will end. One that waits for what running calls hold had better ask again soon. Seconds.
+ASK_AGAIN: Final = 1.0
 
 
 class Counter:

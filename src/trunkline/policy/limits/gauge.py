@@ -2,13 +2,10 @@
 """Calls at the same time."""
 
 from math import inf
-from typing import Final, final
+from typing import final
 
-from trunkline.policy.limits.counter import Counter
+from trunkline.policy.limits.counter import ASK_AGAIN, Counter
 from trunkline.policy.limits.moment import Moment
-
-# Nobody knows when a call will end. One that is told to wait for a slot had better ask again soon.
-ASK_AGAIN: Final = 1.0
 
 
 @final

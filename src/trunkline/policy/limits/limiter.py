@@ -12,6 +12,8 @@ from trunkline.policy.limits.window import Window
 # Users are named by a tenant's application. One that makes up a name for each call may not fill the memory with
 # counters, nor escape its users' limits: beyond so many new ones a minute they share one counter.
 NEW_USERS_PER_MINUTE: Final = 10_000
+MOST_OWNERS: Final = 100_000  # of one rule; under a budget of a month, say, nobody is idle before its end
+MADE_UP: Final = ("user", "tag")  # scopes whose owners are named by the application, and may be without number
 MINUTE: Final = 60
 
 
@@ -122,15 +124,15 @@ class Limiter:
                 least = Standing(claim, left, counter.reset(now))
         return least
 
-    def counter(self, rule: Rule, owner: str, now: Moment) -> Counter:
-        """Return the counter of an owner under a rule."""
+    def counter(self, rule: Rule, owner: str, now: Moment, *, known: bool = False) -> Counter:
+        """Return the counter of an owner under a rule; that of the others for one too many who is not `known`."""
         owners = self._meters.get(rule.id)
         if owners is None:
             owners = self._meters[rule.id] = {}
         counter = owners.get(owner)
         if counter is not None:
             return counter
-        if rule.scope == "user" and self._too_many_newcomers(rule.id, now):
+        if not known and rule.scope in MADE_UP and self._too_many(rule.id, len(owners), now):
             owner = OTHERS
             counter = owners.get(owner)
             if counter is not None:
@@ -176,7 +178,7 @@ class Limiter:
 
     def restore(self, rule: Rule, owner: str, state: list[tuple[float, int]], now: Moment) -> None:
         """Count again what a state says of an owner."""
-        counter = self.counter(rule, owner, now)
+        counter = self.counter(rule, owner, now, known=True)
         for seconds, units in state:
             counter.restore(seconds, units, now)
 
@@ -184,7 +186,9 @@ class Limiter:
         """Return the number of counters."""
         return len(self._live)
 
-    def _too_many_newcomers(self, rule_id: str, now: Moment) -> bool:
+    def _too_many(self, rule_id: str, owners: int, now: Moment) -> bool:
+        if owners >= MOST_OWNERS:
+            return True
         newcomers = self._newcomers.get(rule_id)
         if newcomers is None:
             newcomers = self._newcomers[rule_id] = Window(MINUTE)
@@ -201,5 +205,7 @@ class Limiter:
             wait = self.counter(claim.rule, claim.owner, now).wait(units, claim.rule.limit, now)
             if wait > longest:
                 last, longest = claim, wait
+        if self.find(last.rule.id, last.owner) is None:  # there were too many new ones, and it counts as one of them
+            last = Claim(last.rule, OTHERS)
         units = units_of(last.rule.measure, needs)
         return Refusal(last, longest, self.counter(last.rule, last.owner, now).used(now), units, blocking)

@@ -69,11 +69,11 @@ class TenantRules:
             for key in keys
         }
 
-    def of_plan(self, key: Key, route: str) -> PlanRules:
+    def of_plan(self, key_id: str, route: str) -> PlanRules:
         """Return the rules for a key's calls on a route."""
         fixed = [Claim(rule, self._tenant.name) for rule in self._of_tenant]
         fixed += [Claim(rule, route) for rule in self._of_route.get(route, [])]
-        fixed += [Claim(rule, key.id) for rule in self._of_key.get(key.id, [])]
+        fixed += [Claim(rule, key_id) for rule in self._of_key.get(key_id, [])]
         return PlanRules(fixed, self._of_user, self._of_team, [(self._tag, rule) for rule in self._of_tag])
 
     def known(self) -> list[Claim]:
@@ -118,7 +118,7 @@ class TenantRules:
 
 def rules_of(tenants: Mapping[str, Tenant], keys: Mapping[str, Key]) -> dict[str, TenantRules]:
     """Return the rules of every tenant of a snapshot, by its name."""
-    return {
-        name: TenantRules(tenant, [key for key in keys.values() if key.tenant == name])
-        for name, tenant in tenants.items()
-    }
+    of_tenant: dict[str, list[Key]] = {name: [] for name in tenants}
+    for key in keys.values():
+        of_tenant[key.tenant].append(key)
+    return {name: TenantRules(tenant, of_tenant[name]) for name, tenant in tenants.items()}
