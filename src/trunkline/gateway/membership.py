@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from trunkline.channel.link import Link
 from trunkline.gateway.lease_channel import LeaseChannel
-from trunkline.gateway.lease_redis import LeaseRedis
 from trunkline.gateway.leases import AuthorityState, Leases, Membership
 from trunkline.model.snapshot import Secrets, Snapshot
 from trunkline.policy.leases.messages import Answer
@@ -39,6 +38,9 @@ async def joined(
         place.sock.close()
         if secrets.redis_url is None:
             raise ValueError("the snapshot counts in Redis, and no address came with it")
+        # Only here: the library takes ten megabytes of every process that loads it, and a tenth of a second.
+        from trunkline.gateway.lease_redis import LeaseRedis  # noqa: PLC0415
+
         leases = Leases(own, member, LeaseRedis(secrets.redis_url), changed)
     else:
         link: Link[Answer] = await Link.open(place.sock, Answer)
