@@ -79,7 +79,7 @@ class Admission:
         if isinstance(found, Refusal) and self._may_hold(call, found):
             found = await self._hold(call, claims, needs, found)
             now = moment()
-        call.limit_lines = rate_limit_lines(self.limiter if self.leases is None else self.leases, claims, now)
+        call.limit_lines = rate_limit_lines(self.limiter if self.leases is None else self.leases, claims, found, now)
         if isinstance(found, Refusal):
             raise _refused(found, now)
         call.reservation = found

@@ -8,7 +8,7 @@ from typing import Final
 
 from trunkline.gateway.leases import Leases
 from trunkline.policy.limits.counter import ASK_AGAIN
-from trunkline.policy.limits.limiter import Limiter, Refusal
+from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation
 from trunkline.policy.limits.moment import Moment
 from trunkline.policy.limits.rules import NOBODY, OTHERS, Claim, Measure, Rule
 
@@ -17,11 +17,16 @@ NANO_USD: Final = Decimal("0.000000001")
 CALENDAR_ENDS: Final = 253_402_300_799.0  # the last second that a date can name
 
 
-def rate_limit_lines(limiter: Limiter | Leases, claims: Sequence[Claim], now: Moment) -> str:
+def rate_limit_lines(
+    limiter: Limiter | Leases, claims: Sequence[Claim], found: Reservation | Refusal, now: Moment
+) -> str:
     """Return the `x-ratelimit-*` lines of the rules that leave the call's owner least, as OpenAI writes them."""
     lines = ""
     for measure in TOLD:
-        standing = limiter.standing(claims, measure, now)
+        if isinstance(limiter, Limiter) and isinstance(found, Reservation):
+            standing = limiter.standing(claims, measure, now, found.counters)
+        else:
+            standing = limiter.standing(claims, measure, now)
         if standing is not None:
             lines += (
                 f"x-ratelimit-limit-{measure}: {standing.claim.rule.limit}\r\n"

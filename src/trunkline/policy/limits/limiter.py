@@ -111,18 +111,27 @@ class Limiter:
             reserved = units_of(claim.rule.measure, reservation.needs)
             counter.release(reservation.marks[position], reserved, now)
 
-    def standing(self, claims: Sequence[Claim], measure: Measure, now: Moment) -> Standing | None:
-        """Return how the call's owner stands who has least left of what is measured so; None if nothing limits it."""
-        least: Standing | None = None
-        for claim in claims:
+    def standing(
+        self, claims: Sequence[Claim], measure: Measure, now: Moment, counters: Sequence[Counter] | None = None
+    ) -> Standing | None:
+        """Return how the call's owner stands who has least left of what is measured so; None if nothing limits it.
+
+        `counters` are those of the claims, where they have been looked up.
+        """
+        least, fewest = -1, 0
+        for position, claim in enumerate(claims):
             rule = claim.rule
             if rule.measure != measure or not rule.blocks:
                 continue
-            counter = self.counter(rule, claim.owner, now)
-            left = max(0, rule.limit - counter.used(now))
-            if least is None or left < least.left:
-                least = Standing(claim, left, counter.reset(now))
-        return least
+            counter = self.counter(rule, claim.owner, now) if counters is None else counters[position]
+            left = rule.limit - counter.used(now)
+            if least < 0 or left < fewest:
+                least, fewest = position, left
+        if least < 0:
+            return None
+        claim = claims[least]
+        counter = self.counter(claim.rule, claim.owner, now) if counters is None else counters[least]
+        return Standing(claim, max(0, fewest), counter.reset(now))
 
     def counter(self, rule: Rule, owner: str, now: Moment, *, known: bool = False) -> Counter:
         """Return the counter of an owner under a rule; that of the others for one too many who is not `known`."""
