@@ -21,7 +21,7 @@ from trunkline.model.records import OUTCOMES
 from trunkline.model.snapshot import Limits, Tenant
 from trunkline.policy.limits.limiter import Limiter
 from trunkline.policy.limits.moment import Moment
-from trunkline.policy.limits.rules import Claim
+from trunkline.policy.limits.rules import Claim, Needs
 from trunkline.policy.limits.tenant_rules import TenantRules
 
 PAGE = "docs/interface.md"
@@ -91,7 +91,9 @@ def limit_headers() -> set[str]:
     """What a call is told that falls under a limit of requests and one of tokens."""
     rules = TenantRules(Tenant("t", limits=Limits(requests_per_minute=1, tokens_per_minute=1)), [])
     claims = [Claim(rule, "t") for rule in rules.rules]
-    return set(re.findall(r"^([\w-]+): ", rate_limit_lines(Limiter(), claims, Moment(0.0, 0.0)), re.MULTILINE))
+    limiter, now = Limiter(), Moment(0.0, 0.0)
+    lines = rate_limit_lines(limiter, claims, limiter.reserve(claims, Needs(1, 0), now), now)
+    return set(re.findall(r"^([\w-]+): ", lines, re.MULTILINE))
 
 
 def test_every_outcome_is_on_the_page_in_its_order():
