@@ -134,7 +134,7 @@ def test_what_remains_never_goes_below_zero() -> None:
         return remains
 
     plenty, nothing = run(main())
-    assert plenty == pytest.approx(100.0, abs=1.0)
+    assert 99.0 < plenty <= 100.000001  # the sum of two times may be rounded up
     assert nothing == 0.0
 
 

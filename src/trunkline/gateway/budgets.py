@@ -39,26 +39,25 @@ class Budgets:
             self._told += 1
             if self._told > MOST_A_SECOND:
                 return
-            spent, reset = usd(counter.spent(now)), counter.reset(now)
-            resets = None if reset == inf else _time(now.wall + reset)
+            reset = counter.reset(now)
             record = BudgetCrossed(
                 tenant=rule.tenant,
                 budget=rule.name,
                 owner=claim.owner,
                 percent=percent,
                 amount=usd(rule.limit),
-                spent=spent,
-                resets_at=resets,
+                spent=usd(counter.spent(now)),
+                resets_at=None if reset == inf else _time(now.wall + reset),
             )
             self._operations.event(
                 "error" if percent >= USED_UP and rule.blocks else "warning",
                 "budget",
-                tenant=rule.tenant,
-                budget=rule.name,
-                owner=claim.owner,
+                tenant=record.tenant,
+                budget=record.budget,
+                owner=record.owner,
                 percent=percent,
-                amount=usd(rule.limit),
-                spent=spent,
+                amount=record.amount,
+                spent=record.spent,
             )
             try:
                 self._journal.budget_crossed(record)

@@ -1,7 +1,6 @@
 """Reaching a target: the route's targets in order, the next one where one fails, and the error when none is left."""
 
 import hashlib
-import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from trunkline.dialects.provider import CannotTake, Encoded
@@ -16,6 +15,7 @@ from trunkline.errors import (
 from trunkline.gateway import settlement, shares
 from trunkline.gateway.attempt import AttemptFailed, Begin, Reply, ask
 from trunkline.gateway.call import Call
+from trunkline.gateway.clock import moment
 from trunkline.gateway.in_force import Plan, PlannedTarget
 from trunkline.gateway.journal import SLICE
 from trunkline.gateway.provider_news import ProviderNews
@@ -24,7 +24,6 @@ from trunkline.model.records import Attempt, AttemptOutcome
 from trunkline.policy.fairness.account import Ticket
 from trunkline.policy.fairness.pool import Refused
 from trunkline.policy.health import UNAUTHORIZED_REST, Event
-from trunkline.policy.limits.moment import Moment
 from trunkline.policy.routing import order_by_weight
 
 
@@ -106,8 +105,7 @@ class Reach:
         if call.identity is None or call.estimate is None:
             raise ValueError("a call is opened before it is routed")
         prompt, answer = call.estimate.prompt_tokens, call.estimate.completion_tokens
-        now = Moment(time.monotonic(), 0.0)
-        verdict = planned.share.ask(planned.terms, call.identity.user, prompt, answer, now)
+        verdict = planned.share.ask(planned.terms, call.identity.user, prompt, answer, moment())
         if isinstance(verdict, Ticket):
             return verdict
         self._waits.append(verdict.wait)

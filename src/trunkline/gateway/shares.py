@@ -1,16 +1,15 @@
 """A call's place in the capacity of a provider's account: what its answer teaches, and what it has used in the end."""
 
 import math
-import time
 from typing import Final
 
 from trunkline.errors import RateLimited
 from trunkline.gateway.call import Call
+from trunkline.gateway.clock import moment
 from trunkline.gateway.in_force import PlannedTarget
 from trunkline.model.records import Attempt
 from trunkline.policy.fairness.account import Ticket
 from trunkline.policy.fairness.pool import Refused
-from trunkline.policy.limits.moment import Moment
 from trunkline.policy.limits.rules import NOBODY
 from trunkline.wire.client import Answer
 
@@ -19,7 +18,7 @@ TOO_MANY: Final = 429
 
 def learn(target: PlannedTarget, ticket: Ticket, answer: Answer) -> None:
     """Take what a response's head says of the account's rate limits, where that may be news."""
-    now = Moment(time.monotonic(), time.time())
+    now = moment()
     if answer.status == TOO_MANY or target.share.listens(now.monotonic):
         rate = target.upstream.dialect.decode_rate(answer.headers, now.wall)
         if rate is not None:
@@ -30,15 +29,15 @@ def settle(call: Call, ticket: Ticket) -> None:
     """Count the tokens that the provider says the answer used; where it says nothing, what was expected stays."""
     usage = call.tally.usage
     if usage is not None:
-        ticket.settle(usage.prompt_tokens + usage.completion_tokens, Moment(time.monotonic(), 0.0))
+        ticket.settle(usage.prompt_tokens + usage.completion_tokens, moment())
 
 
 def settle_failed(call: Call, ticket: Ticket, attempt: Attempt) -> None:
     """Count what an attempt without an answer has used: one that never left nothing, one that was refused no tokens."""
     if not call.sent:
-        ticket.give_back(Moment(time.monotonic(), 0.0))
+        ticket.give_back(moment())
     elif attempt.status is not None and attempt.status != 200:
-        ticket.settle(0, Moment(time.monotonic(), 0.0))
+        ticket.settle(0, moment())
     else:
         settle(call, ticket)
 
