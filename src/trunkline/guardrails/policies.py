@@ -1,0 +1,118 @@
+"""What is in force for a call: checks with where they look, what a finding leads to, and what a failure leads to.
+
+Policies add up: those for all, of the tenant, of the route and of the request. Nobody can take one away.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final, Literal, final
+
+from trunkline.guardrails.check import AskingCheck, Check, Hold, TextCheck, ToolCheck
+
+Action = Literal["block", "replace", "redact", "flag"]
+Stage = Literal["input", "output", "tool_arguments", "tool_results", "transcript"]
+OnFailure = Literal["block", "allow"]
+
+STRICTNESS: Final[dict[str, int]] = {"flag": 0, "redact": 1, "replace": 2, "block": 3}
+STOPPING: Final = frozenset({"block", "replace"})
+
+
+@final
+class Field:
+    """A kind of text in a call: the stages that cover it, and the one that a record names."""
+
+    __slots__ = ("name", "stages")
+
+    def __init__(self, name: Stage, *more: Stage) -> None:
+        self.name = name
+        self.stages: frozenset[str] = frozenset((name, *more))
+
+
+# What a client sends: what people and models have said, what the operator's prompt says, what tools have returned.
+SAID: Final = Field("input", "transcript")
+PROMPT: Final = Field("input")
+TOOL_RESULT: Final = Field("tool_results", "input")
+CALLED: Final = Field("input")
+# What a model answers.
+ANSWER: Final = Field("output", "transcript")
+REASONING: Final = Field("output")
+ARGUMENTS: Final = Field("tool_arguments", "output")
+
+
+@final
+class Policy:
+    """A check in force. Never changed.
+
+    `sentence` is said in place of the rest of an answer where the action is `replace`, and put in place of a redacted
+    span, where one is given; `finish_reason` is what a replaced answer ends with. `timeout` is in seconds, for checks
+    that ask.
+    """
+
+    __slots__ = (
+        "action", "asking", "finish_reason", "name", "on_error", "on_unscannable", "sentence", "stages", "text",
+        "timeout", "tools", "version",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - what a configuration may say of a policy, by name
+        self,
+        name: str,
+        version: str,
+        check: Check,
+        *,
+        stages: Iterable[str] = ("input", "output"),
+        action: Action = "block",
+        sentence: str = "",
+        finish_reason: str = "stop",
+        on_error: OnFailure = "block",
+        on_unscannable: OnFailure = "block",
+        timeout: float = 2.0,
+    ) -> None:
+        self.name, self.version = name, version
+        self.text: TextCheck | None = check if hasattr(check, "scanner") else None  # type: ignore[assignment]
+        self.tools: ToolCheck | None = check if hasattr(check, "examine") else None  # type: ignore[assignment]
+        self.asking: AskingCheck | None = check if hasattr(check, "question") else None  # type: ignore[assignment]
+        self.stages = frozenset(stages)
+        self.action: Action = action
+        self.sentence, self.finish_reason = sentence, finish_reason
+        self.on_error, self.on_unscannable = on_error, on_unscannable
+        self.timeout = timeout
+
+    def covers(self, field: Field) -> bool:
+        """Whether the policy looks at this kind of text."""
+        return not self.stages.isdisjoint(field.stages)
+
+    @property
+    def stopping(self) -> Action:
+        """What happens where the policy has to stop a call, whatever its usual action is."""
+        return self.action if self.action in STOPPING else "block"
+
+
+@final
+class Policies:
+    """All that is in force for the calls of one plan, sorted by what they look at. Never changed.
+
+    `digest` stands for all of them, with their versions; `hold` is for checks that look at units of text.
+    """
+
+    __slots__ = ("answer", "arguments", "called", "digest", "every", "hold", "input", "output", "prompt", "reasoning",
+                 "said", "tool_result")  # fmt: skip
+
+    def __init__(self, policies: Iterable[Policy], hold: Hold = "sentence") -> None:
+        found: dict[str, Policy] = {}
+        for policy in policies:
+            found.setdefault(policy.name, policy)
+        every = tuple(found.values())
+        self.hold: Hold = hold
+        self.every = every
+        names = "\n".join([f"{policy.name}@{policy.version}" for policy in every])
+        self.digest = hashlib.sha256(names.encode()).digest()
+        self.said, self.prompt = _covering(every, SAID), _covering(every, PROMPT)
+        self.tool_result, self.called = _covering(every, TOOL_RESULT), _covering(every, CALLED)
+        self.answer, self.reasoning = _covering(every, ANSWER), _covering(every, REASONING)
+        self.arguments = _covering(every, ARGUMENTS)
+        self.input = bool(self.said or self.prompt or self.tool_result or self.called)
+        self.output = bool(self.answer or self.reasoning or self.arguments)
+
+
+def _covering(policies: tuple[Policy, ...], field: Field) -> tuple[Policy, ...]:
+    return tuple(policy for policy in policies if policy.covers(field))
