@@ -9,8 +9,10 @@
 Offsets are characters (code points) of the text that was fed, `end` is exclusive.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol, final
+
+import msgspec
 
 Hold = Literal["sentence", "clause", "whole"]
 
@@ -141,3 +143,24 @@ class AskingCheck(Protocol):
 
 
 Check = TextCheck | ToolCheck | AskingCheck
+
+
+@final
+class CheckKind:
+    """A kind of check, as a plugin offers it under the entry point group `trunkline.checks`.
+
+    `settings` is the msgspec Struct of what a configuration may say of it, `make` makes a check of one of these and
+    raises BadSettings. `stages` are where it looks unless told otherwise, `actions` what a finding may lead to.
+    """
+
+    __slots__ = ("actions", "make", "settings", "stages")
+
+    def __init__(
+        self,
+        settings: type[msgspec.Struct],
+        make: Callable[[Any], Check],
+        stages: Sequence[str] = ("input", "output"),
+        actions: Sequence[str] = ("block", "replace", "redact", "flag"),
+    ) -> None:
+        self.settings, self.make = settings, make
+        self.stages, self.actions = tuple(stages), tuple(actions)

@@ -1,9 +1,9 @@
 """Text as patterns see it: one form for what looks or reads alike, with the way back to the characters it came from.
 
 Case, width (full-width letters), compatibility forms (ligatures, mathematical letters), accents, letters of other
-scripts that look like Latin ones, typographic dashes, quotes and spaces are folded; what is not seen (zero-width and
-directional characters, soft hyphens, variation selectors) is left out. Each character is folded by itself, so any cut
-of a text gives the same.
+scripts that look like Latin ones, digits of other scripts, typographic dashes, quotes and spaces are folded; what is
+not seen (zero-width and directional characters, soft hyphens, variation selectors) is left out. Each character is
+folded by itself, so any cut of a text gives the same.
 
 Sources: Unicode Standard Annex 15 (NFKD), Unicode Technical Standard 39 (confusables; those of Latin letters).
 """
@@ -20,7 +20,7 @@ _CONFUSABLE: Final = str.maketrans(
 _MARKS: Final = str.maketrans(
     {
         **dict.fromkeys("‐‑‒–—―−﹘﹣－", "-"),
-        **dict.fromkeys("‘’‚‛′`´ʼ＇", "'"),
+        **dict.fromkeys("‘’‚‛′´ʼ＇", "'"),
         **dict.fromkeys("“”„‟″«»", '"'),
         **dict.fromkeys([chr(code) for code in range(0x2000, 0x200B)], " "),
         **dict.fromkeys("\u00a0\u1680\u202f\u205f\u3000\t\x0b\x0c\x85", " "),
@@ -34,7 +34,7 @@ _MARKS: Final = str.maketrans(
     }
 )  # fmt: skip
 _LINES: Final = str.maketrans("\n\t", "  ")  # what plain text has beside printable characters
-_UNSEEN: Final = frozenset({"Mn", "Me", "Cf", "Cc"})
+_UNSEEN: Final = frozenset({"Mn", "Me", "Cf", "Cc", "Cs"})
 _DISTINCT: Final = 8192  # characters whose folding is remembered; a text has few different ones
 
 
@@ -47,7 +47,13 @@ def folded_character(character: str) -> str:
     parts = unicodedata.normalize("NFKD", character).casefold().translate(_MARKS).translate(_CONFUSABLE)
     if parts.isascii() and parts.isprintable():
         return parts
-    return "".join([part for part in parts if unicodedata.category(part) not in _UNSEEN])
+    return "".join([_digit(part) for part in parts if unicodedata.category(part) not in _UNSEEN])
+
+
+def _digit(character: str) -> str:
+    """Return a digit of any script as one of ours."""
+    value = unicodedata.decimal(character, None)
+    return character if value is None else str(value)
 
 
 @final
