@@ -134,6 +134,26 @@ class BudgetExceeded(RateLimited):
     outcome = "over_budget"
 
 
+class ContentFilter(CallError):
+    """A guardrail stopped what the client sent; `rule` is the policy."""
+
+    status = 400
+    code = "content_filter"
+    type = "invalid_request_error"
+    source: Source = "guardrail"
+    outcome = "blocked"
+
+
+class AnswerReplaced(ContentFilter):
+    """A guardrail answers in the model's place: `sentence` is what it says."""
+
+    outcome = "replaced"
+
+    def __init__(self, message: str, *, rule: str, sentence: str, param: str | None = None) -> None:
+        super().__init__(message, rule=rule, param=param)
+        self.sentence = sentence
+
+
 class ClientLeft(CallError):
     """The client went while its call was held before it was let in: nobody is told, and it is counted."""
 

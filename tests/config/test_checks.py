@@ -98,13 +98,12 @@ def test_a_mistake_is_found_at_its_path_with_a_fix(text, path, says):
 @pytest.mark.parametrize(
     "text",
     [
-        *(GOOD + f"{name}: {{}}\n" for name in ("guardrails", "prompts", "telemetry", "slo", "cors")),
+        *(GOOD + f"{name}: {{}}\n" for name in ("prompts", "telemetry", "slo", "cors")),
         GOOD + "alerts: []\n",
         *(GOOD + f"audit: {{{name}: x}}\n" for name in ("retention", "key_file", "copies", "archive")),
-        changed("harbor:\n", "harbor:\n    guardrails: x\n"),
         *(
             changed("targets:", f"{name}: x, targets:")
-            for name in ("guardrails", "hold", "prompt", "require_prompt", "client_system")
+            for name in ("prompt", "require_prompt", "client_system", "keepalive")
         ),
         changed("targets:", "strategy: least_latency, targets:"),
         changed("targets:", "strategy: cheapest, targets:"),

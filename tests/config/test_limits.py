@@ -88,7 +88,7 @@ def test_a_snapshot_with_limits_survives_its_bytes():
 def test_a_file_without_limits_keeps_its_digest():
     assert compiled(GOOD).digest == BEFORE_LIMITS
     assert compiled(GOOD).snapshot.limits is LOCAL
-    assert Snapshot.__struct_defaults__ == (LOCAL,)
+    assert Snapshot.__struct_defaults__[0] is LOCAL
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,4 @@
-import pytest
 from config_samples import GOOD, compiled
-
-from trunkline.config.notes import UNSAID
 
 
 def test_a_file_that_asks_for_nothing_in_vain_has_no_notes():
@@ -18,12 +15,6 @@ def test_a_setting_of_a_tenant_that_has_no_effect_is_named():
 def test_workers_that_would_share_a_core_are_named():
     assert compiled(GOOD + "workers: 4\n").notes == ()
     assert compiled(GOOD + "workers: 5\n").notes == ("workers is 5, and there are 4 cores: more carry no more",)
-
-
-@pytest.mark.parametrize("code", UNSAID)
-def test_a_sentence_that_is_never_said_is_named(code):
-    text = GOOD.replace("gpt-4o}]", f"gpt-4o}}], instead_of_error: {{{code}: One moment., unavailable: Hold on.}}")
-    assert compiled(text).notes == (f"routes.voice.instead_of_error.{code} has no effect in this version",)
 
 
 def test_weights_and_stickiness_on_a_route_by_priority_are_said_to_have_no_effect():

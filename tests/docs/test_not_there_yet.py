@@ -7,7 +7,6 @@ from source import attributes
 from trunkline.config.compile import load
 from trunkline.config.problems import ConfigInvalid
 from trunkline.config.sources import Sources
-from trunkline.gateway.answering import INSTEAD_OF
 
 SECTION = prose_of("README.md").partition("## What is not there yet")[2].partition("\n## ")[0]
 WITHOUT_EFFECT = quoted(SECTION.partition("These settings")[2])
@@ -16,8 +15,6 @@ WITHOUT_EFFECT = quoted(SECTION.partition("These settings")[2])
 @pytest.mark.parametrize(
     ("written", "instead"),
     [
-        ("regulated: true", "guardrails: [pii]"),
-        ("strategy: priority", "guardrails: [pii]"),
         ("strategy: priority", "prompt: allocation@12"),
         ("audit: {durability: before_response}", "audit: {retention: 7y}"),
         ("audit: {durability: before_response}", "telemetry: {otlp_endpoint: null}"),
@@ -42,8 +39,3 @@ def test_what_is_not_there_yet_cannot_be_configured(written, instead):
 def test_settings_without_effect_are_read_by_nothing_that_carries_calls():
     assert WITHOUT_EFFECT[0] == "regulated"
     assert "regulated" not in set(attributes("gateway", "policy", "wire", "dialects"))
-
-
-def test_sentences_without_effect_are_never_said():
-    assert WITHOUT_EFFECT[1] == "blocked"
-    assert set(INSTEAD_OF.values()).isdisjoint(WITHOUT_EFFECT)

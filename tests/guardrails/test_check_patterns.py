@@ -33,7 +33,8 @@ def test_one_word_may_be_all_there_is():
     [
         ({}, "", "required field `rules`"),
         ({"rules": []}, "rules", "length >= 1"),
-        ({"rules": [{"name": "a", "words": ["x"]}], "rule": 1}, "", "unknown field `rule`"),
+        ({"rules": [{"name": "a", "words": ["x"]}], "rule": 1}, "rule", "no such setting"),
+        ({"rules": [{"name": "a", "word": ["x"]}]}, "rules", "unknown field `word`"),
         ({"rules": [{"name": "A b", "words": ["x"]}]}, "rules", "regex"),
         ({"rules": [{"name": "a"}]}, "rules", "rule 1, `a`: it must have"),
         ({"rules": [{"name": "a", "words": ["x"], "expression": "x"}]}, "rules", "not both"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from trunkline.config import schema
 from trunkline.config.addresses import without_userinfo
+from trunkline.config.guardrail_checks import names_in_force
 from trunkline.config.priced import BASE_URLS
 from trunkline.config.strength import digest
 from trunkline.model import snapshot as model
@@ -86,6 +87,8 @@ def _route(name: str, section: schema.Route) -> model.Route:
         sticky=section.sticky,
         pass_through=section.pass_through,
         instead_of_error={code: sentence for code, sentence in sentences.items() if sentence is not None},
+        guardrails=names_in_force(section.guardrails),
+        hold=section.hold,
     )
 
 
@@ -129,6 +132,7 @@ def _tenant(name: str, section: schema.Tenant, directory: model.Directory | None
         tag_budget=_budget(section.tag_budget),
         weight=section.weight,
         enforce=section.enforce,
+        guardrails=names_in_force(section.guardrails),
     )
 
 

@@ -6,12 +6,15 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from trunkline.config import build
 from trunkline.config.canonical import digest_of, encode_snapshot
 from trunkline.config.checks import check
 from trunkline.config.compiled import Compiled, Console
 from trunkline.config.directories import Directories, read_all
 from trunkline.config.document import Mapping, Node, compose
+from trunkline.config.guardrail_checks import check_guardrails
 from trunkline.config.key_checks import check_keys
 from trunkline.config.limit_checks import check_limits
 from trunkline.config.notes import notes_of
@@ -25,7 +28,7 @@ from trunkline.config.schema import Root
 from trunkline.config.section import SectionReader
 from trunkline.config.sources import Sources
 from trunkline.config.strength import digest
-from trunkline.model.snapshot import Directory, Key, Price
+from trunkline.model.snapshot import Directory, Key, Snapshot
 
 
 def load(
@@ -63,15 +66,16 @@ def _load(
     check(root, sources, problems)
     check_keys(root, keys, problems)
     check_limits(root, problems)
+    guardrails = check_guardrails(root, problems)
     prices = price_all(root, partial(current, sources.now), sources.now, problems)
     directories = read_all(root, sources, imported, problems)
-    return None if problems.found else _compiled(root, sources, keys, prices, directories)
-
-
-def _compiled(
-    root: Root, sources: Sources, keys: Sequence[Key], prices: dict[str, Price], directories: Directories
-) -> Compiled:
+    if problems.found:
+        return None
     snapshot = build.snapshot(root, root.node or sources.host_name, keys, prices, directories.of_tenants)
+    return _compiled(root, sources, replace(snapshot, guardrails=guardrails), directories)
+
+
+def _compiled(root: Root, sources: Sources, snapshot: Snapshot, directories: Directories) -> Compiled:
     canonical = encode_snapshot(snapshot)
     console = Console(root.console.listen, digest(root.console.admin_token)) if root.console else None
     return Compiled(

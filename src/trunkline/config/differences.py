@@ -8,7 +8,14 @@ import msgspec
 
 from trunkline.model.snapshot import Snapshot
 
-SINGULAR = {"providers": "provider", "routes": "route", "tenants": "tenant", "keys": "key", "prices": "price"}
+SINGULAR = {
+    "providers": "provider",
+    "routes": "route",
+    "tenants": "tenant",
+    "keys": "key",
+    "prices": "price",
+    "guardrails": "guardrail",
+}
 MISSING = object()
 
 
@@ -21,7 +28,7 @@ def diff(old: Snapshot, new: Snapshot) -> list[str]:
     lines: list[str] = []
     for section in Snapshot.__struct_fields__:
         if section in SINGULAR:
-            lines += _things(section, before[section], after[section])
+            lines += _things(section, before.get(section, {}), after.get(section, {}))
         else:
             lines += _changes(section, before.get(section, MISSING), after.get(section, MISSING))
     return lines

@@ -26,6 +26,11 @@ PROVIDER_AND_MODEL = text(
     "provider/model", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}/[\x21-\x7e]{1,200}", "write it like openai/gpt-4o-mini"
 )
 ROUTE_OR_MODEL = text("a route, or provider/model", r"[\x21-\x7e]{1,265}", "name a route")
+POLICY = text(
+    "the name of a policy, or of a preset such as `builtin/pii`",
+    r"(?:builtin/)?[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+    "name one of `guardrails`",
+)
 PARAMETER = text("a parameter's name", r"[A-Za-z_][A-Za-z0-9_]{0,63}", "write it as the API does")
 TAG = text(
     "a tag's name, at most 64 characters without spaces around it",

@@ -4,10 +4,8 @@ from collections.abc import Iterator
 
 from trunkline.config.schema import Root, Route, Tenant
 
-# Sentences for calls that do not exist yet: nothing is blocked.
 NOT_YET = "has no effect in this version"
 BY_PRIORITY = "has no effect on a route by priority"
-UNSAID = ("blocked",)
 
 
 def notes_of(root: Root, cores: int | None) -> tuple[str, ...]:
@@ -26,9 +24,6 @@ def _of_workers(workers: int, cores: int | None) -> Iterator[str]:
 
 
 def _of_route(name: str, route: Route) -> Iterator[str]:
-    for code in UNSAID:
-        if getattr(route.instead_of_error, code) is not None:
-            yield f"routes.{name}.instead_of_error.{code} {NOT_YET}"
     if route.strategy != "weighted":
         if route.sticky is not None:
             yield f"routes.{name}.sticky {BY_PRIORITY}"

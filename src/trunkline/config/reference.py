@@ -19,11 +19,15 @@ from trunkline.config.units import BYTES, SECONDS
 
 TOP, LATER = "top level", "not supported yet"
 # These have a table each; the sections that are left are the top level's.
-APART = ("providers", "routes", "tenants", "LIMITS", "BUDGET", "prices", "server")
+APART = ("providers", "routes", "guardrails", "tenants", "LIMITS", "BUDGET", "prices", "server")
 # Sections that may stand in many places, by the name of their one table.
 SHARED: dict[type[Section], str] = {Limits: "LIMITS", Budget: "BUDGET", TagBudget: "BUDGET"}
 # What a default of None stands for, where it is not nothing.
-COMPUTED = {"node": "the host name", "providers.NAME.base_url": "the dialect's own"}
+COMPUTED = {
+    "node": "the host name",
+    "providers.NAME.base_url": "the dialect's own",
+    "guardrails.NAME.on": "the check's own",
+}
 REGION = re.compile(r"(<!-- reference: ([A-Za-z ]+) -->\n).*?(<!-- end of reference -->\n)", re.DOTALL)
 
 

@@ -5,7 +5,7 @@ makes the tables of docs/configuration.md of it.
 Names and defaults are those of the snapshot where it has them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
@@ -31,6 +31,7 @@ SERVER, TIMEOUTS, BREAKER = model.Server(), model.Timeouts(), model.Breaker()
 # Each is a process of some 40 MB with a log of its own; a gateway that needs more of them needs another machine.
 MOST_WORKERS = 64
 LOG, AUDIT, ROUTE = model.Log(), model.Audit(), model.Route("", ())
+GUARDRAIL = model.Guardrail("", "", "", ())
 TENANT, LIMITS = model.Tenant(""), model.LOCAL
 # What a 64-bit counter holds a million times over; money is exact to the billionth of a USD.
 MOST_COUNTED, MOST_USD, DECIMALS = 10**12, 10**9, 9
@@ -163,17 +164,54 @@ class Breaker(Section):
 class InsteadOfError(Section):
     """What a caller hears where an error would be silence."""
 
-    blocked: str | None = option(kinds.SENTENCE, None, says="a guardrail stopped the call; no effect yet")
+    blocked: str | None = option(kinds.SENTENCE, None, says="a guardrail stopped the call")
     limited: str | None = option(kinds.SENTENCE, None, says="a limit is reached")
     over_budget: str | None = option(kinds.SENTENCE, None, says="a budget is used up")
     unavailable: str | None = option(kinds.SENTENCE, None, says="no provider answered")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Guardrail(Section):
+    """A policy. Whatever key is none of these is a setting of its check: `settings` has them."""
+
+    OPEN = "settings"
+    settings: dict[str, Any] = field(default_factory=dict)
+    check: str = option(kinds.NAME, stand_in="", says="the check: one of docs/guardrails.md, or of a plugin")
+    on: tuple[str, ...] | None = option(
+        listing(choice("input", "output", "tool_arguments", "tool_results", "transcript"), "stages", least=1),
+        None,
+        says="where it looks: `input`, `output`, `tool_arguments`, `tool_results`, `transcript`",
+    )
+    action: Any = option(
+        choice("block", "replace", "redact", "flag"),
+        GUARDRAIL.action,
+        says="what a finding leads to: `block`, `replace`, `redact`, or `flag`: record it only",
+    )
+    sentence: str | None = option(
+        kinds.SENTENCE, None, name="with", says="what is said instead (`replace`), or put in place of it (`redact`)"
+    )
+    finish_reason: Any = option(
+        choice("stop", "content_filter"), GUARDRAIL.finish_reason, says="what a replaced answer ends with"
+    )
+    on_error: Any = option(
+        choice("block", "allow"),
+        GUARDRAIL.on_error,
+        says="where the check cannot be made; `allow` is recorded as a bypass",
+    )
+    on_unscannable: Any = option(
+        choice("block", "allow"),
+        GUARDRAIL.on_unscannable,
+        says="images, audio and files, which no check reads; likewise",
+    )
+    timeout: float = option(units.duration("1ms", "60s"), GUARDRAIL.timeout, says="of a check that asks somebody")
+    everywhere: bool = option(flag, default=False, says="`true`: in force for every call of every tenant")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Route(Section):
     """What a client names as `model`, and where such calls go."""
 
-    LATER = ("guardrails", "hold", "prompt", "require_prompt", "client_system", "keepalive")
+    LATER = ("prompt", "require_prompt", "client_system", "keepalive")
     strategy: Any = option(
         choice("priority", "weighted", later=("least_latency", "cheapest")),
         ROUTE.strategy,
@@ -199,6 +237,14 @@ class Route(Section):
     )
     instead_of_error: InsteadOfError = option(
         SectionReader(InsteadOfError), EMPTY, says="a sentence to answer with where an error would be silence"
+    )
+    guardrails: tuple[str, ...] = option(
+        listing(kinds.POLICY, "policies"), (), says="policies in force for its calls, beside the others'"
+    )
+    hold: Any = option(
+        choice("sentence", "clause"),
+        ROUTE.hold,
+        says="the unit of text that a check looks at, and so holds back, which looks at units",
     )
 
 
@@ -280,7 +326,6 @@ class Key(Section):
 class Tenant(Section):
     """A customer of the gateway's operator."""
 
-    LATER = ("guardrails",)
     regulated: bool = option(flag, default=False, says="rules for regulated firms apply; no effect yet")
     time_zone: str = option(
         kinds.TIME_ZONE,
@@ -308,6 +353,9 @@ class Tenant(Section):
     weight: int = option(whole(1, 1_000), TENANT.weight, says="its part when tenants share the capacity of a provider")
     enforce: Any = option(
         choice("limits", "observe"), TENANT.enforce, says="`observe`: count and record, refuse nothing"
+    )
+    guardrails: tuple[str, ...] = option(
+        listing(kinds.POLICY, "policies"), (), says="policies in force for all of its calls"
     )
     keys: dict[str, Key] | None = option(
         Named(kinds.NAME, SectionReader(Key), "keys"),
@@ -401,7 +449,7 @@ class Server(Section):
 class Root(Section):
     """The whole file."""
 
-    LATER = ("guardrails", "prompts", "alerts", "telemetry", "slo", "cors")
+    LATER = ("prompts", "alerts", "telemetry", "slo", "cors")
     version: int = option(whole(1, 1), stand_in=1, says="the version of this format: `1`")
     data_dir: str = option(kinds.PATH, "./trunkline-data", says="where logs and state are")
     node: str | None = option(kinds.NAME, None, says="names this machine's logs")
@@ -421,6 +469,11 @@ class Root(Section):
     )
     routes: dict[str, Route] | None = option(
         Named(kinds.ROUTE, SectionReader(Route), "routes"), None, says="what a client may name as `model`"
+    )
+    guardrails: dict[str, Guardrail] | None = option(
+        Named(kinds.NAME, SectionReader(Guardrail), "policies", most=1_000),
+        None,
+        says="policies on what comes in and goes out, by name",
     )
     tenants: dict[str, Tenant] | None = option(
         Named(kinds.NAME, SectionReader(Tenant), "tenants"), None, says="who may call"

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from trunkline.config.document import Mapping, Scalar
 from trunkline.config.places import Place, Problems, nearest
-from trunkline.config.readers import BAD, Bad, Reader, is_null
+from trunkline.config.readers import BAD, Bad, Reader, is_null, json_value
 
 READER = "reader"
 DEFAULT = "default"
@@ -36,10 +36,13 @@ EMPTY: Final = Absent.EMPTY
 class Section:
     """A map with known keys. `place` is where it stands; `LATER` are keys that a later version will know.
 
+    `OPEN` is the field that takes what other keys say, as JSON has it, where a section has keys that it does not know.
+
     Instances come from `SectionReader` alone, which fills in the defaults.
     """
 
     LATER: ClassVar[tuple[str, ...]] = ()
+    OPEN: ClassVar[str | None] = None
     place: Place = field(repr=False, compare=False)
 
 
@@ -80,8 +83,17 @@ class SectionReader(Generic[S]):
             if not isinstance(place.node, Scalar) or place.node.usable:
                 problems.add(place, "must be a map", f"its keys are: {', '.join(self.known)}")
             return BAD
-        self._refuse_unknown(place, place.node, problems)
-        return self.kind(place=place, **{item.name: self._value(item, place, problems) for item in settings(self.kind)})
+        values = {item.name: self._value(item, place, problems) for item in settings(self.kind)}
+        if self.kind.OPEN is not None:
+            values[self.kind.OPEN] = self._others(place, place.node, problems)
+        else:
+            self._refuse_unknown(place, place.node, problems)
+        return self.kind(place=place, **values)
+
+    def _others(self, place: Place, node: Mapping, problems: Problems) -> dict[str, Any]:
+        others = [(key.text, Place(place.join(key.text), below)) for key, below in node.entries]
+        read = [(name, json_value(below, problems)) for name, below in others if name not in self.known]
+        return {name: value for name, value in read if value is not BAD}
 
     @property
     def known(self) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, final
 
 from trunkline.dialects.openai_client import AnswerHead, ChunkEncoder, encode_answer, sentence_deltas
-from trunkline.errors import AuditUnavailable, CallError, ProvidersFailed, envelope
+from trunkline.errors import AnswerReplaced, AuditUnavailable, CallError, ProvidersFailed, envelope
 from trunkline.gateway import settlement
 from trunkline.gateway.answers import JSON_LINE, STREAM_LINES, answer_headers, error_answer, overhead_line
 from trunkline.gateway.attempt import Reply
@@ -27,6 +27,7 @@ INSTEAD_OF: Final = {
     "deadline_exceeded": "unavailable",
     "rate_limit_exceeded": "limited",
     "budget_exceeded": "over_budget",
+    "content_filter": "blocked",
 }
 
 
@@ -76,7 +77,7 @@ class Answering:
         call.encoder = encoder = ChunkEncoder(
             self._head(call, attempt), wants_usage=chat is not None and chat.wants_usage
         )
-        overhead = (now - call.began_ns - call.waited_ns) / NANOSECONDS_PER_MS
+        overhead = call.overhead_ns(now) / NANOSECONDS_PER_MS
         responder.start(200, answer_headers(call, attempt, STREAM_LINES) + overhead_line(overhead))
         return encoder
 
@@ -101,9 +102,12 @@ class Answering:
         call.released.add(body, int(timings.total_ms))
         if large:
             await self._settling.keep_large(call)
-        call.released_characters = sum(len(delta.text) for delta in deltas) if error else call.tally.characters
+        if error is not None:
+            call.released_characters = sum(len(delta.text) for delta in deltas)
+        elif call.guard is None or call.guard.held is None:
+            call.released_characters = call.tally.characters
         await self._journal.durable(self._settling.settle(call, outcome, 200, timings, error))
-        overhead = (time.monotonic_ns() - call.began_ns - call.waited_ns) / NANOSECONDS_PER_MS
+        overhead = call.overhead_ns(time.monotonic_ns()) / NANOSECONDS_PER_MS
         responder.send(200, answer_headers(call, attempt, JSON_LINE) + overhead_line(overhead), body)
 
     async def finish(self, call: Call, outcome: Outcome, responder: Responder, error: CallError | None = None) -> None:
@@ -145,6 +149,8 @@ class Answering:
 
     def sentence(self, call: Call, error: CallError) -> str | None:
         """Return what the call's route says where this error would be silence, if it says anything."""
+        if isinstance(error, AnswerReplaced):
+            return error.sentence
         name = INSTEAD_OF.get(error.code or "")
         return call.plan.route.instead_of_error.get(name) if name and call.plan else None
 

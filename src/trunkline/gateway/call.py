@@ -8,6 +8,7 @@ from trunkline.audit.format.references import BodyRef
 from trunkline.audit.format.timing import encode_timing
 from trunkline.dialects.openai_client import ChunkEncoder
 from trunkline.errors import CallError
+from trunkline.gateway.guarding import Guard
 from trunkline.gateway.in_force import InForce, Plan, PlannedTarget
 from trunkline.model.chat import ChatRequest
 from trunkline.model.delta import Delta, Usage
@@ -116,6 +117,7 @@ class Call:
         "encoder",
         "estimate",
         "first_byte_ns",
+        "guard",
         "guessed_tokens",
         "id",
         "identity",
@@ -152,6 +154,7 @@ class Call:
         self.identity: Identity | None = None
         self.plan: Plan | None = None
         self.estimate: Estimate | None = None
+        self.guard: Guard | None = None  # where policies are in force
         self.guessed_tokens = 0  # of the prompt, before what is known of the model's tokenizer
         self.reservation: Reservation | None = None  # of the tenant's limits and budgets
         self.limit_lines = ""  # the header lines that say how they stand
@@ -183,6 +186,11 @@ class Call:
     def since(self, at_ns: int) -> float:
         """Return the milliseconds from the call's beginning to this moment."""
         return (at_ns - self.began_ns) // NANOSECONDS_PER_US / 1000
+
+    def overhead_ns(self, now_ns: int) -> int:
+        """Return how long the gateway itself has taken so far, without what it waited for."""
+        asked_ns = self.guard.asked_ns if self.guard is not None else 0
+        return max(0, now_ns - self.began_ns - self.waited_ns - asked_ns)
 
     def begin_attempt(self, attempt: Attempt, target: PlannedTarget, request: bytes) -> None:
         """Start counting an answer from nothing, and keep what is sent for it."""

@@ -20,20 +20,28 @@ from trunkline.errors import (
     DeadlineExceeded,
     Draining,
     InvalidRequest,
+    ProvidersFailed,
     RateLimited,
 )
 from trunkline.gateway import opening, settlement
 from trunkline.gateway.admission import Admission
 from trunkline.gateway.answering import Answering
 from trunkline.gateway.answers import error_answer
+from trunkline.gateway.asking import Asking
+from trunkline.gateway.attempt import Reply
 from trunkline.gateway.call import Call
-from trunkline.gateway.in_force import InForce
+from trunkline.gateway.guarding import TOO_MANY_CHOICES, Guard
+from trunkline.gateway.in_force import InForce, Plan
 from trunkline.gateway.journal import SLICE, Journal
 from trunkline.gateway.provider_news import ProviderNews
 from trunkline.gateway.reach import Reach
 from trunkline.gateway.refusals import Refusals
 from trunkline.gateway.settling import Settling
 from trunkline.gateway.watch import DeadlinePassed, Deadlines, Watch
+from trunkline.guardrails.hold_back import TooManyChoices
+from trunkline.guardrails.memory import Cleared
+from trunkline.model.chat import ChatRequest
+from trunkline.model.delta import Delta
 from trunkline.model.records import CallRefused
 from trunkline.operations import OperationalLog
 from trunkline.policy.identity import assert_identity
@@ -61,6 +69,8 @@ class Exchange:
         self._deadlines = Deadlines(self._loop)
         self._settling = Settling(journal, admission, operations)
         self._answering = Answering(journal, self._settling, self._news, self._loop.time)
+        self._asking = Asking()
+        self._cleared = Cleared()
         self.draining = False
 
     def cut(self) -> None:
@@ -138,6 +148,15 @@ class Exchange:
                 )
             if handling == "drop":
                 call.client_dropped = chat.unknown
+        self._guard(call, plan, chat)
+
+    def _guard(self, call: Call, plan: Plan, chat: ChatRequest) -> None:
+        """Put the call under the policies that are in force for it, if any are."""
+        policies = call.in_force.policies(plan, opening.guardrails_asked_for(call.request.headers))
+        if policies is not None:
+            guard = call.guard = Guard(policies, partial(self._asking.ask_all, call), call.began_ns)
+            call.chat = guard.prepare(chat)
+            call.client_dropped = tuple(dict.fromkeys(call.client_dropped + guard.dropped))
 
     async def _let_in(self, call: Call) -> CallError | None:
         """Reserve what the call needs of its tenant's limits and budgets.
@@ -189,11 +208,17 @@ class Exchange:
             raise ValueError("a call is opened before it is served")
         watch = Watch(self._deadlines, task, plan.route.timeouts.total)
         try:
+            guard = call.guard
+            if guard is not None:
+                call.chat = await guard.inspect(chat, self._cleared)
+                guard.hold(chat.n or 1, plan.route.instead_of_error.get("blocked", ""))
             begin = partial(self._answering.begin, call, responder)
             reach = Reach(call, plan, watch, self._news, self._loop.time, begin, self._settling.keep_large)
             reply = await reach.first_answer()
             if chat.stream:
                 await self._answering.release(call, reply, responder, watch)
+            elif guard is not None and guard.held is not None:
+                reply.deltas = await self._hold_back(guard, reply)
         except DeadlinePassed:
             raise self._deadline(call, plan.route.timeouts.total) from None
         except asyncio.CancelledError:
@@ -202,7 +227,9 @@ class Exchange:
             raise self._deadline(call, plan.route.timeouts.total) from None
         finally:
             watch.stop()
-        call.whole = True
+        if guard is not None:
+            self._note_stop(call, guard)
+        call.whole = guard is None or not guard.stopped_early
         settlement.charge(call, time.monotonic_ns())
         self.admission.learn(call)
         outcome = settlement.outcome_of_answer(call)
@@ -210,6 +237,20 @@ class Exchange:
             await self._answering.finish(call, outcome, responder)
         else:
             await self._answering.answer(call, reply.deltas, outcome, None, responder)
+
+    async def _hold_back(self, guard: Guard, reply: Reply) -> list[Delta]:
+        try:
+            return await guard.whole(reply.deltas)
+        except TooManyChoices:
+            reply.attempt.outcome, reply.attempt.reason = "failed", TOO_MANY_CHOICES
+            raise ProvidersFailed(f"The provider's answer is of no use: {TOO_MANY_CHOICES}.") from None
+
+    def _note_stop(self, call: Call, guard: Guard) -> None:
+        """Take note of how the answer ends as it is released."""
+        if guard.held is not None:
+            call.released_characters = guard.held.released
+        if guard.stopped_by is not None:
+            call.tally.finish = guard.finish_reason
 
     def _deadline(self, call: Call, total: float) -> CallError:
         if call.answering is not None:

@@ -3,11 +3,15 @@
 One object is in force at a time; a reload swaps the reference, and a call keeps the one it started with.
 """
 
-from collections.abc import Callable, Mapping
-from typing import final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, final
 
+from trunkline.errors import InvalidRequest
 from trunkline.gateway.upstreams import Upstream
-from trunkline.model.snapshot import Capacity, Key, Route, Snapshot, Target, Tenant
+from trunkline.guardrails.policies import Policies, Policy
+from trunkline.guardrails.presets import PRESETS
+from trunkline.guardrails.registry import make_check
+from trunkline.model.snapshot import Capacity, Guardrail, Key, Route, Snapshot, Target, Tenant
 from trunkline.policy.access import KeyRing, resolve_route, usable_models
 from trunkline.policy.fairness.account import Share
 from trunkline.policy.fairness.pool import Terms
@@ -16,6 +20,8 @@ from trunkline.policy.limits.tenant_rules import PlanRules, rules_of
 from trunkline.policy.pricing import NEVER, Tariff, price_at
 from trunkline.policy.routing import approved, choices
 from trunkline.policy.teams import Roster
+
+MOST_ASKED_FOR: Final = 1000  # different sets of policies that requests ask for
 
 
 @final
@@ -44,7 +50,7 @@ class PlannedTarget:
 class Plan:
     """A route as one tenant may use it, until the Unix second at which a price of it changes. Never changed."""
 
-    __slots__ = ("planned", "roster", "route", "rules", "targets", "tenant", "until")
+    __slots__ = ("planned", "policies", "roster", "route", "rules", "targets", "tenant", "until")
 
     def __init__(
         self,
@@ -54,9 +60,10 @@ class Plan:
         rules: PlanRules,
         roster: Roster | None = None,
         until: float = NEVER,
+        policies: Policies | None = None,
     ) -> None:
         self.route, self.tenant, self.targets = route, tenant, targets
-        self.rules, self.roster, self.until = rules, roster, until
+        self.rules, self.roster, self.until, self.policies = rules, roster, until, policies
         # What an estimate goes by: the first target that this tenant may use.
         self.planned = next((target for target in targets if target.skip is None), targets[0])
 
@@ -71,6 +78,7 @@ class InForce:
         upstreams: dict[str, Upstream],
         health_of: Callable[[str], TargetHealth],
         rosters: Mapping[str, Roster] | None = None,
+        guardrails: Mapping[str, Policy] | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.digest = digest
@@ -81,6 +89,9 @@ class InForce:
         self.rosters = rosters or {}
         # Filled as calls come; bounded by what the configuration can name: keys x (routes + listed models).
         self._plans: dict[tuple[str, str], Plan] = {}
+        self.guardrails = guardrails or {}
+        # Those that requests ask for beside their plan's; begun anew when there are too many.
+        self._asked_for: dict[tuple[str, str, tuple[str, ...]], Policies] = {}
 
     def plan(self, key: Key, model: str, now: float) -> Plan:
         """Return where this key's calls for `model` may go at Unix second `now`; raises what `resolve_route` raises."""
@@ -88,6 +99,30 @@ class InForce:
         if plan is None or now >= plan.until:
             plan = self._plans[key.id, model] = self._make_plan(key, model, now)
         return plan
+
+    def policies(self, plan: Plan, asked_for: tuple[str, ...]) -> Policies | None:
+        """Return what is in force for a call: its plan's, and those that it asks for. Raises InvalidRequest."""
+        if not asked_for:
+            return plan.policies
+        place = (plan.tenant.name, plan.route.name, asked_for)
+        policies = self._asked_for.get(place)
+        if policies is None:
+            every = plan.policies.every if plan.policies is not None else ()
+            policies = Policies([*every, *self._named(asked_for)], plan.route.hold)
+            if len(self._asked_for) >= MOST_ASKED_FOR:
+                self._asked_for.clear()
+            self._asked_for[place] = policies
+        return policies
+
+    def _named(self, names: Iterable[str]) -> list[Policy]:
+        inner = [one for name in names for one in PRESETS.get(name, {name: {}})]
+        unknown = [name for name in inner if name not in self.guardrails]
+        if unknown:
+            raise InvalidRequest(
+                f"There is no guardrail `{unknown[0][:100]}` in this gateway's configuration.",
+                param="x-trunkline-guardrails",
+            )
+        return [self.guardrails[name] for name in inner]
 
     def models(self, key: Key) -> tuple[str, ...]:
         """Return the names that this key may put into `model`."""
@@ -112,7 +147,15 @@ class InForce:
         )
         until = min((until for _, until in prices.values()), default=NEVER)
         rules = self.rules[tenant.name].of_plan(key.id, route.name)
-        return Plan(route, tenant, targets, rules, self.rosters.get(tenant.name), until)
+        return Plan(
+            route, tenant, targets, rules, self.rosters.get(tenant.name), until, self._policies_of(tenant, route)
+        )
+
+    def _policies_of(self, tenant: Tenant, route: Route) -> Policies | None:
+        """Return what is in force for each call of a plan: what is for all, the tenant's, the route's."""
+        everywhere = [name for name, said in self.snapshot.guardrails.items() if said.everywhere]
+        names = dict.fromkeys((*everywhere, *tenant.guardrails, *route.guardrails))
+        return Policies([self.guardrails[name] for name in names], route.hold) if names else None
 
     def _terms(self, tenant: Tenant, provider: str) -> Terms:
         """Return on what terms a tenant shares a provider's capacity with all who have approved that provider."""
@@ -131,3 +174,30 @@ class InForce:
 def _part(capacity: int | None, workers: int) -> int:
     """Return one worker's part of a capacity, at least one unit; 0 for none that is known."""
     return 0 if capacity is None else max(1, capacity // workers)
+
+
+def make_policies(snapshot: Snapshot, known: Mapping[str, Policy]) -> dict[str, Policy]:
+    """Return the policies of a snapshot; those that are as they were before are not made again.
+
+    Raises ValueError where a check is not installed here, or does not take its settings.
+    """
+    made: dict[str, Policy] = {}
+    for name, said in snapshot.guardrails.items():
+        before = known.get(name)
+        made[name] = before if before is not None and before.version == said.version else _make_policy(said)
+    return made
+
+
+def _make_policy(said: Guardrail) -> Policy:
+    return Policy(
+        said.name,
+        said.version,
+        make_check(said.check, said.settings),
+        stages=said.on,
+        action=said.action,
+        sentence=said.sentence,
+        finish_reason=said.finish_reason,
+        on_error=said.on_error,
+        on_unscannable=said.on_unscannable,
+        timeout=said.timeout,
+    )

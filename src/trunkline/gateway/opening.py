@@ -21,6 +21,7 @@ KEY_HEADERS: Final = (b"x-api-key", b"api-key")  # beside Authorization: Bearer
 NOT_PARAMETERS: Final = frozenset(
     {"model", "messages", "tools", "functions", "metadata", "user", "safety_identifier", "stream"}
 )
+MOST_GUARDRAILS: Final = 20  # that a request may ask for
 REFERENCE_LIMIT: Final = 256  # characters kept of a client's own request id
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
@@ -43,6 +44,17 @@ def secret_of(headers: Mapping[bytes, bytes]) -> bytes:
     if not found:
         raise InvalidApiKey("No API key: send it as `Authorization: Bearer KEY`.")
     return found.pop()
+
+
+def guardrails_asked_for(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    """Return the guardrails that a request asks for beside those that are in force. Raises InvalidRequest."""
+    value = headers.get(b"x-trunkline-guardrails")
+    if value is None:
+        return ()
+    names = tuple(dict.fromkeys(name.strip() for name in value.decode("latin-1").split(",") if name.strip()))
+    if len(names) > MOST_GUARDRAILS:
+        raise InvalidRequest(f"At most {MOST_GUARDRAILS} guardrails may be asked for.", param="x-trunkline-guardrails")
+    return names
 
 
 def estimate(call: Call, chat: ChatRequest, learning: Learning) -> Estimate:
@@ -109,6 +121,7 @@ def opened_record(call: Call, chat: ChatRequest, known: Estimate) -> CallOpened:
         estimate=known,
         reserved=_reserved(call),
         over_limits=_over_limits(call),
+        guardrails=call.guard.policies.names if call.guard is not None else (),
         snapshot=call.in_force.digest,
         build=__version__,
     )

@@ -11,7 +11,9 @@ from trunkline.errors import AuditUnavailable
 from trunkline.gateway import shares
 from trunkline.gateway.attempt import Reply
 from trunkline.gateway.call import NANOSECONDS_PER_MS, Call
+from trunkline.gateway.guarding import TOO_MANY_CHOICES
 from trunkline.gateway.watch import Watch
+from trunkline.guardrails.hold_back import TooManyChoices
 from trunkline.model.delta import Delta
 from trunkline.wire.client import Answer, WireError
 from trunkline.wire.server import Responder
@@ -57,6 +59,8 @@ class Release:
             raise StreamCut(error.reason) from None
         except BrokenAnswer as error:
             raise StreamCut(f"broken_answer: {error.reason}") from None
+        except TooManyChoices:
+            raise StreamCut(f"broken_answer: {TOO_MANY_CHOICES}") from None
         except asyncio.CancelledError:
             passed = self._watch.passed()
             if passed is None:
@@ -77,6 +81,8 @@ class Release:
     async def _carry(self, answer: Answer, decoder: StreamDecoder, deltas: list[Delta], gap: float) -> None:
         call, watch = self._call, self._watch
         await self._write(deltas, time.monotonic_ns())
+        if self._stopped():
+            return
         watch.enter("gap", gap)
         while not decoder.ended:
             waiting_ns = time.monotonic_ns()
@@ -88,7 +94,7 @@ class Release:
             if not piece:
                 if call.tally.finish is None:
                     raise StreamCut("broken_answer: the stream ended early")
-                return  # some servers leave the end mark out; a finish reason and a clean end say as much
+                break  # some servers leave the end mark out; a finish reason and a clean end say as much
             call.received.add(piece, int((now - call.began_ns) / NANOSECONDS_PER_MS))
             self._unlogged += len(piece)
             if self._unlogged > LOGGED_FROM:
@@ -98,19 +104,48 @@ class Release:
                 call.tally.take(delta)
             if deltas:  # a ping does not say that the answer goes on
                 await self._write(deltas, now)
+                if self._stopped():
+                    return
                 watch.enter("gap", gap)
             if decoder.error is not None:
                 raise StreamCut(f"{decoder.error.status} {decoder.error.code or decoder.error.kind}")
+        await self._finish()
+
+    def _stopped(self) -> bool:
+        """Whether guardrails have stopped all that was to come; then nobody waits for the rest."""
+        guard = self._call.guard
+        if guard is None or guard.held is None or not guard.held.stopped:
+            return False
+        guard.stopped_early = self._call.tally.usage is None or self._call.tally.finish is None
+        return True
 
     async def _write(self, deltas: list[Delta], now: int) -> None:
-        call, responder, encode = self._call, self._responder, self._encode
         if self._unrecorded is not None:
             raise self._unrecorded
+        guard = self._call.guard
+        if guard is not None and guard.held is not None:
+            self._watch.leave()  # what a check takes is not a gap of the provider's
+            deltas = await guard.step(deltas, now)
+        await self._send(deltas, now)
+
+    async def _finish(self) -> None:
+        """Write what was held back to the end."""
+        guard = self._call.guard
+        if guard is not None and guard.held is not None:
+            self._watch.leave()
+            deltas = await guard.finish()
+            await self._send(deltas, time.monotonic_ns())
+
+    async def _send(self, deltas: list[Delta], now: int) -> None:
+        if not deltas:
+            return
+        call, responder, encode = self._call, self._responder, self._encode
         data = encode(deltas[0]) if len(deltas) == 1 else b"".join([encode(delta) for delta in deltas])
         if data:
             responder.write(data)
             call.released.add(data, int((now - call.began_ns) / NANOSECONDS_PER_MS))
-            call.released_characters = call.tally.characters
+            held = call.guard.held if call.guard is not None else None
+            call.released_characters = call.tally.characters if held is None else held.released
             if responder.congested:
                 await self._wait_for_reader()
 

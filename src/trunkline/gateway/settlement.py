@@ -15,6 +15,9 @@ LISTED_TIERS = frozenset({None, "default", "standard", "auto"})
 
 def outcome_of_answer(call: Call) -> Outcome:
     """Return the outcome of a call whose answer came whole."""
+    guard = call.guard
+    if guard is not None and guard.stopped_by is not None:
+        return "replaced" if guard.stopped_by.action == "replace" else "blocked"
     if call.tally.declined:
         return "refused"
     return "tool_call" if call.tally.tools else "answered"
@@ -68,20 +71,30 @@ def _probable_usage(call: Call, *, whole: bool) -> Usage:
 def timings_of(call: Call, now_ns: int) -> Timings:
     """Return where the time went up to this moment; what the gateway did not wait for, it took itself."""
     total_ns = now_ns - call.began_ns
+    guard = call.guard
+    first_sentence_ns = guard.first_sentence_ns if guard is not None else 0
     return Timings(
         total_ms=total_ns // NANOSECONDS_PER_US / 1000,
-        overhead_ms=max(0, total_ns - call.waited_ns) // NANOSECONDS_PER_US / 1000,
+        overhead_ms=call.overhead_ns(now_ns) // NANOSECONDS_PER_US / 1000,
         queue_ms=call.queued_ns // NANOSECONDS_PER_US / 1000,
         first_token_ms=call.answering.first_token_ms if call.answering is not None else None,
         first_byte_ms=call.since(call.first_byte_ns) if call.first_byte_ns else None,
+        hold_ms=guard.hold_ns // NANOSECONDS_PER_US / 1000 if guard is not None else 0.0,
+        first_sentence_ms=call.since(first_sentence_ns) if first_sentence_ns else None,
     )
+
+
+def guardrail_of(call: Call) -> str | None:
+    """Return the policy that stopped the call or its answer, if one did."""
+    guard = call.guard
+    return guard.stopped_by.policy.name if guard is not None and guard.stopped_by is not None else None
 
 
 def closing_of(call: Call, outcome: Outcome, timings: Timings) -> Closing:
     """Return what the answer's last part says of the call."""
     return Closing(
         outcome=outcome,
-        guardrail=None,
+        guardrail=guardrail_of(call),
         attempts=call.asked,
         hold_ms=timings.hold_ms,
         overhead_ms=timings.overhead_ms,
@@ -93,7 +106,7 @@ def closing_of(call: Call, outcome: Outcome, timings: Timings) -> Closing:
 
 def closed_record(call: Call, outcome: Outcome, status: int, timings: Timings, error: CallError | None) -> CallClosed:
     """Return the record that closes the call."""
-    attempt = call.answering
+    attempt, guard = call.answering, call.guard
     return CallClosed(
         call=call.id,
         outcome=outcome,
@@ -112,6 +125,9 @@ def closed_record(call: Call, outcome: Outcome, status: int, timings: Timings, e
         client_left_ms=call.since(call.left_ns) if call.left_ns else None,
         tool_calls=tuple(call.tally.tools),
         dropped=call.client_dropped,
+        guardrail=guardrail_of(call),
+        findings=tuple(guard.findings) if guard is not None else (),
+        findings_left_out=guard.left_out if guard is not None else 0,
     )
 
 

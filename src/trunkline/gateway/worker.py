@@ -48,7 +48,7 @@ from trunkline.gateway.counted import Counts
 from trunkline.gateway.endpoints import Endpoints
 from trunkline.gateway.exchange import Exchange
 from trunkline.gateway.ids import IdSource
-from trunkline.gateway.in_force import InForce
+from trunkline.gateway.in_force import InForce, make_policies
 from trunkline.gateway.journal import Journal
 from trunkline.gateway.leases import AuthorityState
 from trunkline.gateway.left_logs import end_left_calls, log_of
@@ -62,6 +62,7 @@ from trunkline.gateway.recovery import abandoned_record
 from trunkline.gateway.refusals import Refusals, refused_record
 from trunkline.gateway.rosters import read_rosters
 from trunkline.gateway.upstreams import Upstream, Upstreams
+from trunkline.guardrails.policies import Policy
 from trunkline.model.records import LimitsAuthority
 from trunkline.model.snapshot import Secrets, Snapshot
 from trunkline.model.snapshot import Server as ServerSection
@@ -192,7 +193,8 @@ class Worker:
         try:
             in_force = self._endpoints.in_force
             known = in_force.rosters if in_force is not None else {}
-            snapshot, rosters = await asyncio.to_thread(_read, order, known)
+            made = in_force.guardrails if in_force is not None else {}
+            snapshot, rosters, policies = await asyncio.to_thread(_read, order, known, made)
             prepared = self._upstreams.prepare(snapshot, order.secrets.providers)
             await self._count(snapshot, order.secrets)
             await self._serve(snapshot)
@@ -201,7 +203,7 @@ class Worker:
             self._link.send(LoadFailed(order.digest, str(error)))
             return
         self._operations.configure(snapshot.log.format, snapshot.log.level)
-        in_force = InForce(snapshot, order.digest, prepared, self._health_of, rosters)
+        in_force = InForce(snapshot, order.digest, prepared, self._health_of, rosters, policies)
         self._admission.limiter.keep([rule for tenant in in_force.rules.values() for rule in tenant.rules])
         retired = self._upstreams.adopt(prepared)
         self._endpoints.in_force = in_force
@@ -352,16 +354,19 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
 
-def _read(order: Load, known: Mapping[str, Roster]) -> tuple[Snapshot, dict[str, Roster]]:
-    """Return the snapshot that an order names, with its directories.
+def _read(
+    order: Load, known: Mapping[str, Roster], policies: Mapping[str, Policy]
+) -> tuple[Snapshot, dict[str, Roster], dict[str, Policy]]:
+    """Return the snapshot that an order names, with its directories and its policies.
 
-    Raises OSError, or ValueError if a file is not the one that it should be.
+    Raises OSError, or ValueError if a file is not the one that it should be, or a policy cannot be made.
     """
     data = Path(order.snapshot).read_bytes()
     if digest_of(data) != order.digest:
         raise ValueError(f"{order.snapshot} is not the snapshot {order.digest}")
     snapshot = decode_snapshot(data)
-    return snapshot, read_rosters(snapshot, Path(order.snapshot).parent, known)
+    rosters = read_rosters(snapshot, Path(order.snapshot).parent, known)
+    return snapshot, rosters, make_policies(snapshot, policies)
 
 
 def _limits(section: ServerSection, workers: int) -> ServerLimits:

@@ -81,13 +81,14 @@ class HoldBack:
     """Holds back one answer until it is cleared.
 
     `take` deltas, have what is in `asks` answered, then `give` what may leave. `fired` are the findings that took
-    effect, `dropped` names what was left out.
+    effect, `dropped` names what was left out. `instead` is said where a policy blocks a choice, if there is anything to
+    say.
     """
 
-    __slots__ = ("_choices", "_expected", "_policies", "_ready", "asks", "dropped", "fired", "released")
+    __slots__ = ("_choices", "_expected", "_instead", "_policies", "_ready", "asks", "dropped", "fired", "released")
 
-    def __init__(self, policies: Policies, choices: int) -> None:
-        self._policies, self._expected = policies, choices
+    def __init__(self, policies: Policies, choices: int, instead: str = "") -> None:
+        self._policies, self._expected, self._instead = policies, choices, instead
         self._choices: dict[int, _Choice] = {}
         self._ready: list[Delta] = []
         self.asks: list[Ask] = []
@@ -323,10 +324,12 @@ class HoldBack:
         choice.over, choice.stop = True, fired
         choice.judged, choice.tool = [], None
         finish: FinishReason = "content_filter"
+        sentence = self._instead
         if fired.action == "replace":
             finish = fired.policy.finish_reason  # type: ignore[assignment]
-            said = choice.answer is not None and choice.said
-            sentence = f" {fired.policy.sentence}" if said else fired.policy.sentence
+            sentence = fired.policy.sentence
+        if sentence:
+            sentence = f" {sentence}" if choice.said else sentence
             self.released += len(sentence)
             out.append(Delta(choice=choice.index, text=sentence))
         out.append(Delta(choice=choice.index, finish=finish, stop_reason="guardrail"))

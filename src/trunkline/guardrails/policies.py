@@ -91,11 +91,11 @@ class Policy:
 class Policies:
     """All that is in force for the calls of one plan, sorted by what they look at. Never changed.
 
-    `digest` stands for all of them, with their versions; `hold` is for checks that look at units of text.
+    `names` are theirs with their versions, `digest` stands for them; `hold` is for checks that look at units of text.
     """
 
-    __slots__ = ("answer", "arguments", "called", "digest", "every", "hold", "input", "output", "prompt", "reasoning",
-                 "said", "tool_result")  # fmt: skip
+    __slots__ = ("answer", "arguments", "called", "digest", "every", "hold", "input", "names", "output", "prompt",
+                 "reasoning", "said", "tool_result")  # fmt: skip
 
     def __init__(self, policies: Iterable[Policy], hold: Hold = "sentence") -> None:
         found: dict[str, Policy] = {}
@@ -104,8 +104,8 @@ class Policies:
         every = tuple(found.values())
         self.hold: Hold = hold
         self.every = every
-        names = "\n".join([f"{policy.name}@{policy.version}" for policy in every])
-        self.digest = hashlib.sha256(names.encode()).digest()
+        self.names = tuple([f"{policy.name}@{policy.version}" for policy in every])
+        self.digest = hashlib.sha256("\n".join(self.names).encode()).digest()
         self.said, self.prompt = _covering(every, SAID), _covering(every, PROMPT)
         self.tool_result, self.called = _covering(every, TOOL_RESULT), _covering(every, CALLED)
         self.answer, self.reasoning = _covering(every, ANSWER), _covering(every, REASONING)

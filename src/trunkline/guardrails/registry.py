@@ -1,5 +1,6 @@
 """Which checks there are: those of Trunkline and those of plugins, all as entry points `trunkline.checks`."""
 
+import re
 from importlib.metadata import entry_points
 from typing import Any, Final
 
@@ -8,9 +9,10 @@ import msgspec
 from trunkline.guardrails.check import BadSettings, Check, CheckKind
 
 GROUP: Final = "trunkline.checks"
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(.+)`", re.DOTALL)
 
 
-class UnknownCheck(LookupError):
+class UnknownCheck(ValueError):
     """No check of that name is installed, or a plugin's that cannot be loaded; says which there are."""
 
 
@@ -42,5 +44,8 @@ def make_check(name: str, settings: dict[str, Any]) -> Check:
         said = msgspec.convert(settings, kind.settings)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$")
+        unknown = _UNKNOWN.fullmatch(reason)
+        if unknown is not None and not path:
+            raise BadSettings(unknown[1], "there is no such setting") from None
         raise BadSettings(path.strip("`.").partition(".")[0].partition("[")[0], reason) from None
     return kind.make(said)

@@ -82,8 +82,7 @@ def _calls(asked: CallsQuestion) -> Query:
     if asked.tool is not None:
         where.holds("list_contains(tool_calls, ?)", asked.tool)
     if asked.finding is not None:
-        of_finding = f"SELECT call_id FROM {FACTS}.findings WHERE rule = ? OR policy = ?"
-        where.holds(f"id IN ({of_finding})", asked.finding, asked.finding)
+        where.holds("len(list_filter(found, one -> one.rule = ? OR one.policy = ?)) > 0", asked.finding, asked.finding)
     sql = f"""
         SELECT "at", id, tenant, team, user_id, subject, session, route, model, outcome, status, 1 AS "count",
                attempts, prompt_tokens + completion_tokens, cost, first_token_ms, total_ms, rule, owner

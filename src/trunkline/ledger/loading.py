@@ -63,6 +63,7 @@ _ENDED = struct_of(
         "cost": struct_of({"amount": MONEY, "estimated": "BOOLEAN", "price_version": TEXT}),
         "timings": struct_of(dict.fromkeys(("first_token_ms", "total_ms", "overhead_ms", "hold_ms"), NUMBER)),
         "tool_calls": "VARCHAR[]",
+        "findings": TABLES["calls"]["found"],
     }
 )
 
@@ -174,6 +175,7 @@ EXPRESSIONS: Mapping[str, Mapping[str, str]] = {
         "price_version": "e.cost.price_version",
         "tried": "coalesce(e.attempts, [])",
         "paid": "coalesce(paid, [])",
+        "found": "coalesce(e.findings, [])",
     },
     "refusals": {
         **{

@@ -93,6 +93,19 @@ class TimingsPart(msgspec.Struct, gc=False, omit_defaults=True):
     hold_ms: float = 0.0
 
 
+class FindingPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """What a guardrail found, and what came of it."""
+
+    policy: str
+    policy_version: str
+    rule: str
+    stage: str
+    action: str
+    start: int
+    end: int
+    ms: float
+
+
 class ErrorPart(msgspec.Struct, gc=False, omit_defaults=True):
     """What the call ended with."""
 
@@ -118,6 +131,7 @@ class EndedPart(msgspec.Struct, gc=False, omit_defaults=True):
     cost: CostPart | None = None
     timings: TimingsPart | None = None
     tool_calls: tuple[str, ...] = ()
+    findings: tuple[FindingPart, ...] = ()
 
 
 class RefusedPart(msgspec.Struct, gc=False, omit_defaults=True):

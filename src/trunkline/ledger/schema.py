@@ -6,7 +6,7 @@ with SCHEMA_VERSION: an index of another version is made again from the logs.
 
 from collections.abc import Mapping
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 FACTS = "facts"
 
 # Exact for every price list that is known: a token's price has at most twelve decimals.
@@ -161,6 +161,7 @@ VIEWS: Mapping[str, Columns] = {
 _TRIED = {name: kind for name, kind in ATTEMPTS.items() if name not in {"call_id", "started_at"}} | {
     "started_ms": NUMBER
 }
+_FOUND = {name: kind for name, kind in FINDINGS.items() if name != "call_id"}
 _PAID = {name: kind for name, kind in COSTS.items() if name != "call_id"}
 
 
@@ -174,7 +175,7 @@ def quoted(name: str) -> str:
     return f'"{name}"'
 
 
-# table -> its columns. Attempts and costs are lists in the row of their call: nothing is joined, or written twice.
+# table -> its columns. Attempts, costs and findings are lists in the row of their call: nothing is joined.
 TABLES: Mapping[str, Columns] = {
     "calls": {
         **CALLS,
@@ -183,11 +184,11 @@ TABLES: Mapping[str, Columns] = {
         "price_version": TEXT,
         "tried": f"{struct_of(_TRIED)}[]",
         "paid": f"{struct_of(_PAID)}[]",
+        "found": f"{struct_of(_FOUND)}[]",
         **_STANDS,
         "end_segment": WHOLE,
         "end_offset": WHOLE,
     },
-    "findings": FINDINGS,
     "scores": SCORES,
     "refusals": {**REFUSALS, **_STANDS},
     "imports": {**IMPORTS, "n": "INTEGER", **_STANDS},
@@ -207,6 +208,10 @@ _SOURCES = {
                one.outcome AS outcome, one.reason AS reason, one.first_token_ms AS first_token_ms,
                one.total_ms AS total_ms
         FROM (SELECT id, "at", unnest(tried) AS one FROM {FACTS}.calls)
+    """,
+    "findings": f"""
+        SELECT id AS call_id, {", ".join(f"one.{quoted(name)} AS {quoted(name)}" for name in _FOUND)}
+        FROM (SELECT id, unnest(found) AS one FROM {FACTS}.calls)
     """,
     "costs": f"""
         SELECT id AS call_id, coalesce(one.provider, provider) AS provider, coalesce(one.model, model) AS model,

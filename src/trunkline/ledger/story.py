@@ -62,7 +62,11 @@ def _end(ended: Json) -> Iterator[Moment]:
     if ended.get("dropped"):
         yield Moment(0.0, "dropped", f"fields of the request that were not sent on: {', '.join(ended['dropped'])}")
     for finding in ended.get("findings", ()):
-        yield Moment(None, "finding", ", ".join(f"{name} {value}" for name, value in finding.items()))
+        place = f"{finding['where']}, characters {finding['start']} to {finding['end']}"
+        why = f" ({finding['why']})" if finding.get("why") else ""
+        yield Moment(finding["ms"], finding["action"], f"{finding['policy']} found {finding['rule']}{why} in {place}")
+    if ended.get("findings_left_out"):
+        yield Moment(None, "findings", f"{ended['findings_left_out']} more, which the record does not list")
     if ended.get("client_left_ms") is not None:
         yield Moment(ended["client_left_ms"], "client left", "it closed the connection")
     yield from _settlement(ended, timings)

@@ -93,7 +93,8 @@ class Timings(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
     """Where the time of a call went, in milliseconds.
 
     `overhead_ms` is what the gateway itself took: the whole time less the time that it waited for providers and,
-    on a stream, for a client that read slowly.
+    on a stream, for a client that read slowly. `hold_ms` is the longest time that a guardrail held text back;
+    `first_sentence_ms` is when the first whole sentence left, where guardrails look at the answer.
     """
 
     total_ms: float
@@ -102,6 +103,7 @@ class Timings(msgspec.Struct, gc=False, omit_defaults=True, kw_only=True):
     first_token_ms: float | None = None
     first_byte_ms: float | None = None
     hold_ms: float = 0.0
+    first_sentence_ms: float | None = None
 
 
 class ErrorSummary(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -121,11 +123,32 @@ class Reserved(msgspec.Struct, frozen=True, gc=False):
     nano_usd: int
 
 
+class Finding(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """Something that a guardrail found, and what came of it.
+
+    `where` is the field: a path in the request, or in the answer as the provider gave it. `start` and `end` are
+    characters of its text (of the decoded arguments of a tool call), `ms` is when in the call it was found. `action` is
+    the policy's, or `bypass` where the check could not be made and that is allowed.
+    """
+
+    policy: str
+    policy_version: str
+    rule: str
+    stage: str
+    action: str
+    where: str
+    start: int
+    end: int
+    ms: float
+    score: float = 1.0
+    why: str = ""
+
+
 class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """A call was understood and let in; written before the first byte of its answer leaves.
 
     `reserved` is what it took of limits and budgets, if it was let in under any; `over_limits` are the limits and
-    budgets that it exceeded and that only observe or warn.
+    budgets that it exceeded and that only observe or warn. `guardrails` are the policies in force, as `name@version`.
     """
 
     call: str
@@ -153,12 +176,17 @@ class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     estimate: Estimate
     reserved: Reserved | None = None
     over_limits: tuple[str, ...] = ()
+    guardrails: tuple[str, ...] = ()
     snapshot: str
     build: str
 
 
 class CallClosed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
-    """How a call ended; written before the last byte of its answer leaves."""
+    """How a call ended; written before the last byte of its answer leaves.
+
+    `guardrail` is the policy that stopped or replaced the answer. Of very many findings the first ones are there, and
+    how many were left out.
+    """
 
     call: str
     outcome: Outcome
@@ -177,6 +205,9 @@ class CallClosed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     client_left_ms: float | None = None
     tool_calls: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    guardrail: str | None = None
+    findings: tuple[Finding, ...] = ()
+    findings_left_out: int = 0
 
 
 class CallAbandoned(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):

@@ -54,8 +54,33 @@ class Breaker(msgspec.Struct, frozen=True):
     open_for: float = 15.0
 
 
+class Guardrail(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A policy: a check with its settings, the stages where it looks, and what a finding leads to.
+
+    `version` stands for all of that and for the check's own rules and data. `sentence` is said in place of an answer
+    (`replace`), or put in place of what is redacted. `timeout` is for checks that ask somebody. With `everywhere` the
+    policy is in force for every call.
+    """
+
+    name: str
+    version: str
+    check: str
+    on: tuple[str, ...]
+    settings: dict[str, Any] = {}
+    action: Literal["block", "replace", "redact", "flag"] = "block"
+    sentence: str = ""
+    finish_reason: Literal["stop", "content_filter"] = "stop"
+    on_error: Literal["block", "allow"] = "block"
+    on_unscannable: Literal["block", "allow"] = "block"
+    timeout: float = 2.0
+    everywhere: bool = False
+
+
 class Route(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a client names as `model`, and where such calls go."""
+    """What a client names as `model`, and where such calls go.
+
+    `hold` is how much text a guardrail looks at that looks at units of it.
+    """
 
     name: str
     targets: tuple[Target, ...]
@@ -66,6 +91,8 @@ class Route(msgspec.Struct, frozen=True, omit_defaults=True):
     sticky: Literal["session", "user"] | None = None
     pass_through: PassThrough = "drop"
     instead_of_error: dict[str, str] = {}
+    guardrails: tuple[str, ...] = ()
+    hold: Literal["sentence", "clause"] = "sentence"
 
 
 class Capacity(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -164,6 +191,7 @@ class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
     tag_budget: Budget | None = None
     weight: int = 1
     enforce: Literal["limits", "observe"] = "limits"
+    guardrails: tuple[str, ...] = ()
 
 
 class Key(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -284,6 +312,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     log: Log
     audit: Audit
     limits: LimitsSection = LOCAL
+    guardrails: dict[str, Guardrail] = {}
 
 
 class ProviderSecrets(msgspec.Struct, frozen=True):

@@ -1,0 +1,117 @@
+"""Guardrails: policies whose check must be there and take its settings, and the lists that name them."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+import rfc8785
+
+from trunkline.config.checks import names_of, words_of
+from trunkline.config.places import Place, Problems, nearest
+from trunkline.config.schema import Guardrail, Root
+from trunkline.guardrails.check import BadSettings, Check, CheckKind
+from trunkline.guardrails.presets import PREFIX, PRESETS
+from trunkline.guardrails.registry import UnknownCheck, check_kind, check_names, make_check
+from trunkline.model import snapshot as model
+
+VERSION_DIGITS: Final = 12  # hexadecimal ones of a SHA-256: for a person to tell versions apart
+
+
+def check_guardrails(root: Root, problems: Problems) -> dict[str, model.Guardrail]:
+    """Return the policies of the file, and the presets that it names; report what is wrong with any."""
+    found: dict[str, model.Guardrail] = {}
+    for name, section in (root.guardrails or {}).items():
+        policy = _policy(name, section, problems)
+        if policy is not None:
+            found[name] = policy
+    for place, names in _lists(root):
+        for here, name in words_of(place, "guardrails", names):
+            if name.startswith(PREFIX):
+                found |= _preset(here, name, problems)
+            elif name not in names_of(root, "guardrails"):
+                fix = nearest(name, (*names_of(root, "guardrails"), *PRESETS))
+                problems.add(here, f"there is no policy `{here.written or name}`", fix)
+    return found
+
+
+def names_in_force(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the policies that a list stands for: those of a preset in its place."""
+    return tuple(dict.fromkeys(inner for name in names for inner in PRESETS.get(name, {name: {}})))
+
+
+def _lists(root: Root) -> Iterable[tuple[Place, tuple[str, ...]]]:
+    for route in (root.routes or {}).values():
+        yield route.place, route.guardrails
+    for tenant in (root.tenants or {}).values():
+        yield tenant.place, tenant.guardrails
+
+
+def _preset(here: Place, name: str, problems: Problems) -> dict[str, model.Guardrail]:
+    if name not in PRESETS:
+        problems.add(here, f"there is no preset `{name}`", nearest(name, tuple(PRESETS)))
+    return {inner: _built_in(inner, dict(said)) for inner, said in PRESETS.get(name, {}).items()}
+
+
+def _built_in(name: str, said: dict[str, Any]) -> model.Guardrail:
+    kind = check_kind(said["check"])
+    check = make_check(said["check"], said.get("settings", {}))
+    return _versioned(msgspec.convert({"on": kind.stages, **said, "name": name, "version": ""}, model.Guardrail), check)
+
+
+def _policy(name: str, section: Guardrail, problems: Problems) -> model.Guardrail | None:
+    if not section.check:
+        return None  # reported
+    try:
+        kind = check_kind(section.check)
+    except UnknownCheck as unknown:
+        place = section.place.below("check")
+        problems.add(place, str(unknown), nearest(section.check, check_names()))
+        return None
+    _check_action(section, kind, problems)
+    try:
+        check = make_check(section.check, section.settings)
+    except BadSettings as bad:
+        place = section.place.below(bad.key) if bad.key else section.place
+        problems.add(place, f"the check `{section.check}` does not take this: {bad.reason}", _known(kind))
+        return None
+    return _versioned(
+        model.Guardrail(
+            name=name,
+            version="",
+            check=section.check,
+            on=section.on or kind.stages,
+            settings=section.settings,
+            action=section.action,
+            sentence=section.sentence or "",
+            finish_reason=section.finish_reason,
+            on_error=section.on_error,
+            on_unscannable=section.on_unscannable,
+            timeout=section.timeout,
+            everywhere=section.everywhere,
+        ),
+        check,
+    )
+
+
+def _check_action(section: Guardrail, kind: CheckKind, problems: Problems) -> None:
+    action = section.place.below("action")
+    if section.action not in kind.actions:
+        problems.add(action, f"the check `{section.check}` cannot lead to that", f"write {' or '.join(kind.actions)}")
+    elif section.action == "replace" and section.sentence is None:
+        problems.add(action, "needs the sentence that is said instead", 'add `with: "..."`')
+    if section.sentence is not None and section.action not in {"replace", "redact"}:
+        problems.add(section.place.below("with"), "is for `replace` and `redact` only", "remove it")
+
+
+def _known(kind: CheckKind) -> str:
+    names = kind.settings.__struct_encode_fields__
+    return f"its settings are: {', '.join(names)}" if names else "it has no settings"
+
+
+def _versioned(policy: model.Guardrail, check: Check) -> model.Guardrail:
+    """Give a policy the version that stands for what it does, whatever it is called."""
+    said = msgspec.to_builtins(msgspec.structs.replace(policy, name="", version=""))
+    whole: Mapping[str, Any] = {"policy": said, "check": check.version}
+    digest = hashlib.sha256(rfc8785.dumps(whole)).hexdigest()
+    return msgspec.structs.replace(policy, version=digest[:VERSION_DIGITS])

@@ -1,0 +1,94 @@
+"""Asking for checks that cannot decide alone: a service of the operator's, or a model through the gateway's own routes.
+
+Nothing here raises what goes wrong: a question without an answer is decided by its policy's `on_error`.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from trunkline.gateway.call import Call
+from trunkline.guardrails.check import BadAnswer, Question
+from trunkline.guardrails.watched import Ask
+from trunkline.wire.client import Endpoint, Pool, WireError
+
+AT_ONCE: Final = 8  # questions of one call
+LONGEST_ANSWER: Final = 256 * 1024  # bytes
+MOST_CONNECTIONS: Final = 256  # to one service
+_POOLS: Final = 64  # services that are remembered; a configuration has a few
+_NO_CONTEXT: Final[Mapping[str, Any]] = {}
+
+
+class Asking:
+    """Asks; one per worker."""
+
+    def __init__(self) -> None:
+        self._pools: dict[str, Pool] = {}
+
+    async def ask_all(self, call: Call, asks: Sequence[Ask]) -> None:
+        """Have each of these answered, or told that it has failed, several side by side."""
+        context, gate = context_of(call), asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(*[self._ask(ask, context, gate) for ask in asks])
+
+    async def _ask(self, ask: Ask, context: Mapping[str, Any], gate: asyncio.Semaphore) -> None:
+        asking = ask.policy.asking
+        if asking is None:
+            raise ValueError("only a check that asks makes a question")
+        try:
+            async with gate, asyncio.timeout(ask.policy.timeout):
+                question = asking.question(ask.text, ask.stage, context)
+                status, body = await self._post(question, ask.policy.timeout)
+            ask.answered(asking.read(status, body, ask.text))
+        except TimeoutError:
+            ask.failed("timeout")
+        except WireError as error:
+            ask.failed(error.reason)
+        except BadAnswer as error:
+            ask.failed(f"bad_answer: {error}")
+        except Exception as error:  # noqa: BLE001 - a check that throws is decided by its policy, whatever it throws
+            ask.failed(f"error: {type(error).__name__}")
+
+    async def _post(self, question: Question, timeout: float) -> tuple[int, bytes]:  # noqa: ASYNC109 - of the connection
+        url = urlsplit(question.url)
+        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        lines = {"content-type": "application/json", **question.headers}
+        headers = "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode("latin-1")
+        pool = self._pool(f"{url.scheme}://{url.netloc}")
+        answer = await pool.ask(target.encode(), headers, question.body, connect_timeout=timeout)
+        try:
+            return answer.status, await answer.read()
+        except BaseException:
+            answer.abort()
+            raise
+
+    def _pool(self, origin: str) -> Pool:
+        pool = self._pools.get(origin)
+        if pool is None:
+            if len(self._pools) >= _POOLS:
+                self._pools.pop(next(iter(self._pools))).retire()
+            endpoint = Endpoint(base_url=origin, max_connections=MOST_CONNECTIONS, max_answer=LONGEST_ANSWER)
+            pool = self._pools[origin] = Pool(endpoint)
+        return pool
+
+    async def close(self) -> None:
+        """Close what is open."""
+        for pool in self._pools.values():
+            await pool.close()
+
+
+def context_of(call: Call) -> Mapping[str, Any]:
+    """Return what a service may know of a call."""
+    chat, plan, identity = call.chat, call.plan, call.identity
+    if chat is None or plan is None or identity is None:
+        return _NO_CONTEXT
+    return {
+        "call": call.id,
+        "tenant": identity.tenant,
+        "route": plan.route.name,
+        "user": identity.user,
+        "session": identity.session,
+        "messages": msgspec.to_builtins(chat.messages),
+    }

@@ -1,0 +1,104 @@
+import pytest
+from config_samples import GOOD, compiled, problems_of, the_problem
+
+from trunkline.config.canonical import decode_snapshot
+from trunkline.model.snapshot import Guardrail
+
+RULES = "rules: [{name: rival, words: [Acme]}]"
+
+
+def with_policy(policy: str, names: str = "[p]") -> str:
+    return GOOD.replace("gpt-4o}]", f"gpt-4o}}], guardrails: {names}") + f"guardrails:\n  p: {{{policy}}}\n"
+
+
+def policy_of(text: str) -> Guardrail:
+    return compiled(text).snapshot.guardrails["p"]
+
+
+def test_a_policy_of_the_file_is_in_the_snapshot_with_what_it_says():
+    text = with_policy(
+        f"check: patterns, on: [output], action: replace, with: No., finish_reason: content_filter, on_error: allow,"
+        f" on_unscannable: allow, timeout: 300ms, everywhere: true, {RULES}"
+    )
+    policy = policy_of(text)
+    assert policy == Guardrail(
+        name="p",
+        version=policy.version,
+        check="patterns",
+        on=("output",),
+        settings={"rules": [{"name": "rival", "words": ["Acme"]}]},
+        action="replace",
+        sentence="No.",
+        finish_reason="content_filter",
+        on_error="allow",
+        on_unscannable="allow",
+        timeout=0.3,
+        everywhere=True,
+    )
+
+
+def test_what_a_policy_does_not_say_is_as_strict_as_can_be_and_as_its_check_has_it():
+    policy = policy_of(with_policy(f"check: patterns, {RULES}"))
+    assert (policy.on, policy.action, policy.on_error, policy.on_unscannable) == (
+        ("input", "output"), "block", "block", "block",
+    )  # fmt: skip
+    assert not policy.everywhere
+
+
+def test_routes_and_tenants_name_their_policies():
+    text = with_policy(f"check: patterns, {RULES}").replace("harbor:\n", "harbor:\n    guardrails: [p]\n")
+    snapshot = compiled(text.replace("gpt-4o}]", "gpt-4o}], hold: clause")).snapshot
+    assert snapshot.routes["voice"].guardrails == ("p",)
+    assert snapshot.routes["voice"].hold == "clause"
+    assert snapshot.tenants["harbor"].guardrails == ("p",)
+    assert decode_snapshot(compiled(text).canonical).guardrails == snapshot.guardrails
+
+
+def test_a_file_without_policies_has_the_snapshot_that_it_had_before():
+    assert b"guardrails" not in compiled(GOOD).canonical
+
+
+def test_the_version_of_a_policy_changes_with_what_it_does_and_not_with_its_name():
+    base = with_policy(f"check: patterns, {RULES}")
+    version = policy_of(base).version
+    renamed = compiled(base.replace("p: {", "other: {").replace("[p]", "[other]")).snapshot.guardrails["other"]
+    assert renamed.version == version
+    others = [
+        with_policy(f"check: patterns, {RULES}, action: flag"),
+        with_policy(f"check: patterns, {RULES}, on: [input]"),
+        with_policy(f"check: patterns, {RULES}".replace("Acme", "Initech")),
+    ]
+    assert len({version, *(policy_of(other).version for other in others)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("policy", "path", "says"),
+    [
+        ("check: paterns", "check", "did you mean `patterns`?"),
+        ("action: block", "", "`check` is missing"),
+        (f"check: patterns, {RULES}, rule: 1", "rule", "no such setting"),
+        (f"check: patterns, {RULES}, action: drop", "action", "one of block, replace"),
+        (f"check: patterns, {RULES}, action: replace", "action", "needs the sentence"),
+        (f"check: patterns, {RULES}, with: x", "with", "only"),
+        (f"check: patterns, {RULES}, on: []", "on", "at least 1"),
+        (f"check: patterns, {RULES}, on: [answers]", "on[0]", "one of input"),
+        (f"check: patterns, {RULES}, timeout: 2m", "timeout", "60s"),
+        ("check: patterns, rules: [{name: a, expression: (}]", "rules", "rule 1, `a`: it is not a regular"),
+        ("check: patterns", "", "rules"),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused_with_the_place(policy, path, says):
+    problem = the_problem(with_policy(policy))
+    assert problem.path == f"guardrails.p.{path}".rstrip(".")
+    assert says in f"{problem.message} {problem.fix}"
+
+
+def test_a_name_that_is_no_policy_is_refused_where_it_stands():
+    text = with_policy(f"check: patterns, {RULES}", "[q, builtin/nothing]")
+    text = text.replace("harbor:\n", "harbor:\n    guardrails: [r]\n")
+    found = {problem.path: problem.message for problem in problems_of(text)}
+    assert found == {
+        "routes.voice.guardrails[0]": "there is no policy `q`",
+        "routes.voice.guardrails[1]": "there is no preset `builtin/nothing`",
+        "tenants.harbor.guardrails[0]": "there is no policy `r`",
+    }
