@@ -308,7 +308,7 @@ def test_an_answer_of_too_many_choices_is_refused():
 
 def test_a_long_text_is_looked_at_in_steps():
     back = HoldBack(Policies([policy(Words("bad"))]), 1)
-    assert len(list(back.take([Delta(text="x" * 100_000)]))) == 12
+    assert len(list(back.take([Delta(text="x" * 100_000)]))) == 24
     assert said([back.give()]) == "x" * 100_000
 
 

@@ -196,7 +196,7 @@ def test_nothing_of_a_call_that_was_stopped_counts_as_cleared():
 
 def test_a_long_message_is_looked_at_in_steps():
     inspection = Inspection(Policies([policy()]), asked(user("x" * 100_000)), Cleared())
-    assert len(list(inspection.take())) == 12
+    assert len(list(inspection.take())) == 24
 
 
 @given(st.lists(st.text(st.sampled_from("abd "), max_size=12), min_size=1, max_size=5))

@@ -112,9 +112,14 @@ def test_what_is_found_is_the_group():
 
 
 def test_what_its_check_does_not_take_is_looked_at_again_from_the_next_character():
-    rule = Rule("r", expression("[ab]{2}"), verify=lambda text: text == "bb")
+    rule = Rule("r", expression("[ab]{2}"), verify=lambda text: 2 * (text == "bb"))
     assert scan([rule], ["aabbab"]) == [("r", 2, 4)]
     assert scan([rule], list("aabbab")) == [("r", 2, 4)]
+
+
+def test_only_what_its_check_takes_of_a_match_is_found():
+    rule = Rule("r", expression("a+b*"), verify=lambda text: text.count("a"))
+    assert scan([rule], ["aabbab"]) == scan([rule], list("aabbab")) == [("r", 0, 2), ("r", 4, 5)]
 
 
 def test_a_finding_says_what_its_rule_says():

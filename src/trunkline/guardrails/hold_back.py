@@ -19,7 +19,7 @@ from trunkline.guardrails.scanners import LONGEST_WHOLE
 from trunkline.guardrails.watched import FAILED, UNSCANNABLE, Ask, Fired, Watched
 from trunkline.model.delta import Delta, FinishReason, ToolDelta
 
-SLICE: Final = 8192  # characters that are scanned in one go: below a few milliseconds
+SLICE: Final = 4096  # characters that are scanned in one go: a few milliseconds at the very worst
 MOST_CHOICES: Final = 128  # OpenAI's limit for `n`
 
 _decode: Final = msgspec.json.Decoder().decode

@@ -19,7 +19,8 @@ CAP: Final = 256  # folded characters
 GRID: Final = 1024  # at each of these offsets it is seen whether a match has reached its cap, whatever pieces come
 _MEMORY: Final = 8 << 20  # bytes that RE2 may use for all rules of a check together
 
-Verify = Callable[[str], bool]  # whether a match, as folded, is one: a checksum, say
+# How much of what was matched, as folded, really is what was looked for (by a checksum, say): 0 if nothing of it is.
+Verify = Callable[[str], int]
 
 
 @final
@@ -134,11 +135,16 @@ class PatternScanner:
             match = rule.matches.search(text, place - begin)
             if match is not None and begin + match.start() < live:
                 start, stop = match.span(group)
-                if rule.verify is not None and not rule.verify(folding.text[start:stop]):
-                    place = begin + match.start() + 1
-                    continue
-                found.append(self._found(rule, begin + start, begin + stop))
                 place = begin + match.end()
+                if rule.verify is not None:
+                    accepted = rule.verify(folding.text[start:stop])
+                    if accepted == 0:
+                        place = begin + match.start() + 1
+                        continue
+                    if accepted < stop - start:
+                        place = stop = start + accepted
+                        place += begin
+                found.append(self._found(rule, begin + start, begin + stop))
             elif capped and end - live >= rule.cap:
                 found.append(self._found(rule, live, live + rule.cap))
                 place = live + rule.cap

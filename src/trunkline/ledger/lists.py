@@ -82,7 +82,8 @@ def _calls(asked: CallsQuestion) -> Query:
     if asked.tool is not None:
         where.holds("list_contains(tool_calls, ?)", asked.tool)
     if asked.finding is not None:
-        where.holds("len(list_filter(found, one -> one.rule = ? OR one.policy = ?)) > 0", asked.finding, asked.finding)
+        of_it = "len(list_filter(found, lambda one: one.rule = ? OR one.policy = ?)) > 0"
+        where.holds(of_it, asked.finding, asked.finding)
     sql = f"""
         SELECT "at", id, tenant, team, user_id, subject, session, route, model, outcome, status, 1 AS "count",
                attempts, prompt_tokens + completion_tokens, cost, first_token_ms, total_ms, rule, owner
