@@ -33,6 +33,7 @@ from trunkline.config.compile import load
 from trunkline.config.compiled import Compiled
 from trunkline.config.sources import Sources
 from trunkline.gateway.clock import moment
+from trunkline.gateway.left_logs import left_logs
 from trunkline.gateway.worker import Worker
 from trunkline.operations import OperationalLog
 from trunkline.policy.budgets.account import Account
@@ -241,7 +242,7 @@ async def running(
     ours, theirs = socket.socketpair()
     gateway.link = await Link.open(ours, FromWorker)
     link = await Link.open(theirs, ToWorker)
-    gateway.worker = Worker(gateway.log, operations, listener, link)
+    gateway.worker = Worker(gateway.log, operations, listener, link, left=left_logs(data_dir.path, "gw-test", 1))
     working = asyncio.create_task(gateway.worker.run(recovery))
     try:
         assert isinstance(await gateway.load(gateway.compile(**configured)), Loaded)

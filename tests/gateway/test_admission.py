@@ -496,25 +496,71 @@ def test_whatever_happened_before_a_restart_is_counted_by_it_as_before(tmp_path,
         "route": "instead_of_error: {limited: One moment., over_budget: Not today.}",
     }
 
-    def counted(gateway):
-        limiter = limiter_of(gateway)
-        return {place: limiter.find(*place).used(moment()) for place in limiter.places()}
-
     async def main() -> None:
         async with asyncio.timeout(PATIENCE), Simulator(GOOD, GOOD) as simulator:
             for _ in range(3):
                 async with running(simulator, tmp_path, **options) as gateway:
-                    for _ in range(chance.randrange(2, 12)):
-                        if chance.random() < 0.3:
-                            gateway.worker._counts._states._next = 0.0
-                            gateway.worker._counts._states.write(moment())
-                        simulator.openai.play(chance.choice((GOOD, GOOD, Script(fault=ErrorAnswer(status=500)))))
-                        fields = {"model": "only-first", "max_tokens": chance.choice((10, 100))}
-                        await hear(gateway, fields, {"x-trunkline-user": chance.choice(("ann", "bob"))})
-                    before = {place: units for place, units in counted(gateway).items() if units}
+                    await calls_by_chance(gateway, simulator, chance)
+                    before = in_use(gateway)
                     told = len(gateway.records("budget.crossed"))
                 async with running(simulator, tmp_path, **options) as gateway:
-                    assert {place: units for place, units in counted(gateway).items() if units} == before
+                    assert in_use(gateway) == before
+                    await hear(gateway, {"model": "only-second"}, {"x-trunkline-user": "nobody-else"})
+                    assert len(gateway.records("budget.crossed")) == told
+
+    uvloop.run(main())
+
+
+def in_use(gateway) -> dict[tuple[str, str], int]:
+    limiter = limiter_of(gateway)
+    found = {place: limiter.find(*place).used(moment()) for place in limiter.places()}
+    return {place: units for place, units in found.items() if units}
+
+
+async def calls_by_chance(gateway, simulator, chance: random.Random) -> None:
+    """Make some calls, and write states of what they use between them."""
+    for _ in range(chance.randrange(2, 12)):
+        if chance.random() < 0.3:
+            gateway.worker._counts._states._next = 0.0
+            gateway.worker._counts._states.write(moment())
+        simulator.openai.play(chance.choice((GOOD, GOOD, Script(fault=ErrorAnswer(status=500)))))
+        fields = {"model": "only-first", "max_tokens": chance.choice((10, 100))}
+        await hear(gateway, fields, {"x-trunkline-user": chance.choice(("ann", "bob"))})
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_logs_that_nobody_goes_on_with_are_counted_once_whoever_goes_on_with_which(tmp_path, seed):
+    """Between two lives of the worker its log becomes that of a worker there is no longer, or takes its turn again."""
+    chance = random.Random(seed)
+    options = {
+        "tenant": TENANT + "limits: {requests_per_minute: 1000, requests_per_hour: 1000, tokens_per_day: 100000}\n"
+        "    user_limits: {requests_per_hour: 100}\n    budget: {amount: 9, per: total}\n"
+        "    user_budget: {amount: 9, per: day}",
+        "price": FIVE_CENTS,
+    }
+    logs = tmp_path / "data" / "log" / "gw-test"
+    others = [logs / "worker-7", logs / "worker-12", logs.with_name("gw-before") / "worker-0"]
+
+    def leave_log() -> None:
+        """Put the worker's log in the place of another one, and that one, if there is one, in its own."""
+        other = chance.choice(others)
+        other.parent.mkdir(exist_ok=True)
+        aside = logs / "aside"
+        (logs / "worker-0").rename(aside)
+        if other.exists():
+            other.rename(logs / "worker-0")
+        aside.rename(other)
+
+    async def main() -> None:
+        async with asyncio.timeout(PATIENCE), Simulator(GOOD, GOOD) as simulator:
+            for _ in range(7):
+                async with running(simulator, tmp_path, **options) as gateway:
+                    await calls_by_chance(gateway, simulator, chance)
+                    before = in_use(gateway)
+                leave_log()
+                async with running(simulator, tmp_path, **options) as gateway:
+                    assert in_use(gateway) == before
+                    told = len(gateway.records("budget.crossed"))
                     await hear(gateway, {"model": "only-second"}, {"x-trunkline-user": "nobody-else"})
                     assert len(gateway.records("budget.crossed")) == told
 

@@ -52,8 +52,9 @@ ENDS = ("call.closed", "call.abandoned")
 def test_logs_of_workers_beyond_those_that_run_and_of_another_name_are_left(tmp_path):
     for log in ("gw/worker-0", "gw/worker-1", "gw/worker-2", "gw/worker-10", "gw/control", "old/worker-0"):
         (tmp_path / "log" / log).mkdir(parents=True)
-    assert left_logs(tmp_path, "gw", 2) == [("gw", "worker-10"), ("gw", "worker-2"), ("old", "worker-0")]
-    assert left_logs(tmp_path, "gw", 11) == [("old", "worker-0")]
+    logs = tmp_path / "log"
+    assert left_logs(tmp_path, "gw", 2) == [logs / "gw/worker-10", logs / "gw/worker-2", logs / "old/worker-0"]
+    assert left_logs(tmp_path, "gw", 11) == [logs / "old/worker-0"]
 
 
 def test_calls_that_a_worker_left_open_that_has_no_successor_are_abandoned_once(tmp_path):

@@ -4,14 +4,19 @@ States are written a few at a time, so that no moment has much to do: each count
 of a budget, once a minute or as often as their number allows, and less often while no calls come. A restart takes the
 newest state of each counter and adds the calls whose records came after it. Windows of a minute are counted from the
 calls alone.
+
+Logs that nobody goes on with are counted by one worker, each time that it starts. What it has from there is kept apart
+and left out of its own states: each log tells of its own worker alone, and so nothing is counted twice, whoever goes on
+with which log the next time.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from math import inf
+from pathlib import Path
 from typing import Final, final
 
 from trunkline.errors import AuditUnavailable
@@ -26,7 +31,7 @@ from trunkline.policy.budgets.account import Account
 from trunkline.policy.limits.counter import Counter
 from trunkline.policy.limits.limiter import Limiter
 from trunkline.policy.limits.moment import Moment
-from trunkline.policy.limits.rules import Claim
+from trunkline.policy.limits.rules import Claim, Rule
 from trunkline.policy.limits.tenant_rules import TenantRules, rules_of
 
 CYCLE: Final = 60.0  # seconds from the beginning of a round of states to that of the next
@@ -44,12 +49,12 @@ def needs_states(rules: Mapping[str, TenantRules]) -> bool:
 
 @final
 class StateRecords:
-    """Writes the states of one worker's counters, round after round."""
+    """Writes the states of one worker's counters, round after round, without what it counts of others' logs."""
 
-    __slots__ = ("_began", "_journal", "_last", "_left", "_limiter", "_next", "since")
+    __slots__ = ("_began", "_journal", "_last", "_left", "_limiter", "_next", "_of_others", "since")
 
-    def __init__(self, journal: Journal, limiter: Limiter) -> None:
-        self._journal, self._limiter = journal, limiter
+    def __init__(self, journal: Journal, limiter: Limiter, of_others: Limiter) -> None:
+        self._journal, self._limiter, self._of_others = journal, limiter, of_others
         self._left: deque[tuple[str, str]] | None = None  # of the round that is under way
         self._last = -1  # the last record that was written here, after which something must come before a new round
         self._began = 0  # the record at which it began
@@ -70,7 +75,8 @@ class StateRecords:
             rule_id, owner = self._left.popleft()
             counter = self._limiter.find(rule_id, owner)
             if counter is not None:  # else it was idle and is gone
-                state = [(None if seconds == inf else seconds, units) for seconds, units in counter.state(now)]
+                own = own_state(counter, self._of_others.find(rule_id, owner), now)
+                state = [(None if seconds == inf else seconds, units) for seconds, units in own]
                 counters.append(CounterState(rule_id, owner, tuple(state)))
         self._journal.limits_state(LimitsState(since=self.since, counters=tuple(counters)))
         self._last = self._journal.next_index - 1
@@ -80,13 +86,19 @@ class StateRecords:
 
 @final
 class Counts:
-    """What one worker counts: taken up from its log when it starts, and kept in there while it runs."""
+    """What one worker counts: taken up from its log when it starts, and kept in there while it runs.
 
-    __slots__ = ("_limiter", "_operations", "_restored", "_states")
+    `left` are the directories of logs that nobody goes on with, and that it counts besides.
+    """
 
-    def __init__(self, journal: Journal, limiter: Limiter, operations: OperationalLog) -> None:
-        self._limiter, self._operations = limiter, operations
-        self._states = StateRecords(journal, limiter)
+    __slots__ = ("_left", "_limiter", "_of_others", "_operations", "_restored", "_states")
+
+    def __init__(
+        self, journal: Journal, limiter: Limiter, operations: OperationalLog, left: Sequence[Path] = ()
+    ) -> None:
+        self._limiter, self._operations, self._left = limiter, operations, left
+        self._of_others = Limiter()  # what the logs that were left say, once more
+        self._states = StateRecords(journal, limiter, self._of_others)
         self._restored = False
 
     async def restore(self, snapshot: Snapshot, log: RecordLog) -> None:
@@ -100,31 +112,76 @@ class Counts:
         self._restored, self._states.since = True, log.next_index
         if not any(tenant.rules for tenant in rules.values()):
             return
-        past = await asyncio.to_thread(partial(read_past, log.directory, states=needs_states(rules)))
-        if past.lost:
-            self._operations.event("error", "counts_lost", reason=past.lost)
-        calls = count_again(self._limiter, rules, past, moment())
+        past = await self._read(log.directory, rules)
+        pasts = [await self._read(directory, rules) for directory in self._left]
+        now = moment()
+        calls = count_again(self._limiter, rules, [past, *pasts], now)
+        count_again(self._of_others, rules, pasts, now)
         if past.since is not None:
             self._states.since = past.since
-        self._operations.event("info", "counted_again", calls=calls, counters=len(self._limiter))
+        self._operations.event(
+            "info", "counted_again", calls=calls, counters=len(self._limiter), left_logs=len(self._left)
+        )
+
+    async def _read(self, directory: Path, rules: Mapping[str, TenantRules]) -> Past:
+        past = await asyncio.to_thread(partial(read_past, directory, states=needs_states(rules)))
+        if past.lost:
+            log = f"{directory.parent.name}/{directory.name}"
+            self._operations.event("error", "counts_lost", log=log, reason=past.lost)
+        return past
+
+    def go_on_with(self, rules: Mapping[str, TenantRules]) -> None:
+        """Take up the rules of a reload; what was counted under others is thrown away."""
+        every = [rule for tenant in rules.values() for rule in tenant.rules]
+        self._limiter.keep(every)
+        self._of_others.keep(every)
 
     def keep(self, rules: Mapping[str, TenantRules]) -> None:
         """Write what has been counted, and forget who is idle; to be called about once a second."""
         now = moment()
         self._limiter.sweep(now, SWEPT)
+        self._of_others.sweep(now, SWEPT)
         if self._restored and needs_states(rules):
             with suppress(AuditUnavailable):  # the log has failed, which is told elsewhere
                 self._states.write(now)
 
 
-def count_again(limiter: Limiter, rules: Mapping[str, TenantRules], past: Past, now: Moment) -> int:
-    """Count again what a log says; returns the number of calls that counted.
+def count_again(limiter: Limiter, rules: Mapping[str, TenantRules], pasts: Sequence[Past], now: Moment) -> int:
+    """Count again what logs say, each of another worker; returns the number of calls that counted.
 
     Thresholds of budgets that have been reached by then have been told.
+    """
+    known = {rule.id: rule for tenant in rules.values() for rule in tenant.rules}
+    counted = sum([_count_log(limiter, known, rules, past, now) for past in pasts])
+    for rule in known.values():
+        for counter in limiter.owners(rule.id).values():
+            if isinstance(counter, Account):
+                counter.crossed(rule.limit, now)
+    return counted
+
+
+def own_state(counter: Counter, of_others: Counter | None, now: Moment) -> list[tuple[float, int]]:
+    """Return the state of a counter without what another one has, which it contains."""
+    if of_others is None:
+        return counter.state(now)
+    # An account turns to a new period, or calendar, when it is asked; both have to have done so.
+    counter.used(now)
+    of_others.used(now)
+    theirs = dict(of_others.state(now))
+    return [
+        (seconds, units - theirs.get(seconds, 0))
+        for seconds, units in counter.state(now)
+        if units > theirs.get(seconds, 0)
+    ]
+
+
+def _count_log(
+    limiter: Limiter, known: Mapping[str, Rule], rules: Mapping[str, TenantRules], past: Past, now: Moment
+) -> int:
+    """Count again what one log says; returns the number of calls that counted.
 
     What is in no state and whose record came before it is in no window any more, or under a rule that there was not.
     """
-    known = {rule.id: rule for tenant in rules.values() for rule in tenant.rules}
     contains: dict[tuple[str, str], int] = {}
     for (rule_id, owner), state in past.states.items():
         rule = known.get(rule_id)
@@ -141,10 +198,6 @@ def count_again(limiter: Limiter, rules: Mapping[str, TenantRules], past: Past, 
             for claim in claims:
                 _count(limiter, claim, call, contains.get((claim.rule.id, claim.owner), -1), now)
             counted += bool(claims)
-    for rule in known.values():
-        for counter in limiter.owners(rule.id).values():
-            if isinstance(counter, Account):
-                counter.crossed(rule.limit, now)
     return counted
 
 

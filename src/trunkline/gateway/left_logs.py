@@ -20,16 +20,16 @@ def log_of(index: int) -> str:
     return f"worker-{index}"
 
 
-def left_logs(data_dir: Path, node: str, workers: int) -> list[tuple[str, str]]:
-    """Return node and process of each worker's log in a data directory that none of `node`'s workers goes on with."""
-    ours = {(node, log_of(index)) for index in range(workers)}
-    found = [(path.parent.name, path.name) for path in sorted((data_dir / LOGS).glob("*/worker-*"))]
-    return [log for log in found if log not in ours]
+def left_logs(data_dir: Path, node: str, workers: int) -> list[Path]:
+    """Return the directory of each worker's log in a data directory that none of `node`'s workers goes on with."""
+    ours = {data_dir / LOGS / node / log_of(index) for index in range(workers)}
+    return [path for path in sorted((data_dir / LOGS).glob("*/worker-*")) if path not in ours]
 
 
 async def end_left_calls(data_dir: DataDir, node: str, workers: int, operations: OperationalLog) -> None:
     """End what is open in left logs, as abandoned. One that cannot be written is named, and stays as it is."""
-    for owner, process in left_logs(data_dir.path, node, workers):
+    for directory in left_logs(data_dir.path, node, workers):
+        owner, process = directory.parent.name, directory.name
         try:
             ended = await _end_calls(data_dir, owner, process, operations)
         except (CallError, CorruptLog, DataDirError, LogFailed, OSError) as error:

@@ -17,7 +17,7 @@ import ssl
 import sys
 import time
 import traceback
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -51,7 +51,7 @@ from trunkline.gateway.ids import IdSource
 from trunkline.gateway.in_force import InForce, make_policies
 from trunkline.gateway.journal import Journal
 from trunkline.gateway.leases import AuthorityState
-from trunkline.gateway.left_logs import end_left_calls, log_of
+from trunkline.gateway.left_logs import end_left_calls, left_logs, log_of
 from trunkline.gateway.limits_shown import limits_shown
 from trunkline.gateway.log_opening import LogOpening, Opened
 from trunkline.gateway.machine_code import compiled
@@ -91,6 +91,7 @@ class Worker:
         listener: socket.socket,
         link: Link[ToWorker],
         place: WorkerPlace | None = None,
+        left: Sequence[Path] = (),
     ) -> None:
         new_id = IdSource()
         self._place = place
@@ -99,7 +100,7 @@ class Worker:
         self._refusals = Refusals(self._journal.refused, operations)
         self._budgets = Budgets(self._journal, operations)
         self._admission = Admission(self._budgets.changed)
-        self._counts = Counts(self._journal, self._admission.limiter, operations)
+        self._counts = Counts(self._journal, self._admission.limiter, operations, left)
         self._exchange = Exchange(self._journal, self._refusals, self._admission, operations, new_id, self._tell_others)
         self._endpoints = Endpoints(self._exchange, self._journal, self._refusals)
         self._upstreams = Upstreams()
@@ -204,7 +205,7 @@ class Worker:
             return
         self._operations.configure(snapshot.log.format, snapshot.log.level)
         in_force = InForce(snapshot, order.digest, prepared, self._health_of, rosters, policies)
-        self._admission.limiter.keep([rule for tenant in in_force.rules.values() for rule in tenant.rules])
+        self._counts.go_on_with(in_force.rules)
         retired = self._upstreams.adopt(prepared)
         self._endpoints.in_force = in_force
         self._forgive_unauthorized(retired, prepared)
@@ -401,13 +402,19 @@ async def _run(options: argparse.Namespace, operations: OperationalLog) -> int:
     listener = socket.socket(fileno=options.listen_fd)
     place = WorkerPlace(options.index, options.restarts, socket.socket(fileno=options.leases))
     if opened is None:
-        await Worker(UnopenedLog(), operations, listener, link, place).run_without_log(opening)
+        left = _left_logs(options)
+        await Worker(UnopenedLog(), operations, listener, link, place, left).run_without_log(opening)
         return 0
     if options.index == FIRST:
         await end_left_calls(open_data_dir(Path(options.data_dir)), options.node, options.workers, operations)
     log, recovery = opened
-    await Worker(log, operations, listener, link, place).run(recovery)
+    await Worker(log, operations, listener, link, place, _left_logs(options)).run(recovery)
     return 0
+
+
+def _left_logs(options: argparse.Namespace) -> list[Path]:
+    """Return the directories of the logs that nobody goes on with, for the one worker that counts them."""
+    return left_logs(Path(options.data_dir), options.node, options.workers) if options.index == FIRST else []
 
 
 def _open_log(options: argparse.Namespace, on_event: OnEvent) -> Opened:
