@@ -6,7 +6,7 @@ from trunkline.audit.files.flush_times import BOUNDS
 from trunkline.channel.messages import LimitUse, Report, WorkerState
 from trunkline.control.answers import LimitsInUse
 from trunkline.control.metrics import page
-from trunkline.ledger.records import CostPart, EndedPart, ErrorPart, RefusedPart, TimingsPart, UsagePart
+from trunkline.ledger.records import CostPart, EndedPart, ErrorPart, FindingPart, RefusedPart, TimingsPart, UsagePart
 from trunkline.ledger.telemetry import CallCounts
 
 TARGET_METRICS = ("trunkline_breaker_state", "trunkline_target_resting")
@@ -108,3 +108,16 @@ def test_rules_beyond_the_bound_are_counted_together():
         limited = RefusedPart("t", "limited", 429, "c", "tenant_limit", 1, "s", tenant=f"t{number}", rule="r")
         made.refused(limited)
     assert made.limited == {("t0", "r"): 1, ("t1", "r"): 1, ("other", "other"): 2}
+
+
+def test_findings_are_on_the_page_by_policy_rule_and_action():
+    made = CallCounts(most=2)
+    findings = tuple(FindingPart(policy, "v", "ssn", "output", "redact", 0, 1, 2.0) for policy in "aabcd")
+    timings = TimingsPart(9.0, 1.0, 2.0, 3.0, 400.0)
+    made.ended("harbor", "voice", EndedPart("c", "t", "answered", timings=timings, findings=findings))
+    found = samples(page(made, None, [], None))
+    counted = {key[1:]: value for key, value in found.items() if key[0] == "trunkline_guardrail_findings_total"}
+    what = (("action", "redact"), ("policy", "a"), ("rule", "ssn"))
+    assert counted[what] == 2
+    assert sorted(counted.values()) == [1, 2, 2]
+    assert found["trunkline_first_sentence_seconds_count", ("route", "voice")] == 1

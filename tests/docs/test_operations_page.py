@@ -12,7 +12,7 @@ from trunkline.channel.messages import LimitUse, Report, WorkerState
 from trunkline.control.answers import LimitsInUse
 from trunkline.control.api import build
 from trunkline.control.metrics import page
-from trunkline.ledger.records import EndedPart, RefusedPart, TimingsPart, UsagePart
+from trunkline.ledger.records import EndedPart, FindingPart, RefusedPart, TimingsPart, UsagePart
 from trunkline.ledger.telemetry import CallCounts
 from trunkline.operations import OperationalLog
 
@@ -51,7 +51,8 @@ def test_every_metric_is_on_the_page_with_its_labels_and_no_other():
         0, 1, True, None, "d", 0, 0.0, Report({"a/m": "open"}, (), (0,) * (len(BOUNDS) + 1), 0.0, 0, 0)
     )
     counts = CallCounts()
-    ended = EndedPart("c", "t", "answered", usage=UsagePart(input=1), timings=TimingsPart(1.0, 1.0))
+    findings = (FindingPart("p", "v", "r", "output", "flag", 0, 1, 1.0),)
+    ended = EndedPart("c", "t", "answered", usage=UsagePart(input=1), timings=TimingsPart(1.0, 1.0), findings=findings)
     counts.ended("tenant", "route", ended)
     use = LimitUse("t", "limits.requests_per_minute", "tenant", "t", "requests", "minute", True, 2, 1, 9.0)
     limits = LimitsInUse((use,), 0, 0)

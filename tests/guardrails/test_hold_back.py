@@ -199,6 +199,15 @@ def test_a_tool_call_waits_for_the_text_before_it():
     assert [tool.name for tool in tools(out)] == ["find", "get"]
 
 
+@given(st.lists(st.tuples(st.integers(0, 2), st.text("ab{}", max_size=3)), max_size=12))
+def test_pieces_of_calls_that_come_in_any_order_are_put_together_each_by_itself(pieces):
+    batches = [[call(f"tool{index}", "", index) for index in range(3)]]
+    batches += [[Delta(tool=ToolDelta(index, arguments=piece))] for index, piece in pieces]
+    _, out = run([policy(Words("never"))], [*batches, [Delta(finish="tool_calls")]])
+    whole = ["".join(piece for at, piece in pieces if at == index) for index in range(3)]
+    assert tools(out) == [ToolDelta(index, f"call{index}", f"tool{index}", whole[index]) for index in range(3)]
+
+
 def test_a_forbidden_tool_ends_the_answer_and_the_calls_before_it_stand():
     batches = [[call("find", "{}"), call("sell", "{}", 1), call("get", "{}", 2)], [Delta(finish="tool_calls")]]
     for action, ends in (("block", "content_filter"), ("redact", "content_filter"), ("replace", "stop")):

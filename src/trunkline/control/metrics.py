@@ -27,7 +27,8 @@ def page(
 ) -> bytes:
     """Return the page; a lag of None says that the ledger is not there (yet), limits of None that no worker is."""
     registry = CollectorRegistry(auto_describe=False)
-    of_ledger = [*_of_calls(counts), *_of_refusals(counts), *_of_times(counts), *_of_lag(lag_seconds)]
+    of_calls = [*_of_calls(counts), *_of_refusals(counts), *_of_findings(counts)]
+    of_ledger = [*of_calls, *_of_times(counts), *_of_lag(lag_seconds)]
     of_workers = [*_of_workers(workers), *_of_targets(workers), *_of_limits(limits)]
     registry.register(_Families([*of_ledger, *of_workers]))
     return generate_latest(registry)
@@ -66,6 +67,15 @@ def _of_refusals(counts: CallCounts) -> Iterator[Metric]:
     yield refusals
 
 
+def _of_findings(counts: CallCounts) -> Iterator[Metric]:
+    findings = CounterMetricFamily(
+        "trunkline_guardrail_findings", "What guardrails found.", labels=("policy", "rule", "action")
+    )
+    for place, count in list(counts.findings.items()):
+        findings.add_metric(place, count)
+    yield findings
+
+
 def _of_times(counts: CallCounts) -> Iterator[Metric]:
     families = {
         name: HistogramMetricFamily(f"trunkline_{name}_seconds", about, labels=("route",))
@@ -73,7 +83,8 @@ def _of_times(counts: CallCounts) -> Iterator[Metric]:
             ("first_token", "From a call's beginning to the first token."),
             ("call", "From a call's beginning to its end."),
             ("overhead", "What the gateway itself took of a call."),
-            ("hold", "How long text was held back for checks."),
+            ("first_sentence", "From a call's beginning to when its first sentence left, under guardrails."),
+            ("hold", "The longest that a guardrail held text of a call back."),
         )
     }
     for route, times in list(counts.times.items()):

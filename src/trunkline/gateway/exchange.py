@@ -249,6 +249,7 @@ class Exchange:
         """Take note of how the answer ends as it is released."""
         if guard.held is not None:
             call.released_characters = guard.held.released
+            call.client_dropped += tuple(sorted(guard.held.dropped.difference(call.client_dropped)))
         if guard.stopped_by is not None:
             call.tally.finish = guard.finish_reason
 

@@ -20,6 +20,7 @@ from trunkline.guardrails.watched import FAILED, UNSCANNABLE, Ask, Fired, Watche
 from trunkline.model.delta import Delta, FinishReason, ToolDelta
 
 SLICE: Final = 4096  # characters that are scanned in one go: a few milliseconds at the very worst
+PIECE_SIZE: Final = 64  # what a piece of a call counts for beside its arguments
 MOST_CHOICES: Final = 128  # OpenAI's limit for `n`
 
 _decode: Final = msgspec.json.Decoder().decode
@@ -33,12 +34,11 @@ class TooManyChoices(Exception):
 class _Tool:
     """A tool call that is being put together."""
 
-    __slots__ = ("arguments", "delta", "size")
+    __slots__ = ("arguments", "delta")
 
     def __init__(self, delta: ToolDelta) -> None:
         self.delta = delta
         self.arguments: list[str] = []
-        self.size = 0
 
 
 @final
@@ -55,16 +55,16 @@ class _Judged:
 class _Choice:
     """One choice of an answer."""
 
-    __slots__ = ("answer", "calls", "finish", "index", "judged", "over", "reasoning", "refusal", "said", "stop",
-                 "tool")  # fmt: skip
+    __slots__ = ("answer", "finish", "index", "judged", "over", "reasoning", "refusal", "said", "stop",
+                 "tools", "tools_size")  # fmt: skip
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.answer: Watched | None = None
         self.refusal: Watched | None = None
         self.reasoning: Watched | None = None
-        self.tool: _Tool | None = None  # whose arguments are still coming
-        self.calls = 0
+        self.tools: dict[int, _Tool] = {}  # by index, until the choice has ended
+        self.tools_size = 0
         self.judged: list[_Judged] = []
         self.finish: Delta | None = None
         self.said = False  # whether any of its text has come out
@@ -100,8 +100,7 @@ class HoldBack:
     def holding(self) -> bool:
         """Whether anything is held back."""
         return any(
-            not choice.over
-            and (choice.tool is not None or choice.judged or any(text.holding for text in choice.texts()))
+            not choice.over and (choice.tools or choice.judged or any(text.holding for text in choice.texts()))
             for choice in self._choices.values()
         )
 
@@ -142,7 +141,7 @@ class HoldBack:
                 choice.refusal = choice.refusal or self._watched(choice, "refusal")
                 yield from self._feed(choice.refusal, delta.refusal)
             if delta.tool is not None:
-                yield from self._take_tool(choice, delta.tool)
+                self._take_tool(choice, delta.tool)
             if delta.finish is not None:
                 choice.finish = delta
                 yield from self._finish(choice)
@@ -219,18 +218,17 @@ class HoldBack:
 
     # Tool calls
 
-    def _take_tool(self, choice: _Choice, piece: ToolDelta) -> Iterator[None]:
+    def _take_tool(self, choice: _Choice, piece: ToolDelta) -> None:
         if not self._policies.arguments:
             self._put_tool(choice, piece)
             return
-        tool = choice.tool
-        if piece.id is not None or tool is None:
-            yield from self._judge(choice)
-            tool = choice.tool = _Tool(piece)
+        tool = choice.tools.get(piece.index)
+        if tool is None:
+            tool = choice.tools[piece.index] = _Tool(piece)
         tool.arguments.append(piece.arguments)
-        tool.size += len(piece.arguments)
-        if tool.size > LONGEST_WHOLE:
-            self._fail_tool(choice)
+        choice.tools_size += PIECE_SIZE + len(piece.arguments)
+        if choice.tools_size > LONGEST_WHOLE:
+            self._fail_tools(choice)
 
     def _put_tool(self, choice: _Choice, piece: ToolDelta) -> None:
         """Let a piece of a call out that no policy looks at, behind the text before it."""
@@ -238,13 +236,14 @@ class HoldBack:
         choice.judged.append(_Judged(piece, ArgumentsText(""), watched))
 
     def _judge(self, choice: _Choice) -> Iterator[None]:
-        """Have a whole call looked at."""
-        tool, choice.tool = choice.tool, None
-        if tool is None:
-            return
+        """Have its calls looked at, now that they are whole: pieces of several may have come in any order."""
+        tools, choice.tools = choice.tools, {}
+        for index in sorted(tools):
+            yield from self._judge_one(choice, index, tools[index])
+
+    def _judge_one(self, choice: _Choice, index: int, tool: _Tool) -> Iterator[None]:
         policies, whole = self._policies, "".join(tool.arguments)
-        where = f"choices[{choice.index}].message.tool_calls[{choice.calls}]"
-        choice.calls += 1
+        where = f"choices[{choice.index}].message.tool_calls[{index}]"
         text = ArgumentsText(whole)
         watched = Watched(policies.arguments, policies.hold, ARGUMENTS, where)
         delta = ToolDelta(tool.delta.index, tool.delta.id, tool.delta.name, whole)
@@ -256,10 +255,9 @@ class HoldBack:
         self._collect(watched)
         choice.judged.append(_Judged(delta, text, watched))
 
-    def _fail_tool(self, choice: _Choice) -> None:
-        """Decide on a call that is too large to be held."""
-        choice.tool = None
-        where = f"choices[{choice.index}].message.tool_calls[{choice.calls}]"
+    def _fail_tools(self, choice: _Choice) -> None:
+        """Decide on calls that are too large to be held."""
+        where = f"choices[{choice.index}].message.tool_calls"
         policy = self._policies.arguments[0]
         fired = Fired(policy, Found(FAILED, 0, 1, 1.0, "too_long"), ARGUMENTS.name, where, policy.stopping)
         self.fired.append(fired)
@@ -322,7 +320,7 @@ class HoldBack:
     def _stop(self, choice: _Choice, fired: Fired, out: list[Delta]) -> None:
         """End a choice in the way that the policy wants."""
         choice.over, choice.stop = True, fired
-        choice.judged, choice.tool = [], None
+        choice.judged, choice.tools = [], {}
         finish: FinishReason = "content_filter"
         sentence = self._instead
         if fired.action == "replace":

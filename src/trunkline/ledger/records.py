@@ -91,6 +91,7 @@ class TimingsPart(msgspec.Struct, gc=False, omit_defaults=True):
     overhead_ms: float
     first_token_ms: float | None = None
     hold_ms: float = 0.0
+    first_sentence_ms: float | None = None
 
 
 class FindingPart(msgspec.Struct, gc=False, omit_defaults=True):

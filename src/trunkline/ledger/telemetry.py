@@ -59,6 +59,7 @@ class RouteTimes:
 
     def __init__(self) -> None:
         self.first_token, self.call = Histogram(LONG), Histogram(LONG)
+        self.first_sentence = Histogram(LONG)
         self.overhead, self.hold = Histogram(SHORT), Histogram(SHORT)
 
 
@@ -69,6 +70,7 @@ class CallCounts:
         self.calls: dict[CallSeries, Counted] = {}
         self.times: dict[str, RouteTimes] = {}
         self.limited: dict[tuple[str, str], int] = {}  # by tenant and rule: what limits and budgets refused
+        self.findings: dict[tuple[str, str, str], int] = {}  # by policy, rule and action
         self._most = most
 
     def ended(self, tenant: str, route: str, ended: EndedPart) -> None:
@@ -85,7 +87,14 @@ class CallCounts:
             counted.cost += float(ended.cost.amount)
         if ended.outcome in LIMITED and ended.error is not None:
             self._limit(tenant, ended.error.rule, 1)
+        for finding in ended.findings:
+            self._found((finding.policy, finding.rule, finding.action))
         self._time(route, ended)
+
+    def _found(self, place: tuple[str, str, str]) -> None:
+        if place not in self.findings and len(self.findings) >= self._most:
+            place = (OTHER, OTHER, OTHER)
+        self.findings[place] = self.findings.get(place, 0) + 1
 
     def refused(self, refused: RefusedPart) -> None:
         """Count calls that were not let in."""
@@ -114,6 +123,8 @@ class CallCounts:
         times.hold.add(timings.hold_ms)
         if timings.first_token_ms is not None:
             times.first_token.add(timings.first_token_ms)
+        if timings.first_sentence_ms is not None:
+            times.first_sentence.add(timings.first_sentence_ms)
 
     def _counted(self, series: CallSeries) -> Counted:
         counted = self.calls.get(series)
