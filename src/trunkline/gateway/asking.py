@@ -4,7 +4,7 @@ Nothing here raises what goes wrong: a question without an answer is decided by 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -30,15 +30,20 @@ class Asking:
 
     async def ask_all(self, call: Call, asks: Sequence[Ask]) -> None:
         """Have each of these answered, or told that it has failed, several side by side."""
-        context, gate = context_of(call), asyncio.Semaphore(AT_ONCE)
-        await asyncio.gather(*[self._ask(ask, context, gate) for ask in asks])
+        context, waiting = context_of(call), iter(asks)
+        await asyncio.gather(*[self._ask_each(waiting, context) for _ in asks[:AT_ONCE]])
 
-    async def _ask(self, ask: Ask, context: Mapping[str, Any], gate: asyncio.Semaphore) -> None:
+    async def _ask_each(self, waiting: Iterator[Ask], context: Mapping[str, Any]) -> None:
+        """Ask one after the other of those that wait, of which others take too."""
+        for ask in waiting:
+            await self._ask(ask, context)
+
+    async def _ask(self, ask: Ask, context: Mapping[str, Any]) -> None:
         asking = ask.policy.asking
         if asking is None:
             raise ValueError("only a check that asks makes a question")
         try:
-            async with gate, asyncio.timeout(ask.policy.timeout):
+            async with asyncio.timeout(ask.policy.timeout):
                 question = asking.question(ask.text, ask.stage, context)
                 status, body = await self._post(question, ask.policy.timeout)
             ask.answered(asking.read(status, body, ask.text))

@@ -7,6 +7,7 @@ it can be.
 """
 
 import re
+from itertools import islice
 from typing import Final, final
 
 import msgspec
@@ -49,19 +50,24 @@ class ArgumentsText:
     def redacted(self, spans: list[tuple[int, int, str]]) -> str:
         """Return the JSON with these spans of `text` replaced, each by its marker; they are in order, and apart."""
         out: list[str] = []
-        at = 0
+        at = first = 0
         for piece in self._pieces:
             stop = piece.offset + len(piece.text)
-            mine = [span for span in spans if span[0] < stop and span[1] > piece.offset]
-            if not mine:
-                continue
-            text, done = "", 0
-            for start, end, marker in mine:
-                text += piece.text[done : max(start - piece.offset, 0)] + marker
+            while first < len(spans) and spans[first][1] <= piece.offset:
+                first += 1
+            if first == len(spans):
+                break
+            text: list[str] = []
+            done = 0
+            for start, end, marker in islice(spans, first, None):
+                if start >= stop:
+                    break
+                text += (piece.text[done : max(start - piece.offset, 0)], marker)
                 done = end - piece.offset
-            text += piece.text[done:]
-            out += (self._json[at : piece.start], _encode(text).decode())
-            at = piece.end
+            if text:
+                text.append(piece.text[done:])
+                out += (self._json[at : piece.start], _encode("".join(text)).decode())
+                at = piece.end
         out.append(self._json[at:])
         return "".join(out)
 

@@ -6,6 +6,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final, final
 
 import msgspec
@@ -215,19 +216,23 @@ def _edited(message: Message, looked: _Looked, text: str, spans: Sequence[tuple[
 def _edited_parts(content: Sequence[Part], spans: Sequence[tuple[int, int, str]]) -> list[Part]:
     """Return the parts with spans of their joined text replaced; a span over several leaves its marker in the first."""
     parts: list[Part] = []
-    offset = 0
+    offset = first = 0
     for part in content:
         if not isinstance(part, (TextPart, RefusalPart)):
             parts.append(part)
             continue
         text = part.text if isinstance(part, TextPart) else part.refusal
-        edited, done = "", 0
-        for start, end, marker in spans:
-            if start >= offset + len(text) or end <= offset:
-                continue
-            edited += text[done : max(start - offset, 0)] + (marker if start >= offset else "")
+        while first < len(spans) and spans[first][1] <= offset:
+            first += 1
+        pieces: list[str] = []
+        done = 0
+        for start, end, marker in islice(spans, first, None):
+            if start >= offset + len(text):
+                break
+            pieces += (text[done : max(start - offset, 0)], marker if start >= offset else "")
             done = end - offset
-        edited += text[done:] if done < len(text) else ""
+        pieces.append(text[done:] if done < len(text) else "")
+        edited = "".join(pieces)
         offset += len(text)
         parts.append(TextPart(edited) if isinstance(part, TextPart) else RefusalPart(edited))
     return parts

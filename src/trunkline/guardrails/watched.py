@@ -14,6 +14,7 @@ from trunkline.guardrails.units import UnitCutter
 
 FAILED: Final = "check_failed"  # the rule of a finding that says that a check could not be made
 UNSCANNABLE: Final = "unscannable"  # and of one that says that there is something no check can read
+MOST_QUESTIONS: Final = 2000  # about one text: nobody waits for more
 _NEVER: Final = 1 << 62
 
 
@@ -56,7 +57,8 @@ class Ask:
 class Watch:
     """One policy on one text."""
 
-    __slots__ = ("_asked", "_cutter", "_held", "_hold", "_length", "_scanner", "_watched", "open_at", "policy")
+    __slots__ = ("_asked", "_cutter", "_held", "_hold", "_length", "_questions", "_scanner", "_watched", "open_at",
+                 "policy")  # fmt: skip
 
     def __init__(self, watched: "Watched", policy: Policy, hold: Hold) -> None:
         self._watched, self.policy, self._hold = watched, policy, hold
@@ -67,6 +69,7 @@ class Watch:
         self._held: list[str] = []  # the text so far, where a question is about all of it
         self._length = 0
         self._asked: list[Ask] = []  # without an answer yet
+        self._questions = 0
         self.open_at = 0
 
     def feed(self, text: str, last: bool) -> None:
@@ -111,6 +114,9 @@ class Watch:
         self._watched.take(self.policy, found, self.policy.action)
 
     def _ask(self, text: str, start: int) -> None:
+        self._questions += 1
+        if self._questions > MOST_QUESTIONS:
+            raise TooLong
         ask = Ask(self, text, start, self._watched.stage, self._watched.where)
         self._asked.append(ask)
         self._watched.asks.append(ask)
@@ -161,8 +167,8 @@ class Watched:
     `asks` are questions that have to be answered before more can come out.
     """
 
-    __slots__ = ("_at", "_edited_to", "_end", "_found", "_parts", "_watches", "asks", "edited", "ended", "fired",
-                 "stage", "stop", "where")  # fmt: skip
+    __slots__ = ("_at", "_edited_to", "_end", "_found", "_parts", "_sorted", "_watches", "asks", "edited", "ended",
+                 "fired", "stage", "stop", "where")  # fmt: skip
 
     def __init__(self, policies: Sequence[Policy], hold: Hold, field: Field, where: str) -> None:
         self.stage, self.where = field.name, where
@@ -173,6 +179,7 @@ class Watched:
         self.edited = False
         self._watches = [Watch(self, policy, hold) for policy in policies]
         self._found: list[Fired] = []
+        self._sorted = 0  # how many of them are in order: the first ones
         self._parts: list[str] = []  # of what is held, from `_at` to `_end`
         self._at = self._end = 0
         self._edited_to = 0  # where the last redaction ends
@@ -204,48 +211,61 @@ class Watched:
         clear = self._end
         for watch in self._watches:
             clear = min(clear, watch.open_at)
-        if not self._found:
-            return self._emit(clear)
-        out: list[str] = []
-        # What fails at the end of a text, or on an empty one, begins where nothing follows.
-        reached = _NEVER if self.ended and all(watch.open_at >= _NEVER for watch in self._watches) else clear
-        self._found.sort(key=_turn)
-        while self._found and self._found[0].found.start < reached:
-            fired = self._found.pop(0)
-            if self._stops(fired, out):
-                return "".join(out)
-        out.append(self._emit(clear))
-        return "".join(out)
-
-    def _stops(self, fired: Fired, out: list[str]) -> bool:
-        """Let one finding take effect, and return whether it ends the text."""
-        self.fired.append(fired)
-        action, found = fired.action, fired.found
-        if action in ("flag", "bypass"):
-            return False
-        out.append(self._emit(found.start))
-        if action == "redact":
-            if found.start >= self._edited_to or self._edited_to == 0:
-                out.append(fired.policy.sentence or f"[{found.rule.replace('_', ' ').upper()}]")
-            self._emit(found.end)
-            self._edited_to = max(self._edited_to, found.end)
-            self.edited = True
-            return False
-        self.stop = fired
-        self._parts.clear()
-        self.asks.clear()
-        return True
-
-    def _emit(self, to: int) -> str:
-        if to <= self._at:
+        if self._found:
+            # What fails at the end of a text, or on an empty one, begins where nothing follows.
+            reached = _NEVER if self.ended and all(watch.open_at >= _NEVER for watch in self._watches) else clear
+            ready = self._take_ready(reached)
+            if ready:
+                return self._edit(ready, clear)
+        if clear <= self._at:
             return ""
         held = self._parts[0] if len(self._parts) == 1 else "".join(self._parts)
-        if to >= self._end:
-            self._parts, self._at = [], self._end
-            return held
-        text, rest = held[: to - self._at], held[to - self._at :]
-        self._parts, self._at = [rest], to
-        return text
+        said = held[: clear - self._at] if clear < self._end else held
+        self._keep(held, clear)
+        return said
+
+    def _take_ready(self, reached: int) -> list[Fired]:
+        """Return the findings whose turn has come, in order."""
+        found = self._found
+        if self._sorted < len(found):
+            found.sort(key=_turn)
+        ready = 0
+        while ready < len(found) and found[ready].found.start < reached:
+            ready += 1
+        self._found, self._sorted = found[ready:], len(found) - ready
+        return found[:ready]
+
+    def _edit(self, ready: list[Fired], clear: int) -> str:
+        """Let findings take effect, and return what comes out of the text up to `clear`."""
+        held, begin, at = "".join(self._parts), self._at, self._at
+        out: list[str] = []
+        for fired in ready:
+            self.fired.append(fired)
+            action, found = fired.action, fired.found
+            if action in ("flag", "bypass"):
+                continue
+            if found.start > at:
+                out.append(held[at - begin : found.start - begin])
+                at = found.start
+            if action != "redact":
+                self.stop = fired
+                self._parts = []
+                self.asks.clear()
+                return "".join(out)
+            if found.start >= self._edited_to or not self.edited:
+                out.append(fired.policy.sentence or f"[{found.rule.replace('_', ' ').upper()}]")
+            at = max(at, found.end)
+            self._edited_to, self.edited = max(self._edited_to, found.end), True
+        if clear > at:
+            out.append(held[at - begin : clear - begin])
+            at = clear
+        self._keep(held, at)
+        return "".join(out)
+
+    def _keep(self, held: str, at: int) -> None:
+        """Keep what is held from `at` on; `held` is all that was."""
+        rest = held[at - self._at :] if at < self._end else ""
+        self._parts, self._at = [rest] if rest else [], at
 
 
 def _turn(fired: Fired) -> tuple[int, bool, int, int, str, str]:
