@@ -18,7 +18,7 @@ LONGEST_KEY: Final = 8192  # characters of a private key in its armour
 LONGEST_TOKEN: Final = 4096
 RANDOM_FROM: Final = 3.0  # bits for a character, of what was assigned
 _FORMS: Final = {
-    "openai_key": r"\bsk-(?:proj-|svcacct-|admin-)?[a-z0-9_-]{20,200}\b",
+    "openai_key": r"\bsk-(?:(?:proj|svcacct|admin)-[a-z0-9_-]{20,200}|[a-z0-9]{20,200})\b",
     "anthropic_key": r"\bsk-ant-[a-z0-9_-]{20,200}\b",
     "aws_key": r"\b(?:akia|asia)[0-9a-z]{16}\b",
     "google_key": r"\baiza[0-9a-z_-]{35}\b",

@@ -1,0 +1,44 @@
+import pytest
+
+from trunkline.guardrails.registry import make_check
+
+CHECK = make_check("promissory", {})
+
+
+def found(text, pieces=None):
+    scanner, out = CHECK.scanner("sentence"), []
+    for place, piece in enumerate(pieces or [text]):
+        out += scanner.feed(piece, place == len(pieces or [text]) - 1)
+    return [(one.rule, text[one.start : one.end]) for one in out]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("Sure. I guarantee you a profit. Anything else?", "guaranteed"),
+        ("it's a risk free way to save", "no_risk"),
+        ("This fund will return eight percent.", "projection"),
+        ("Thıs fund w\u200bill dou\u00adble.", "projection"),
+    ],
+)
+def test_a_promise_is_found_in_its_sentence_however_it_is_cut(text, rule):
+    assert [name for name, _ in found(text)] == [rule]
+    assert found(text, list(text)) == found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Past performance does not guarantee future results.",
+        "I guarantee nothing about performance.",
+        "I will give you the fund's 10 percent figure again.",
+        "No risk assessment was made.",
+        "It is ready in double-quick time.",
+    ],
+)
+def test_a_promise_that_is_denied_is_none(text):
+    assert found(text) == []
+
+
+def test_a_second_promise_behind_a_denied_one_is_found():
+    assert [rule for rule, _ in found("It is not risk-free; still, it is a sure thing.")] == ["no_risk"]
