@@ -157,6 +157,18 @@ def test_a_service_that_is_not_there_is_no_answer(tmp_path):
     play(tmp_path, story, Script(text=TEXT))
 
 
+def test_a_drained_worker_keeps_no_connection_to_a_service(tmp_path):
+    kept = []
+
+    async def story(gateway, service):
+        await said(gateway, "voice", False)
+        kept.extend(gateway.worker._exchange._asking._pools.values())
+        assert [pool.connections > 0 for pool in kept] == [True]
+
+    asking(tmp_path, bad_ones, story)
+    assert [pool.connections for pool in kept] == [0]
+
+
 def test_a_client_that_leaves_ends_the_question(tmp_path):
     left = asyncio.Event()
 

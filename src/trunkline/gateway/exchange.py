@@ -77,6 +77,10 @@ class Exchange:
         """Take note that the time of a drain is up: calls that are cancelled from here on are cut by the gateway."""
         self._settling.cutting = True
 
+    async def close(self) -> None:
+        """Close what guardrails ask over, once no call is left."""
+        await self._asking.close()
+
     async def carry(self, request: Request, responder: Responder, in_force: InForce) -> None:
         """Carry one call and answer it; leaves CancelledError to the server when the client has gone."""
         call = Call(self._new_id(), request, in_force)

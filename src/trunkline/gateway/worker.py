@@ -340,6 +340,7 @@ class Worker:
             await self._server.closed(loop.time() + deadline, self._exchange.cut)
         for upstream in self._upstreams.all():
             await upstream.pool.close()
+        await self._exchange.close()
         self._flush_refusals()
         if self._admission.leases is not None:
             await self._admission.leases.close()
