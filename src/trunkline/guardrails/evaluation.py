@@ -85,8 +85,8 @@ def read_cases(data: bytes) -> list[Case]:
 
 def lower_bound(hits: int, of: int) -> float:
     """Return the lower end of the Wilson score interval of a part (E. B. Wilson, 1927)."""
-    if of == 0:
-        return 0.0
+    if hits == 0:
+        return 0.0  # what rounding would leave a trace of
     part, square = hits / of, Z * Z
     spread = Z * math.sqrt(part * (1 - part) / of + square / (4 * of * of))
     return max(0.0, (part + square / (2 * of) - spread) / (1 + square / of))
