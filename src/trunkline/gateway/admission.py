@@ -50,7 +50,10 @@ class _Held:
 
 
 class Admission:
-    """Decides for one worker which calls are let in; `changed` is called with each budget that a call has used of."""
+    """Decides for one worker which calls are let in.
+
+    `changed` is called with each budget that a call has used of, where no other worker uses of it.
+    """
 
     def __init__(self, changed: Callable[[Claim, Counter, Moment], None]) -> None:
         self.limiter = Limiter()
@@ -97,11 +100,11 @@ class Admission:
         money = nano_usd(cost.amount) if cost is not None else 0
         if self.leases is None:
             self.limiter.settle(reservation, Needs(tokens, money), now)
-        else:
+            for position, claim in enumerate(reservation.claims):
+                if claim.rule.measure == "money":
+                    self._changed(claim, reservation.counters[position], now)
+        else:  # which tell what all workers have used of budgets
             self.leases.settle(reservation, Needs(tokens, money), now)
-        for position, claim in enumerate(reservation.claims):
-            if claim.rule.measure == "money":
-                self._changed(claim, reservation.counters[position], now)
         self._serve_soon()
 
     def release(self, call: Call) -> None:

@@ -51,7 +51,7 @@ from trunkline.gateway.ids import IdSource
 from trunkline.gateway.in_force import InForce, make_policies
 from trunkline.gateway.journal import Journal
 from trunkline.gateway.leases import AuthorityState
-from trunkline.gateway.left_logs import end_left_calls, left_logs, log_of
+from trunkline.gateway.left_logs import end_left_calls, index_of, left_logs, log_of
 from trunkline.gateway.limits_shown import limits_shown
 from trunkline.gateway.log_opening import LogOpening, Opened
 from trunkline.gateway.machine_code import compiled
@@ -225,7 +225,8 @@ class Worker:
         if place is not None and self._log.healthy:
             self._place = None
             admission = self._admission
-            admission.leases = await joined(place, snapshot, secrets, admission.limiter, self._authority_changed)
+            own, crossed = admission.limiter, self._budgets.crossed
+            admission.leases = await joined(place, snapshot, secrets, own, self._authority_changed, crossed)
 
     def _authority_changed(self, state: AuthorityState, reason: str) -> None:
         """Say and record how limits are counted from now on."""
@@ -401,15 +402,16 @@ async def _run(options: argparse.Namespace, operations: OperationalLog) -> int:
     if opened is None and options.without_log == "end":
         return 1
     listener = socket.socket(fileno=options.listen_fd)
-    place = WorkerPlace(options.index, options.restarts, socket.socket(fileno=options.leases))
+    left = _left_logs(options)
+    after = tuple([f"{log.parent.name}/{index_of(log.name)}" for log in left])
+    place = WorkerPlace(options.index, options.restarts, socket.socket(fileno=options.leases), after)
     if opened is None:
-        left = _left_logs(options)
         await Worker(UnopenedLog(), operations, listener, link, place, left).run_without_log(opening)
         return 0
     if options.index == FIRST:
         await end_left_calls(open_data_dir(Path(options.data_dir)), options.node, options.workers, operations)
     log, recovery = opened
-    await Worker(log, operations, listener, link, place, _left_logs(options)).run(recovery)
+    await Worker(log, operations, listener, link, place, left).run(recovery)
     return 0
 
 

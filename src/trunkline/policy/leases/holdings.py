@@ -25,6 +25,7 @@ from trunkline.policy.leases.messages import (
 from trunkline.policy.leases.outbox import Outbox
 from trunkline.policy.leases.pending import Pending
 from trunkline.policy.leases.reports import report
+from trunkline.policy.leases.unweighed import Crossing, Unweighed
 from trunkline.policy.limits.counter import Counter
 from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation, Standing
 from trunkline.policy.limits.moment import Moment
@@ -56,6 +57,7 @@ class Holdings:
         self._live: deque[tuple[str, str]] = deque()
         self._active: dict[tuple[str, str], Held] = {}
         self._outbox = Outbox()
+        self.unweighed = Unweighed()
         self._serial = self._generation = 0
         self._looked = self._spoke = now.monotonic
         self._reporting: deque[Report] = deque()
@@ -130,6 +132,8 @@ class Holdings:
         if not reservation.ended:
             self.own.settle(reservation, used, now)
             self._correct(reservation, used, now)
+            if used.money > 0:
+                self.unweighed.note(reservation)
 
     def release(self, reservation: Reservation, now: Moment) -> None:
         """Undo a reservation whose call never began; a second end changes nothing."""
@@ -175,7 +179,7 @@ class Holdings:
         silent = now.monotonic - self._spoke
         if self._must_speak or not self._outbox.empty or silent >= HEARTBEAT or not self.contact.admitted:
             return self._say(now, (), None)
-        return None
+        return self._say(now, (), None) if self.unweighed.due(now) else None
 
     def hear(self, answer: Answer, asked: float, now: Moment) -> bool:
         """Take what an answer says of the authority; returns whether there is something to say at once."""
@@ -194,12 +198,17 @@ class Holdings:
         # One that was late may be so again: it has time until the next look.
         return self._must_speak and answer.verdict != "late"
 
+    def weighed(self, answer: Answer) -> list[Crossing]:
+        """Return the thresholds of budgets that an answer says are to be told."""
+        return self.unweighed.hear(answer.serial, answer.crossed)
+
     def lose(self, now: Moment, unheard: Sequence[Ask]) -> None:
         """Do without the authority from now on; what is held is spent until its leases end.
 
         What was used beyond a grant and said in one of the `unheard` is said again: counted twice is better than never.
         """
         self.contact.lose(now)
+        self.unweighed.lose()
         self._reporting.clear()
         for held in self._active.values():
             if held.span == SLOTS:
@@ -424,6 +433,7 @@ class Holdings:
         if contact.phase != "lost":
             self._spoke, self._must_speak = now.monotonic, False
             corrections = self._outbox.take()
+        weigh = self.contact.phase == "in_touch" and not wants and self.unweighed.due(now)
         return Ask(
             serial=self._serial,
             member=self._name,
@@ -435,6 +445,7 @@ class Holdings:
             wants=wants,
             corrections=corrections,
             report=report,
+            spent=self.unweighed.say(self._serial, now) if weigh else (),
         )
 
 
