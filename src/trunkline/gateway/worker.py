@@ -20,7 +20,9 @@ import traceback
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import uvloop
 
 from trunkline.audit.files.data_dir import open_data_dir
@@ -68,6 +70,8 @@ from trunkline.model.snapshot import Secrets, Snapshot
 from trunkline.model.snapshot import Server as ServerSection
 from trunkline.operations import LEVELS, OperationalLog
 from trunkline.policy.health import TargetHealth
+from trunkline.policy.limits.limiter import Limiter
+from trunkline.policy.limits.tenant_rules import TenantRules
 from trunkline.policy.teams import Roster
 from trunkline.wire.server import Server, ServerLimits
 from trunkline.wire.tls import UnusableCertificate, reload, server_context
@@ -95,6 +99,7 @@ class Worker:
     ) -> None:
         new_id = IdSource()
         self._place = place
+        self._first = place is None or place.number == FIRST
         self._log, self._operations, self._listener, self._link = log, operations, listener, link
         self._journal = Journal(log, new_id)
         self._refusals = Refusals(self._journal.refused, operations)
@@ -181,9 +186,26 @@ class Worker:
     async def _show_limits(self, order: ShowLimits) -> None:
         in_force = self._endpoints.in_force
         rules = [] if in_force is None else list(in_force.rules.values())
-        shown = await limits_shown(order, rules, self._admission.limiter, self._admission.held)
+        own, held = self._admission.limiter, self._admission.held
+        if in_force is None or in_force.snapshot.limits.backend == "local":
+            shown = await limits_shown(order, rules, own, held)
+        else:
+            of_all = await self._counted_by_all(order, rules)
+            shown = await limits_shown(order, rules, own if of_all is None else of_all, held)
+            counted_by: Literal["redis", "this_gateway"] = "this_gateway" if of_all is None else "redis"
+            shown = msgspec.structs.replace(shown, counted_by=counted_by)
         with contextlib.suppress(LinkBroken):  # the supervisor does not read; it has other ways to notice
             self._link.send(shown)
+
+    async def _counted_by_all(self, order: ShowLimits, rules: list[TenantRules]) -> Limiter | None:
+        """Return what all gateways count together, None where Redis does not say; one worker of each asks it."""
+        url = self._secrets.redis_url
+        if not self._first or url is None:
+            return None
+        # Only here: the library takes ten megabytes of every process that loads it, and a tenth of a second.
+        from trunkline.gateway.redis_uses import counted_in_redis  # noqa: PLC0415
+
+        return await counted_in_redis(url, rules, order.asked)
 
     def _tell_others(self, heard: Heard) -> None:
         with contextlib.suppress(LinkBroken):  # the supervisor does not read; it has other ways to notice

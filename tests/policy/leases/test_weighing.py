@@ -89,6 +89,9 @@ def test_members_that_are_killed_and_come_back_are_counted_once(seed, kills):
             spend(cluster, number % MEMBERS, 40, spent)
         cluster.run(cluster.now + 0.25)
     cluster.run(cluster.now + 5.0)
+    # What one of them had spent and not said when it was killed is weighed with the next call.
+    spend(cluster, 0, 1, spent)
+    cluster.run(cluster.now + 1.0)
     assert percents(cluster) == reached_by(sum(spent), LIMIT)
 
 
