@@ -153,7 +153,7 @@ class Leases:
             now = moment()
             if now.monotonic >= until:
                 claim = pending.claims[0]
-                units = units_of(claim.rule.measure, pending.needs)
+                units = units_of(claim.rule, pending.needs)
                 return Refusal(claim, TRY_AGAIN, 0, units, [claim])
             found = self._holdings.take(pending.claims, pending.needs, now)
         return found

@@ -57,15 +57,20 @@ class Account(Counter):
         """Return what was spent in the current period."""
         return self._balance(now).spent
 
+    def fits(self, units: int, limit: int, now: Moment) -> bool:
+        """Return whether so much more fits into the current period."""
+        balance = self._balance(now)
+        return balance.spent + balance.reserved + units <= limit
+
     def wait(self, units: int, limit: int, now: Moment) -> float:
         """Return the seconds until so much more fits: 0.0 if it does now, infinity if it never will.
 
         That is the turn of the period; or a second, where it would fit if running calls had not reserved the rest: they
         may give some of it back.
         """
-        balance = self._balance(now)
-        if balance.spent + balance.reserved + units <= limit:
+        if self.fits(units, limit, now):
             return 0.0
+        balance = self._balance(now)
         if units > limit:
             return inf
         return ASK_AGAIN if balance.spent + units <= limit else _left(balance, now)
@@ -99,6 +104,9 @@ class Account(Counter):
         its thresholds new. After `restore`, ask once for what was told before.
         """
         balance = self._balance(now)
+        if balance.told == 0 and balance.spent * 100 < limit * THRESHOLDS[0]:
+            balance.weighed = balance.spent  # as of nearly all calls
+            return []
         reached = reached_by(balance.spent, limit)
         fresh = [percent for percent in reached if percent > balance.told]
         balance.told = reached[-1] if reached else 0

@@ -70,11 +70,11 @@ class Holdings:
         found = [self._of(claim.rule, claim.owner, now) for claim in claims]
         enough = True
         for held in found:
-            if held.available(now.monotonic) < units_of(held.rule.measure, needs):
+            if held.available(now.monotonic) < units_of(held.rule, needs):
                 enough = False
                 break
         if enough:
-            leased = [held.take(units_of(held.rule.measure, needs), now.monotonic) for held in found]
+            leased = [held.take(units_of(held.rule, needs), now.monotonic) for held in found]
             return self._reserve(claims, needs, found, leased, [], now)
         if self.contact.phase == "lost":
             return self._alone(claims, needs, found, now)
@@ -116,11 +116,11 @@ class Holdings:
                 wait = inf
             elif microseconds == NEXT_PERIOD:
                 wait = period_left(self.own.counter(claim.rule, held.owner, now), now)
-            held.refuse(units_of(claim.rule.measure, pending.needs), wait, used, now.monotonic)
+            held.refuse(units_of(claim.rule, pending.needs), wait, used, now.monotonic)
             over.append(claim)
             if wait > longest:
                 worst, longest, in_use = claim, wait, used
-        return Refusal(worst, longest, in_use, units_of(worst.rule.measure, pending.needs), over)
+        return Refusal(worst, longest, in_use, units_of(worst.rule, pending.needs), over)
 
     def unanswered(self, pending: Pending) -> None:
         """Hold again what a call had in hand that got no grant."""
@@ -282,7 +282,7 @@ class Holdings:
         counters: list[Counter] = []
         reservation = Reservation(claims, counters, needs, over)
         for held in found:
-            units = units_of(held.rule.measure, needs)
+            units = units_of(held.rule, needs)
             counter = self.own.counter(held.rule, held.owner, now)
             counter.holders += 1
             counters.append(counter)
@@ -298,7 +298,7 @@ class Holdings:
         pending = Pending(claims, needs, found, self._generation)
         for position, held in enumerate(found):
             held.waiting += 1
-            rule, units = held.rule, units_of(held.rule.measure, needs)
+            rule, units = held.rule, units_of(held.rule, needs)
             # What would end while it waits for the others is no help.
             in_hand = held.take(units, now.monotonic + LOOK_EVERY * 2)
             missing = units - sum([lot.units for lot in in_hand])
@@ -320,7 +320,7 @@ class Holdings:
         over: list[Claim] = []
         for position, held in enumerate(found):
             if now.monotonic < held.refused_until and held.rule.blocks:
-                units = units_of(held.rule.measure, needs)
+                units = units_of(held.rule, needs)
                 if units >= held.refused_units and held.available(now.monotonic) < units:
                     over.append(claims[position])
                     if held.wait_ends - now.monotonic > longest:
@@ -328,7 +328,7 @@ class Holdings:
         if worst < 0:
             return None
         claim = claims[worst]
-        return Refusal(claim, longest, found[worst].seen, units_of(claim.rule.measure, needs), over)
+        return Refusal(claim, longest, found[worst].seen, units_of(claim.rule, needs), over)
 
     def _alone(self, claims: Sequence[Claim], needs: Needs, found: list[Held], now: Moment) -> Reservation | Refusal:
         """Decide without the authority: by the share of every limit, once nobody else may use it any more."""
@@ -338,7 +338,7 @@ class Holdings:
         for position, claim in enumerate(claims):
             held = found[position]
             counter = self.own.counter(claim.rule, held.owner, now)
-            wait = wait_alone(counter, held, units_of(claim.rule.measure, needs), self.contact, now)
+            wait = wait_alone(counter, held, units_of(claim.rule, needs), self.contact, now)
             if wait <= 0.0:
                 continue
             if not claim.rule.blocks:
@@ -349,7 +349,7 @@ class Holdings:
                 worst, longest = claim, wait
         if refusing:
             used = self.own.counter(worst.rule, worst.owner, now).used(now)
-            return Refusal(worst, longest, used, units_of(worst.rule.measure, needs), refusing)
+            return Refusal(worst, longest, used, units_of(worst.rule, needs), refusing)
         for held in found:
             held.shared = True
         return self._reserve(claims, needs, found, None, over, now)
@@ -378,9 +378,9 @@ class Holdings:
         """Give back what a call did not use, and own up to what it used beyond its reservation."""
         leased = reservation.leased
         for position, claim in enumerate(reservation.claims):
-            measure = claim.rule.measure
-            reserved = units_of(measure, reservation.needs)
-            spent = units_of(measure, used) if used is not None and measure != "concurrent" else 0
+            rule, measure = claim.rule, claim.rule.measure
+            reserved = units_of(rule, reservation.needs)
+            spent = units_of(rule, used) if used is not None and measure != "concurrent" else 0
             if spent == reserved:
                 continue
             held = self._of(claim.rule, claim.owner, now)
