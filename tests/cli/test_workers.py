@@ -239,6 +239,27 @@ def test_the_number_of_connections_is_shared_among_the_workers(tmp_path, limit):
         assert set(statuses) == {200, 503}
 
 
+def test_a_budget_of_all_workers_is_told_once_at_each_threshold_and_counted_with_fewer_of_them(tmp_path):
+    def thresholds() -> list[tuple[int, str]]:
+        records = [record for found in logged(tmp_path).values() for record in found]
+        crossed = [record for record in records if record["type"] == "budget.crossed"]
+        return sorted((record["percent"], record["spent"]) for record in crossed)
+
+    prices = "prices: {openai/gpt-4o-mini: {input_per_million: 0, output_per_million: 0, per_request: 0.05}}"
+    with Simulator.in_thread() as simulator:
+        for workers, served in ((WORKERS, 20), (1, 0), (WORKERS, 0)):
+            path = write_configuration(tmp_path, provider=simulator.openai.port, more=f"workers: {workers}\n{prices}\n")
+            path.write_text(path.read_text().replace("acme: {", "acme: {budget: {amount: 1, per: total}, "))
+            with gateway(tmp_path) as started, ExitStack() as stack:
+                statuses = [ask(connection).status for connection in connected(started, stack, FEWER)]
+                assert Counter(statuses) == Counter({200: served, 402: FEWER - served})
+                shown = json.loads(started.command("limits", "show", "--format", "json").stdout)
+                assert [(use["rule"], float(use["used"])) for use in shown] == [("budget", 1.0)]
+                assert stopped(started) == 0
+            assert [percent for percent, _ in thresholds()] == [50, 80, 100]
+    assert thresholds()[-1] == (100, "1")
+
+
 def test_every_worker_is_asked_for_the_use_of_its_limits(tmp_path):
     with Simulator.in_thread() as simulator, running(tmp_path, simulator) as started:
         asked = started.command("limits", "show", "--format", "json")

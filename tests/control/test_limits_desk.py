@@ -43,6 +43,26 @@ def test_what_several_workers_use_is_added_up_and_the_most_used_comes_first():
     assert (found.left_out, found.held, found.silent) == (6, 3, ())
 
 
+def counted_by(who: str, *uses: LimitUse, left_out: int = 0, held: int = 0) -> LimitsShown:
+    return LimitsShown(1, uses, left_out, held, who)
+
+
+def test_what_all_gateways_use_is_not_added_to_what_one_of_them_does():
+    own, of_all = use("ann", 3), [use("ann", 9), use("bo", 4)]
+    said = {0: counted_by("redis", *of_all, left_out=2, held=1), 1: counted_by("this_gateway", own, held=4)}
+    found = together(said, (0, 1, 2), 1)
+    assert [(one.owner, one.used) for one in found.uses] == [("ann", 9)]
+    assert (found.left_out, found.held, found.silent, found.counted_by) == (3, 5, (), "redis")
+
+
+def test_where_redis_does_not_say_the_workers_of_this_gateway_are_added_up():
+    said = {0: counted_by("this_gateway", use("ann", 3)), 1: counted_by("this_gateway", use("ann", 2))}
+    found = together(said, (0, 1), 10)
+    assert [(one.owner, one.used) for one in found.uses] == [("ann", 5)]
+    assert found.counted_by == "this_gateway"
+    assert together({0: shown(use("ann", 3))}, (0,), 10).counted_by == "workers"
+
+
 def test_what_never_ends_in_one_worker_never_ends():
     found = together({0: shown(use("ann", 1, None)), 1: shown(use("ann", 1, 5.0))}, (0, 1), 10)
     assert [(one.used, one.reset) for one in found.uses] == [(2, None)]

@@ -29,7 +29,7 @@ class Desk:
 
     def __init__(self, count: int) -> None:
         self.desk, self.count, self.states = LeaseDesk(), count, []
-        self.seats, self.leases = [], []
+        self.seats, self.leases, self.crossed = [], [], []
 
     def hang(self) -> None:
         """Read and answer nothing, as a process that was stopped."""
@@ -51,6 +51,7 @@ class Desk:
             Membership(names[index], names, fresh, share),
             LeaseChannel(await Link.open(end, Answer)),
             lambda state, reason: self.states.append((index, state.phase, reason)),
+            lambda crossing, _: self.crossed.append((index, *crossing)),
         )
         self.leases.append(leases)
         leases.start()

@@ -19,6 +19,7 @@ from trunkline.policy.leases.messages import (
     Correction,
     Counted,
     Report,
+    Spent,
     Want,
 )
 
@@ -54,6 +55,16 @@ COUNTED = st.builds(
     pairs=st.lists(
         st.tuples(st.integers(-10, 4000).map(lambda steps: steps * STEP / 1e6), UNITS), min_size=1, max_size=3
     ).map(tuple),
+    spent=st.integers(0, 60),
+    weighed=st.integers(0, 60),
+)
+SPENT = st.builds(
+    Spent,
+    rule=st.just("r"),
+    owner=OWNERS,
+    mark=st.integers(0, 3),
+    limit=st.sampled_from([5, 20, 100]),
+    units=st.integers(0, 60),
 )
 REPORTS = st.builds(
     Report,
@@ -63,6 +74,7 @@ REPORTS = st.builds(
     first=st.booleans() | st.just(value=True),
     last=st.booleans() | st.just(value=True),
     epoch=st.sampled_from(["", "e", "earlier"]),
+    after=st.lists(st.sampled_from([*MEMBERS, "d"]), max_size=2, unique=True).map(tuple),
 )
 # A step: how long after the last, who, what it knows (epoch, roster, divisor, session), what it says.
 STEPS = st.tuples(
@@ -76,6 +88,7 @@ STEPS = st.tuples(
     st.lists(WANTS, max_size=3, unique_by=lambda want: (want.owner, want.span)).map(tuple),
     st.lists(CORRECTIONS, max_size=2).map(tuple),
     st.sampled_from([False] * 15 + [True]),
+    st.lists(SPENT, max_size=2, unique_by=lambda spent: spent.owner).map(tuple),
 )
 
 
@@ -106,7 +119,7 @@ class Both:
         return answer
 
     def step(self, step) -> None:
-        later, name, epoch, told, session, by, report, wants, corrections, leaves = step
+        later, name, epoch, told, session, by, report, wants, corrections, leaves, spent = step
         self.at += later * STEP
         self.serial += 1
         roster, divisor, known = self.told[name] if told == "told" else (0, 0, self.told[name][2])
@@ -124,6 +137,7 @@ class Both:
                 corrections=corrections,
                 report=report,
                 leaves=leaves,
+                spent=spent,
             )
         )
         if answer.verdict not in ("report", "late"):
@@ -138,10 +152,10 @@ def test_redis_answers_as_the_authority_does(server, steps, known):
         if known:  # else it is up to chance who joins
             report = Report((), MEMBERS, fresh=True, first=True, last=True)
             for name in MEMBERS * 2:
-                both.step((0, name, "now", "told", 0, "in time", report, (), (), False))
+                both.step((0, name, "now", "told", 0, "in time", report, (), (), False, ()))
             both.at += RETURN * 64 * STEP
             for name in MEMBERS * 2:
-                both.step((0, name, "now", "told", 0, "in time", report, (), (), False))
+                both.step((0, name, "now", "told", 0, "in time", report, (), (), False, ()))
         for step in steps:
             both.step(step)
 
@@ -151,14 +165,14 @@ def test_money_is_exact_to_ten_million_dollars(server):
         both = Both(client)
         report = Report((), ("a",), fresh=True, first=True, last=True)
         for _ in range(2):
-            both.step((0, "a", "now", "told", 0, "in time", report, (), (), False))
+            both.step((0, "a", "now", "told", 0, "in time", report, (), (), False, ()))
             both.at += RETURN * 64 * STEP
         limit = 9_000_000 * 10**9
         want = Want("r", "o", ACCOUNT, limit, limit - 1, 0, 739_000, blocks=True)
-        both.step((1, "a", "now", "told", 0, "in time", report, (want,), (), False))
+        both.step((1, "a", "now", "told", 0, "in time", report, (want,), (), False, ()))
         want = Want("r", "o", ACCOUNT, limit, 1, 0, 739_000, blocks=True)
-        both.step((1, "a", "now", "told", 0, "in time", report, (want,), (), False))
-        both.step((1, "a", "now", "told", 0, "in time", report, (want,), (), False))
+        both.step((1, "a", "now", "told", 0, "in time", report, (want,), (), False, ()))
+        both.step((1, "a", "now", "told", 0, "in time", report, (want,), (), False, ()))
         assert client.hget("{trunkline}:e:a:1:ro", "739000") == str(limit).encode()
 
 

@@ -10,7 +10,10 @@ from gateway.redis_server import RedisServer
 from trunkline.gateway.clock import moment
 from trunkline.gateway.lease_redis import LeaseRedis
 from trunkline.gateway.leases import Leases, Membership
+from trunkline.policy.budgets.account import Account
+from trunkline.policy.budgets.calendar import Calendar
 from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation
+from trunkline.policy.limits.rules import Claim, Needs, Quota, Rule
 
 NAMES = ("a/0", "a/1")
 
@@ -22,8 +25,17 @@ def server(tmp_path):
     running.kill()
 
 
+def budget_of(limit: int, **more) -> Rule:
+    quota = Quota("money", limit, "total")
+    return Rule("t", "budget", "tenant", quota, lambda: Account(Calendar("total", "UTC")), **more)
+
+
+def ignored(*_) -> None:
+    """Hear of nothing."""
+
+
 @asynccontextmanager
-async def workers(server: RedisServer, *, share: bool = True):
+async def workers(server: RedisServer, *, share: bool = True, crossed=ignored):
     """Yield two workers' leases, both let in, and their states as they came."""
     states: list[tuple[str, str, str]] = []
 
@@ -31,7 +43,7 @@ async def workers(server: RedisServer, *, share: bool = True):
         return lambda state, reason: states.append((name, state.phase, reason))
 
     leases = [
-        Leases(Limiter(), Membership(name, NAMES, fresh=True, share=share), LeaseRedis(server.url), told(name))
+        Leases(Limiter(), Membership(name, NAMES, fresh=True, share=share), LeaseRedis(server.url), told(name), crossed)
         for name in NAMES
     ]
     for each in leases:
@@ -47,6 +59,55 @@ async def workers(server: RedisServer, *, share: bool = True):
 
 def admitted(found) -> int:
     return sum(isinstance(each, Reservation) for each in found)
+
+
+def test_a_threshold_of_a_budget_is_told_once_when_all_machines_together_have_reached_it(server):
+    budget = budget_of(100, blocks=False)
+    crossed: list[tuple[int, int]] = []
+
+    async def main():
+        def told(crossing, _) -> None:
+            crossed.append((crossing.percent, crossing.spent))
+
+        async with workers(server, crossed=told) as (leases, _):
+            for number, (money, so_far) in enumerate([(30, 0), (30, 1), (15, 1), (15, 2)]):
+                found = await reserve(leases[number % 2], [Claim(budget, "t")], Needs(1, money))
+                leases[number % 2].settle(found, Needs(1, money), moment())
+                await until(lambda: all(each._holdings.unweighed.empty for each in leases))
+                assert len(crossed) == so_far
+            found = await reserve(leases[0], [Claim(budget, "t")], Needs(1, 10))
+            leases[0].settle(found, Needs(1, 10), moment())
+        assert crossed == [(50, 60), (80, 90), (100, 100)]  # the last one as it left
+
+    asyncio.run(main())
+
+
+def test_who_leaves_and_comes_back_has_used_nothing_twice(server):
+    budget = budget_of(100)
+    claims = [Claim(budget, "t"), claim_of("tokens", 100)]
+
+    async def life(own: Limiter, name: str, money: int, after: tuple[str, ...] = ()):
+        membership = Membership(name, (name,), fresh=True, share=True, after=after)
+        leases = Leases(own, membership, LeaseRedis(server.url), ignored, ignored)
+        leases.start()
+        await until(lambda: leases.state.phase == "in_touch")
+        found = await reserve(leases, claims, Needs(money, money))
+        if isinstance(found, Reservation):
+            leases.settle(found, Needs(money, money), moment())
+        await leases.close()
+        return found
+
+    async def main():
+        async with asyncio.timeout(60):
+            own = Limiter()
+            assert isinstance(await life(own, "a/0", 60), Reservation)
+            assert isinstance(await life(own, "a/0", 30), Reservation)  # as one that has counted its log again
+            assert isinstance(await life(own, "b/0", 10, after=("a/0",)), Reservation)  # under another name
+            refusal = await life(own, "b/0", 1)
+            assert isinstance(refusal, Refusal)
+            assert refusal.used == 100
+
+    asyncio.run(main())
 
 
 def test_workers_of_many_machines_have_one_limit_together(server):
@@ -188,7 +249,8 @@ def test_a_redis_that_wants_a_password_gets_it_and_no_reason_names_it(tmp_path):
             Limiter(),
             Membership("a/0", ("a/0",), fresh=True, share=True),
             LeaseRedis(server.url.replace("unix://", "unix://:hid-den@")),
-            lambda *_: None,
+            ignored,
+            ignored,
         )
         leases.start()
         await until(lambda: leases.state.phase == "in_touch")

@@ -40,7 +40,7 @@ async def flood(name: str, names: str, fresh: str, file: str, seconds: str, wher
     for line in Path(file).read_text().split():  # noqa: ASYNC240 - before anything else runs
         own.restore(CLAIM.rule, "t", [(float(line) + 60 - now.monotonic, 1)], now)
     membership = Membership(name, tuple(names.split(",")), fresh == "fresh", share=True)
-    leases = Leases(own, membership, carrier, changed)
+    leases = Leases(own, membership, carrier, changed, lambda *_: None)
     log = os.open(file, os.O_WRONLY | os.O_APPEND)
     leases.start()
     until, running = float(seconds), set()

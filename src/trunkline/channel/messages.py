@@ -158,13 +158,16 @@ class LimitUse(msgspec.Struct, frozen=True, array_like=True):
 class LimitsShown(msgspec.Struct, frozen=True, tag_field="event", tag="limits_shown"):
     """How a worker's limits are used; `left_out` are uses beyond the most, or that no message has room for.
 
-    `held` is how many calls wait until they fit.
+    `held` is how many calls wait until they fit. `counted_by` says whose uses these are: the `worker`'s, where its
+    gateway counts alone; where gateways count together, those of all as `redis` has them, or the worker's part of
+    `this_gateway`.
     """
 
     number: int
     uses: tuple[LimitUse, ...]
     left_out: int
     held: int
+    counted_by: Literal["worker", "redis", "this_gateway"] = "worker"
 
 
 FromWorker = Loaded | LoadFailed | Ready | NotReady | Drained | Report | Heard | LimitsShown

@@ -42,6 +42,12 @@ def show(  # noqa: PLR0913, PLR0917 - a parameter for each option is what the li
     asked = LimitsQuestion(tenant=tenant, user=user, team=team, key=key, route=route, rule=rule, most=top)
     found = carry_out(config, lambda office: office.limits(asked))
     print_uses(found, form)
+    if found.counted_by == "redis":
+        sys.stderr.write(
+            "trunkline: of all gateways, as Redis counts them: what workers hold for the next second is used\n"
+        )
+    elif found.counted_by == "this_gateway":
+        sys.stderr.write("trunkline: of this gateway alone: Redis does not say in time what the others use\n")
     if found.left_out:
         sys.stderr.write(
             f"trunkline: {found.left_out:,} more; --tenant, --user, --rule and others choose, --top shows more\n"

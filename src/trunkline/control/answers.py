@@ -1,7 +1,7 @@
 """What is asked of control and what it answers. Light: a command that asks a running gateway needs nothing else."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -134,13 +134,16 @@ class Simulate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LimitsInUse(msgspec.Struct, frozen=True):
     """How limits and budgets are used, the most used first, and how many uses were left out.
 
-    `held` is how many calls wait until they fit, `silent` are workers that did not answer in time.
+    `held` is how many calls wait until they fit, `silent` are workers that did not answer in time. `counted_by` says
+    whose uses these are: of the `workers` of this gateway, which is alone; of all gateways, as `redis` has them; or of
+    `this_gateway` alone, for Redis did not say.
     """
 
     uses: tuple[LimitUse, ...]
     left_out: int
     held: int
     silent: tuple[int, ...] = ()
+    counted_by: Literal["workers", "redis", "this_gateway"] = "workers"
 
 
 class Applied(msgspec.Struct, frozen=True):

@@ -82,7 +82,20 @@ class LimitsDesk:
 
 
 def together(said: dict[int, LimitsShown], asked: tuple[int, ...], most: int) -> LimitsInUse:
-    """Return what all workers say as one: an owner's uses of a rule are added up."""
+    """Return what all workers say as one: an owner's uses of a rule are added up, but for those of all gateways."""
+    held = sum(shown.held for shown in said.values())
+    of_all = [shown for shown in said.values() if shown.counted_by == "redis"]
+    if of_all:
+        uses, left_out = list(of_all[0].uses), of_all[0].left_out
+        return LimitsInUse(tuple(uses[:most]), left_out + max(0, len(uses) - most), held, counted_by="redis")
+    found, left_out = _added_up(said, most)
+    silent = tuple(sorted(set(asked) - said.keys()))
+    alone = any(shown.counted_by == "this_gateway" for shown in said.values())
+    return LimitsInUse(found, left_out, held, silent, "this_gateway" if alone else "workers")
+
+
+def _added_up(said: dict[int, LimitsShown], most: int) -> tuple[tuple[LimitUse, ...], int]:
+    """Return the uses of all workers together, and how many were left out."""
     uses: dict[tuple[str, str, str, str | None], LimitUse] = {}
     for shown in said.values():
         for use in shown.uses:
@@ -94,8 +107,7 @@ def together(said: dict[int, LimitsShown], asked: tuple[int, ...], most: int) ->
     found = [use for use in uses.values() if use.owner is not None or (use.tenant, use.rule, use.period) not in in_use]
     found.sort(key=lambda use: (-use.used / use.limit, use.tenant, use.rule, use.owner or ""))
     left_out = sum(shown.left_out for shown in said.values()) + max(0, len(found) - most)
-    silent = tuple(sorted(set(asked) - said.keys()))
-    return LimitsInUse(tuple(found[:most]), left_out, sum(shown.held for shown in said.values()), silent)
+    return tuple(found[:most]), left_out
 
 
 def _added(one: LimitUse, other: LimitUse) -> LimitUse:

@@ -6,7 +6,7 @@ whoever fits does not wait for one who does not.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Final, final
 
@@ -27,7 +27,6 @@ MOST_WAITING: Final = 1000  # calls held in one worker; more are refused at once
 MOST_OF_A_TENANT: Final = 200  # of which one tenant's
 VARIOUS: Final = ("tokens", "money")  # of which calls need different amounts: one may fit where another does not
 SOON: Final = 0.005  # seconds; nobody who is held is looked at more often because time has passed
-NO_CLAIMS: Final[list[Claim]] = []
 
 
 @final
@@ -38,7 +37,7 @@ class _Held:
 
     def __init__(
         self,
-        claims: list[Claim],
+        claims: Sequence[Claim],
         needs: Needs,
         refusal: Refusal,
         deadline: float,
@@ -50,7 +49,10 @@ class _Held:
 
 
 class Admission:
-    """Decides for one worker which calls are let in; `changed` is called with each budget that a call has used of."""
+    """Decides for one worker which calls are let in.
+
+    `changed` is called with each budget that a call has used of, where no other worker uses of it.
+    """
 
     def __init__(self, changed: Callable[[Claim, Counter, Moment], None]) -> None:
         self.limiter = Limiter()
@@ -97,11 +99,11 @@ class Admission:
         money = nano_usd(cost.amount) if cost is not None else 0
         if self.leases is None:
             self.limiter.settle(reservation, Needs(tokens, money), now)
-        else:
+            for position, claim in enumerate(reservation.claims):
+                if claim.rule.measure == "money":
+                    self._changed(claim, reservation.counters[position], now)
+        else:  # which tell what all workers have used of budgets
             self.leases.settle(reservation, Needs(tokens, money), now)
-        for position, claim in enumerate(reservation.claims):
-            if claim.rule.measure == "money":
-                self._changed(claim, reservation.counters[position], now)
         self._serve_soon()
 
     def release(self, call: Call) -> None:
@@ -115,7 +117,7 @@ class Admission:
         joining = self.leases is not None and self.leases.state.phase == "joining"
         return "its limits are not yet counted with those of the other workers" if joining else None
 
-    async def _reserve(self, claims: list[Claim], needs: Needs, now: Moment) -> Reservation | Refusal:
+    async def _reserve(self, claims: Sequence[Claim], needs: Needs, now: Moment) -> Reservation | Refusal:
         if self.leases is None:
             return self.limiter.reserve(claims, needs, now)
         found = self.leases.reserve(claims, needs, now)
@@ -158,7 +160,7 @@ class Admission:
             return False
         return refusal.wait < inf and len(self._queues.get(refusal.claim.rule.tenant, ())) < MOST_OF_A_TENANT
 
-    async def _hold(self, call: Call, claims: list[Claim], needs: Needs, refusal: Refusal) -> Reservation | Refusal:
+    async def _hold(self, call: Call, claims: Sequence[Claim], needs: Needs, refusal: Refusal) -> Reservation | Refusal:
         patience = call.plan.tenant.wait_up_to if call.plan is not None else 0.0
         began = time.monotonic_ns()
         future: asyncio.Future[Reservation | None] = self._loop.create_future()

@@ -1,5 +1,6 @@
 """Budgets that are used up, or nearly: told in the record and in the operational log, once for each threshold."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from math import inf
 from typing import Final, final
@@ -10,6 +11,7 @@ from trunkline.gateway.limit_words import CALENDAR_ENDS, usd
 from trunkline.model.records import BudgetCrossed
 from trunkline.operations import OperationalLog
 from trunkline.policy.budgets.account import Account
+from trunkline.policy.leases.unweighed import Crossing
 from trunkline.policy.limits.counter import Counter
 from trunkline.policy.limits.moment import Moment
 from trunkline.policy.limits.rules import Claim
@@ -32,37 +34,40 @@ class Budgets:
         """A call has used of a budget: tell the thresholds that it has reached."""
         if not isinstance(counter, Account):
             return
-        rule, second = claim.rule, int(now.monotonic)
+        for percent in counter.crossed(claim.rule.limit, now):
+            self.crossed(Crossing(claim.rule, claim.owner, percent, counter.spent(now), counter.ends(now)), now)
+
+    def crossed(self, crossing: Crossing, now: Moment) -> None:
+        """Tell a threshold that was reached."""
+        second = int(now.monotonic)
         if second != self._second:
             self._second, self._told = second, 0
-        for percent in counter.crossed(rule.limit, now):
-            self._told += 1
-            if self._told > MOST_A_SECOND:
-                return
-            reset = counter.reset(now)
-            record = BudgetCrossed(
-                tenant=rule.tenant,
-                budget=rule.name,
-                owner=claim.owner,
-                percent=percent,
-                amount=usd(rule.limit),
-                spent=usd(counter.spent(now)),
-                resets_at=None if reset == inf else _time(now.wall + reset),
-            )
-            self._operations.event(
-                "error" if percent >= USED_UP and rule.blocks else "warning",
-                "budget",
-                tenant=record.tenant,
-                budget=record.budget,
-                owner=record.owner,
-                percent=percent,
-                amount=record.amount,
-                spent=record.spent,
-            )
-            try:
-                self._journal.budget_crossed(record)
-            except AuditUnavailable:
-                return  # the call's own record has failed as well, and is told
+        self._told += 1
+        if self._told > MOST_A_SECOND:
+            return
+        rule, percent = crossing.rule, crossing.percent
+        record = BudgetCrossed(
+            tenant=rule.tenant,
+            budget=rule.name,
+            owner=crossing.owner,
+            percent=percent,
+            amount=usd(rule.limit),
+            spent=usd(crossing.spent),
+            resets_at=None if crossing.ends == inf else _time(crossing.ends),
+        )
+        self._operations.event(
+            "error" if percent >= USED_UP and rule.blocks else "warning",
+            "budget",
+            tenant=record.tenant,
+            budget=record.budget,
+            owner=record.owner,
+            percent=percent,
+            amount=record.amount,
+            spent=record.spent,
+        )
+        # Where no record can be written, the call's own has failed as well, and is told.
+        with suppress(AuditUnavailable):
+            self._journal.budget_crossed(record)
 
 
 def _time(wall: float) -> str:

@@ -10,7 +10,8 @@ local SECOND, PARTS, ROUNDING = 1000000, 40, 1e-9
 local SLOTS, ACCOUNT, NEVER, NEXT_PERIOD = 0, -1, -1, -2
 local KEPT_PERIODS = 2
 -- Seconds for which what is not touched is kept: longer than anything counts.
-local KEEP_SLOTS, KEEP_ACCOUNT = DAY, 63 * DAY
+local KEEP_SLOTS, KEEP_ACCOUNT, KEEP_LEFT = DAY, 63 * DAY, 63 * DAY
+local THRESHOLDS = {50, 80, 100}
 
 local function whole(number) return string.format('%.0f', number) end
 local function exact(number) return string.format('%.17g', number) end
@@ -18,10 +19,11 @@ local function exact(number) return string.format('%.17g', number) end
 -- An ask, by its fields' places (messages.Ask).
 local raw = cmsgpack.unpack(ARGV[1])
 local ask = {serial = raw[1], member = raw[2], session = raw[3], epoch = raw[4], by = raw[5], roster = raw[6],
-    divisor = raw[7], wants = raw[8], corrections = raw[9], report = raw[10], leaves = raw[11]}
+    divisor = raw[7], wants = raw[8], corrections = raw[9], report = raw[10], leaves = raw[11], spent = raw[12]}
 if ask.report == cjson.null then ask.report = nil end
 
 local STATE, MEMBERS, AWAITED = KEYS[1] .. ':state', KEYS[1] .. ':members', KEYS[1] .. ':awaited'
+local LEFT = KEYS[1] .. ':left'
 
 local function pairs_of(key)
     local flat, found = redis.call('HGETALL', key), {}
@@ -35,7 +37,7 @@ local now = tonumber(ARGV[3]) or (tonumber(clock[1]) * SECOND + tonumber(clock[2
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local state = pairs_of(STATE)
 if not state.epoch or state.run ~= run then
-    redis.call('DEL', STATE, MEMBERS, AWAITED)
+    redis.call('DEL', STATE, MEMBERS, AWAITED, LEFT)
     state = {epoch = ARGV[2], run = run, began = whole(now), at = whole(now), claimed = '0', version = '1',
         settled = whole(now + SETTLE * SECOND)}
     for field, value in pairs(state) do redis.call('HSET', STATE, field, value) end
@@ -146,6 +148,83 @@ local function restore(counted)
     end
 end
 
+-- Weighing
+
+-- What was spent, by period: its members' money ('u:'), what of it was weighed elsewhere ('w:'), the threshold told.
+local function tallies(rule, owner)
+    local key, found, count = PREFIX .. 't:' .. name_of(rule, owner), {}, 0
+    for field, value in pairs(pairs_of(key)) do
+        local period, kind, name = string.match(field, '^(%d+):(%a):(.*)$')
+        if not found[period] then
+            found[period], count = {u = {}, w = {}, t = {}}, count + 1
+        end
+        found[period][kind][name] = tonumber(value)
+    end
+    return key, found, count
+end
+
+local function put(key, mark, kind, name, value) redis.call('HSET', key, mark .. ':' .. kind .. ':' .. name, whole(value)) end
+
+-- Keep the newest periods; `key` has been written to.
+local function keep_tallies(rule, owner, mark)
+    local key, found, count = tallies(rule, owner)
+    if count > KEPT_PERIODS then
+        local first
+        for period in pairs(found) do
+            if not first or tonumber(period) < tonumber(first) then first = period end
+        end
+        for kind, values in pairs(found[first]) do
+            for name in pairs(values) do redis.call('HDEL', key, first .. ':' .. kind .. ':' .. name) end
+        end
+    end
+    if mark ~= '0' then redis.call('EXPIRE', key, KEEP_ACCOUNT) end
+end
+
+local function reached_by(spent, limit)
+    local found = {}
+    for _, percent in ipairs(THRESHOLDS) do
+        if spent * 100 >= limit * percent then found[#found + 1] = percent end
+    end
+    return found
+end
+
+local function sum(values)
+    local found = 0
+    for _, value in pairs(values or {}) do found = found + value end
+    return found
+end
+
+local function restore_spent(counted, after)
+    local rule, owner, mark = counted[1], counted[2], whole(counted[4])
+    local key, found = tallies(rule, owner)
+    local tally = found[mark] or {u = {}}
+    for _, gone in ipairs(after) do
+        redis.call('HDEL', key, mark .. ':u:' .. gone)
+        tally.u[gone] = nil
+    end
+    if not tally.u[ask.member] then put(key, mark, 'w', ask.member, counted[8]) end
+    put(key, mark, 'u', ask.member, counted[7])
+    keep_tallies(rule, owner, mark)
+end
+
+local function weigh(place, spent, crossed)
+    local rule, owner, mark, limit, units = spent[1], spent[2], whole(spent[3]), spent[4], spent[5]
+    local key, found = tallies(rule, owner)
+    local tally = found[mark] or {u = {}, w = {}, t = {}}
+    tally.u[ask.member] = units
+    local all, told = sum(tally.u), tally.t[''] or 0
+    local before = reached_by(sum(tally.w), limit)
+    if #before > 0 then told = math.max(told, before[#before]) end
+    local reached = reached_by(all, limit)
+    for _, percent in ipairs(reached) do
+        if percent > told then crossed[#crossed + 1] = {place, percent, all} end
+    end
+    for name in pairs(tally.w) do redis.call('HDEL', key, mark .. ':w:' .. name) end
+    put(key, mark, 'u', ask.member, units)
+    put(key, mark, 't', '', reached[#reached] or 0)
+    keep_tallies(rule, owner, mark)
+end
+
 -- Roster
 
 local members, awaited, changed = {}, pairs_of(AWAITED), false
@@ -164,10 +243,27 @@ end
 
 local function leave(name)
     if members[name] then
+        redis.call('HSET', LEFT, name, whole(members[name].word))
         members[name] = nil
         redis.call('HDEL', MEMBERS, name)
         version = version + 1
     end
+end
+
+-- When one that reports was heard last in this epoch, -1 for never.
+local function last_word(name, after)
+    local left = pairs_of(LEFT)
+    for gone, word in pairs(left) do
+        if at - tonumber(word) > KEEP_LEFT * SECOND then
+            redis.call('HDEL', LEFT, gone)
+            left[gone] = nil
+        end
+    end
+    if members[name] then return members[name].word end
+    for _, gone in ipairs(after) do
+        if members[gone] or left[gone] then return at end
+    end
+    return tonumber(left[name] or '-1')
 end
 
 local function awaits(value)
@@ -274,6 +370,13 @@ end
 
 -- Authority
 
+local function crossed_by(admitted)
+    if #ask.spent == 0 or not admitted or open_in(ACCOUNT) > 0 then return nil end
+    local crossed = {}
+    for place, spent in ipairs(ask.spent) do weigh(place - 1, spent, crossed) end
+    return crossed
+end
+
 local function say(verdict, divisor, admitted, grants, over, refusals)
     redis.call('HSET', STATE, 'at', whole(at), 'settled', whole(settled), 'claimed', exact(claimed),
         'version', whole(version), 'opened', opened and '1' or '0')
@@ -281,7 +384,7 @@ local function say(verdict, divisor, admitted, grants, over, refusals)
     local told = {}
     if ask.roster ~= version or ask.epoch ~= state.epoch then told = names() end
     return cmsgpack.pack({ask.serial, verdict, state.epoch, at, version, divisor or 0, count(), admitted or false,
-        grants or {}, over or {}, refusals or {}, told})
+        grants or {}, over or {}, refusals or {}, told, crossed_by(admitted)})
 end
 
 local function used(want)
@@ -375,8 +478,10 @@ end
 local function take_report(report, member)
     if report[5] and ask.by > 0 and ask.by < at then return say('late') end
     if report[4] then redis.call('DEL', slots_key(ask.member)) end
+    local word = last_word(ask.member, report[7])
     for _, counted in ipairs(report[1]) do
-        if not member or unheard_of(counted, at - member.word) then restore(counted) end
+        if word < 0 or unheard_of(counted, at - word) then restore(counted) end
+        if counted[7] > 0 then restore_spent(counted, report[7]) end
     end
     if not report[5] or ask.by == 0 then return say('report') end
     if not member then

@@ -11,12 +11,16 @@ from trunkline.policy.leases.holdings import LOOK_EVERY, Holdings
 from trunkline.policy.leases.line import Line, Outcome
 from trunkline.policy.leases.messages import Answer, Ask
 from trunkline.policy.leases.pending import Pending
+from trunkline.policy.leases.unweighed import Crossing
 from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation, Standing
 from trunkline.policy.limits.moment import Moment
 from trunkline.policy.limits.rules import Claim, Measure, Needs, units_of
 
 # Seconds that a call goes on beginning again for while the authority comes and goes; then it is refused.
 KEEP_TRYING: Final = 2.0
+# Seconds, at most, that one who leaves waits for what its last calls have cost to be weighed; between looks.
+WEIGHED_WITHIN: Final = 1.0
+WEIGHED_LOOK: Final = 0.02
 
 
 class Carrier(Protocol):
@@ -38,12 +42,14 @@ class Membership(NamedTuple):
     """A worker among those that share limits; `names` are the workers of its gateway.
 
     `fresh` says that all of them have just been started; `share` whether it uses its share without the authority.
+    `after` are workers that there are no longer, whose logs this one has counted besides its own.
     """
 
     name: str
     names: tuple[str, ...]
     fresh: bool
     share: bool
+    after: tuple[str, ...] = ()
 
 
 class AuthorityState(NamedTuple):
@@ -64,7 +70,7 @@ class Leases:
 
     `own` counts what this worker uses itself: for states and reports, and for its share of a limit. What it had used
     before it was started is to be counted there before `start`. `changed` is called with each new state, and the reason
-    of a loss.
+    of a loss; `crossed` with each threshold of a budget that all workers together have reached.
     """
 
     def __init__(
@@ -73,15 +79,17 @@ class Leases:
         membership: Membership,
         carrier: Carrier,
         changed: Callable[[AuthorityState, str], None],
+        crossed: Callable[[Crossing, Moment], None],
     ) -> None:
         now = moment()
-        self._membership, self._carrier, self._changed = membership, carrier, changed
+        self._membership, self._carrier, self._changed, self._crossed = membership, carrier, changed, crossed
         self._loop = asyncio.get_running_loop()
         # No process of this name that was started before has a greater one, unless the clock was set back meanwhile:
         # then it is let in once the earlier one counts as silent.
         session = int(now.wall * 1000)
-        name, names, fresh, share = membership
+        name, names, fresh, share, after = membership
         self._holdings = Holdings(own, name, names, session, now, fresh=fresh, share=share)
+        self._holdings.contact.after = after
         self._line = Line(self._holdings, carrier.send, carrier.patience, now)
         self._state = AuthorityState("joining", now.wall)
         self._tasks: list[asyncio.Task[None]] = []
@@ -100,7 +108,11 @@ class Leases:
         ]
 
     async def close(self) -> None:
-        """Give everything back and say goodbye."""
+        """Give everything back and say goodbye; first, what the last calls have cost is weighed."""
+        until = self._loop.time() + WEIGHED_WITHIN
+        while not self._holdings.unweighed.empty and self._state.phase == "in_touch" and self._loop.time() < until:
+            self._line.speak(moment())
+            await asyncio.sleep(WEIGHED_LOOK)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -141,7 +153,7 @@ class Leases:
             now = moment()
             if now.monotonic >= until:
                 claim = pending.claims[0]
-                units = units_of(claim.rule.measure, pending.needs)
+                units = units_of(claim.rule, pending.needs)
                 return Refusal(claim, TRY_AGAIN, 0, units, [claim])
             found = self._holdings.take(pending.claims, pending.needs, now)
         return found
@@ -165,7 +177,9 @@ class Leases:
             raise
 
     def _hear(self, answer: Answer) -> None:
-        self._line.hear(answer, moment())
+        now = moment()
+        for crossing in self._line.hear(answer, now):
+            self._crossed(crossing, now)
         self._note("")
 
     def _lose(self, reason: str) -> None:

@@ -20,6 +20,11 @@ def log_of(index: int) -> str:
     return f"worker-{index}"
 
 
+def index_of(log: str) -> str:
+    """Return the number of the worker whose log has this name."""
+    return log.removeprefix("worker-")
+
+
 def left_logs(data_dir: Path, node: str, workers: int) -> list[Path]:
     """Return the directory of each worker's log in a data directory that none of `node`'s workers goes on with."""
     ours = {data_dir / LOGS / node / log_of(index) for index in range(workers)}

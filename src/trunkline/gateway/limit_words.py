@@ -23,8 +23,8 @@ def rate_limit_lines(
     """Return the `x-ratelimit-*` lines of the rules that leave the call's owner least, as OpenAI writes them."""
     lines = ""
     for measure in TOLD:
-        if isinstance(limiter, Limiter) and isinstance(found, Reservation):
-            standing = limiter.standing(claims, measure, now, found.counters)
+        if isinstance(found, Reservation) and found.looked_up is not None:
+            standing = found.looked_up.standing(measure, now)
         else:
             standing = limiter.standing(claims, measure, now)
         if standing is not None:

@@ -59,7 +59,7 @@ async def limits_shown(order: ShowLimits, rules: Iterable[TenantRules], limiter:
     for tenant in rules:
         known = {claim.rule.id: claim.owner for claim in tenant.known()}
         for rule in tenant.rules:
-            if _is_asked(rule, asked):
+            if is_asked(rule, asked):
                 await _add_uses(most, rule, known.get(rule.id), asked, limiter)
         await asyncio.sleep(0)
     return most.shown(order.number, held)
@@ -67,7 +67,7 @@ async def limits_shown(order: ShowLimits, rules: Iterable[TenantRules], limiter:
 
 async def _add_uses(most: _Most, rule: Rule, known: str | None, asked: LimitsQuestion, limiter: Limiter) -> None:
     """Add the uses of a rule, whose owner may be known beforehand; one of 0 where nobody uses anything."""
-    named = _owner_asked(rule, asked)
+    named = owner_asked(rule, asked)
     if _owners_asked(asked) and (named is None or known not in {None, named}):
         return
     unused = True
@@ -82,7 +82,8 @@ async def _add_uses(most: _Most, rule: Rule, known: str | None, asked: LimitsQue
         most.add(_use(rule, known if named is None else named, 0, 0.0))
 
 
-def _is_asked(rule: Rule, asked: LimitsQuestion) -> bool:
+def is_asked(rule: Rule, asked: LimitsQuestion) -> bool:
+    """Return whether a rule is asked for, whoever its owners are."""
     if asked.tenant not in {None, rule.tenant} or asked.scope not in {None, rule.scope}:
         return False
     return asked.rule is None or rule.name == asked.rule or rule.name.startswith(f"{asked.rule}.")
@@ -92,7 +93,7 @@ def _owners_asked(asked: LimitsQuestion) -> bool:
     return not (asked.user is None and asked.team is None and asked.key is None and asked.route is None)
 
 
-def _owner_asked(rule: Rule, asked: LimitsQuestion) -> str | None:
+def owner_asked(rule: Rule, asked: LimitsQuestion) -> str | None:
     """Return the owner of this rule that is asked for, None if none is."""
     if rule.scope == "user":
         return asked.user

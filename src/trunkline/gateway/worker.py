@@ -20,7 +20,9 @@ import traceback
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import uvloop
 
 from trunkline.audit.files.data_dir import open_data_dir
@@ -51,7 +53,7 @@ from trunkline.gateway.ids import IdSource
 from trunkline.gateway.in_force import InForce, make_policies
 from trunkline.gateway.journal import Journal
 from trunkline.gateway.leases import AuthorityState
-from trunkline.gateway.left_logs import end_left_calls, left_logs, log_of
+from trunkline.gateway.left_logs import end_left_calls, index_of, left_logs, log_of
 from trunkline.gateway.limits_shown import limits_shown
 from trunkline.gateway.log_opening import LogOpening, Opened
 from trunkline.gateway.machine_code import compiled
@@ -68,6 +70,8 @@ from trunkline.model.snapshot import Secrets, Snapshot
 from trunkline.model.snapshot import Server as ServerSection
 from trunkline.operations import LEVELS, OperationalLog
 from trunkline.policy.health import TargetHealth
+from trunkline.policy.limits.limiter import Limiter
+from trunkline.policy.limits.tenant_rules import TenantRules
 from trunkline.policy.teams import Roster
 from trunkline.wire.server import Server, ServerLimits
 from trunkline.wire.tls import UnusableCertificate, reload, server_context
@@ -95,6 +99,7 @@ class Worker:
     ) -> None:
         new_id = IdSource()
         self._place = place
+        self._first = place is None or place.number == FIRST
         self._log, self._operations, self._listener, self._link = log, operations, listener, link
         self._journal = Journal(log, new_id)
         self._refusals = Refusals(self._journal.refused, operations)
@@ -181,9 +186,26 @@ class Worker:
     async def _show_limits(self, order: ShowLimits) -> None:
         in_force = self._endpoints.in_force
         rules = [] if in_force is None else list(in_force.rules.values())
-        shown = await limits_shown(order, rules, self._admission.limiter, self._admission.held)
+        own, held = self._admission.limiter, self._admission.held
+        if in_force is None or in_force.snapshot.limits.backend == "local":
+            shown = await limits_shown(order, rules, own, held)
+        else:
+            of_all = await self._counted_by_all(order, rules)
+            shown = await limits_shown(order, rules, own if of_all is None else of_all, held)
+            counted_by: Literal["redis", "this_gateway"] = "this_gateway" if of_all is None else "redis"
+            shown = msgspec.structs.replace(shown, counted_by=counted_by)
         with contextlib.suppress(LinkBroken):  # the supervisor does not read; it has other ways to notice
             self._link.send(shown)
+
+    async def _counted_by_all(self, order: ShowLimits, rules: list[TenantRules]) -> Limiter | None:
+        """Return what all gateways count together, None where Redis does not say; one worker of each asks it."""
+        url = self._secrets.redis_url
+        if not self._first or url is None:
+            return None
+        # Only here: the library takes ten megabytes of every process that loads it, and a tenth of a second.
+        from trunkline.gateway.redis_uses import counted_in_redis  # noqa: PLC0415
+
+        return await counted_in_redis(url, rules, order.asked)
 
     def _tell_others(self, heard: Heard) -> None:
         with contextlib.suppress(LinkBroken):  # the supervisor does not read; it has other ways to notice
@@ -225,7 +247,8 @@ class Worker:
         if place is not None and self._log.healthy:
             self._place = None
             admission = self._admission
-            admission.leases = await joined(place, snapshot, secrets, admission.limiter, self._authority_changed)
+            own, crossed = admission.limiter, self._budgets.crossed
+            admission.leases = await joined(place, snapshot, secrets, own, self._authority_changed, crossed)
 
     def _authority_changed(self, state: AuthorityState, reason: str) -> None:
         """Say and record how limits are counted from now on."""
@@ -401,15 +424,16 @@ async def _run(options: argparse.Namespace, operations: OperationalLog) -> int:
     if opened is None and options.without_log == "end":
         return 1
     listener = socket.socket(fileno=options.listen_fd)
-    place = WorkerPlace(options.index, options.restarts, socket.socket(fileno=options.leases))
+    left = _left_logs(options)
+    after = tuple([f"{log.parent.name}/{index_of(log.name)}" for log in left])
+    place = WorkerPlace(options.index, options.restarts, socket.socket(fileno=options.leases), after)
     if opened is None:
-        left = _left_logs(options)
         await Worker(UnopenedLog(), operations, listener, link, place, left).run_without_log(opening)
         return 0
     if options.index == FIRST:
         await end_left_calls(open_data_dir(Path(options.data_dir)), options.node, options.workers, operations)
     log, recovery = opened
-    await Worker(log, operations, listener, link, place, _left_logs(options)).run(recovery)
+    await Worker(log, operations, listener, link, place, left).run(recovery)
     return 0
 
 

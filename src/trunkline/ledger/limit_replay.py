@@ -4,7 +4,7 @@ A call takes what it needed in fact, where the gateway goes by estimates. It hol
 as long as it took. One that limits would have refused uses nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from heapq import heappop, heappush
 from math import inf
@@ -119,7 +119,7 @@ class LimitReplay:
         ]
         return sorted(found, key=lambda row: (-row.calls, row.tenant, row.rule, row.owner))
 
-    def _judge(self, call: PastCall, claims: list[Claim], needs: Needs, seconds: float, *, told: bool) -> None:
+    def _judge(self, call: PastCall, claims: Sequence[Claim], needs: Needs, seconds: float, *, told: bool) -> None:
         now = Moment(call.at, call.at)
         self._end_until(now)
         found = self._limiter.reserve(claims, needs, now)
@@ -157,7 +157,7 @@ class LimitReplay:
         whole = self._owners.get((tenant, scope, owner)) if scope is not None else None
         return round(calls / whole, 4) if whole else None
 
-    def _claims(self, call: PastCall) -> list[Claim]:
+    def _claims(self, call: PastCall) -> Sequence[Claim]:
         place = (call.tenant, call.key_id, call.route)
         plan = self._plans.get(place)
         if plan is None:

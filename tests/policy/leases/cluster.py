@@ -4,6 +4,7 @@ import heapq
 from dataclasses import dataclass
 from random import Random
 
+from trunkline.policy.budgets.account import Account
 from trunkline.policy.leases.authority import Authority
 from trunkline.policy.leases.contact import Contact
 from trunkline.policy.leases.holdings import LOOK_EVERY, Holdings
@@ -79,6 +80,9 @@ class Node:
         for rule, owner, state in states:
             left = [(seconds - (self.cluster.now - killed_at), units) for seconds, units in state]
             self.holdings.own.restore(rule, owner, left, self.moment())
+            counter = self.holdings.own.counter(rule, owner, self.moment())
+            if isinstance(counter, Account):
+                counter.crossed(rule.limit, self.moment())  # has been told
 
     def running(self) -> bool:
         return self.alive and self.cluster.now >= self.stalled_until
@@ -120,7 +124,7 @@ class Node:
         if not self.running():
             self.cluster.after(self.stalled_until - self.cluster.now, self.receive, answer, generation)
             return
-        self.line.hear(answer, self.moment())
+        self.cluster.crossed += self.line.hear(answer, self.moment())
 
     # Calls
 
@@ -159,6 +163,7 @@ class Cluster:
         self.epochs = 0
         self.admitted: list[tuple[float, str, str, int]] = []
         self.refused = 0
+        self.crossed: list = []
         self.waits: list[tuple[float, float]] = []
         self.authority: Authority | None = None
         self.empty()

@@ -5,7 +5,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
@@ -205,3 +205,67 @@ class Calls(RuleBasedStateMachine):
 
 Calls.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 test_calls = Calls.TestCase
+
+
+REMEMBERED = {user: tuple(claims_of(user)) for user in ("ann", "bob", "cid")}
+
+
+@settings(max_examples=200)
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["reserve"] * 5 + ["settle", "settle", "release", "sweep", "reload", "keep fewer"]),
+            st.sampled_from(sorted(REMEMBERED)),
+            st.integers(0, 60),
+            st.sampled_from([0.0, 0.0, 0.5, 20.0, 100.0]),
+        ),
+        max_size=60,
+    )
+)
+def test_counters_that_are_kept_looked_up_are_those_that_are_looked_up_each_time(steps):
+    """Claims that are remembered are one tuple for all calls; lists are looked up for each."""
+    kept, anew = Limiter(), Limiter()
+    running: list[tuple[Reservation, Reservation]] = []
+    now = 0.0
+    for what, user, number, later in steps:
+        now += later
+        if what == "reserve":
+            found = kept.reserve(REMEMBERED[user], Needs(number, 0), at(now))
+            other = anew.reserve(claims_of(user), Needs(number, 0), at(now))
+            assert type(found) is type(other)
+            if isinstance(found, Reservation) and isinstance(other, Reservation):
+                running.append((found, other))
+            elif isinstance(found, Refusal) and isinstance(other, Refusal):
+                assert (found.claim.rule, found.wait, found.used) == (other.claim.rule, other.wait, other.used)
+        elif what in ("settle", "release") and running:
+            for limiter, reservation in zip((kept, anew), running.pop(number * len(running) // 61), strict=True):
+                if what == "settle":
+                    limiter.settle(reservation, Needs(number * 2, 0), at(now))
+                else:
+                    limiter.release(reservation, at(now))
+        elif what == "sweep":
+            kept.sweep(at(now), number)
+            anew.sweep(at(now), number)
+        elif what in ("reload", "keep fewer"):
+            rules = [TENANT, USER, TOKENS, SLOTS] if what == "reload" else [USER, SLOTS]
+            kept.keep(rules)
+            anew.keep(rules)
+        assert kept.places() == anew.places()
+        assert [used(kept, claim, now) for claims in REMEMBERED.values() for claim in claims] == [
+            used(anew, claim, now) for claims in REMEMBERED.values() for claim in claims
+        ]
+        for measure in ("requests", "tokens", "concurrent"):
+            ours = kept.standing(REMEMBERED[user], measure, at(now))
+            theirs = anew.standing(claims_of(user), measure, at(now))
+            assert (ours.claim.rule, ours.left, ours.reset) == (theirs.claim.rule, theirs.left, theirs.reset)
+
+
+def test_who_counted_as_one_of_the_others_gets_a_counter_of_their_own_once_there_is_one():
+    limiter, rule_ = Limiter(), rule_of("user", "requests", 2)
+    for number in range(NEW_USERS_PER_MINUTE):
+        limiter.reserve([Claim(rule_, f"u{number}")], Needs(1, 0), at(0))
+    late = (Claim(rule_, "late"),)
+    assert isinstance(limiter.reserve(late, Needs(1, 0), at(1)), Reservation)
+    assert (used(limiter, late[0], 1), used(limiter, Claim(rule_, OTHERS), 1)) == (0, 1)
+    assert isinstance(limiter.reserve(late, Needs(1, 0), at(62)), Reservation)
+    assert (used(limiter, late[0], 62), used(limiter, Claim(rule_, OTHERS), 62)) == (1, 0)

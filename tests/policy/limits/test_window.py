@@ -151,3 +151,78 @@ def test_what_is_lent_ahead_counts_from_now_on():
     assert window.used(at(10)) == 3
     assert window.used(at(70.9)) == 3
     assert window.used(at(74)) == 0
+
+
+class Plain:
+    """The same window, as a table of sub-buckets that is gone through each time."""
+
+    def __init__(self, span: int) -> None:
+        self.span, self.width, self.units = span * 1_000_000, span * 1_000_000 // PARTS, {}
+
+    def counting(self, now: Moment) -> dict[int, int]:
+        self.units = {
+            bucket: units
+            for bucket, units in sorted(self.units.items())
+            if units > 0 and (bucket + 1) * self.width + self.span > now.microseconds
+        }
+        return self.units
+
+    def take(self, units: int, now: Moment) -> None:
+        bucket = now.microseconds // self.width
+        self.units[bucket] = self.units.get(bucket, 0) + units
+
+    def release(self, mark: int, units: int) -> None:
+        if mark in self.units:
+            self.units[mark] -= min(units, self.units[mark])
+
+    def seconds(self, bucket: int, now: Moment) -> float:
+        return ((bucket + 1) * self.width + self.span - now.microseconds + 1) / 1_000_000
+
+    def wait(self, units: int, limit: int, now: Moment) -> float:
+        counting = self.counting(now)
+        left = sum(counting.values()) + units - limit
+        if left <= 0:
+            return 0.0
+        for bucket, there in counting.items():
+            left -= there
+            if left <= 0 and units <= limit:
+                return self.seconds(bucket, now)
+        return inf
+
+
+# What is done with a window, how much, and how many parts of its span later than what was done before.
+DOINGS = st.tuples(
+    st.sampled_from(["take", "take", "take", "ahead", "before", "release", "restore", "look"]),
+    st.integers(0, 9),
+    st.one_of(st.just(0.0), st.floats(0, 3), st.floats(0, 60)),
+)
+
+
+@given(span=SPANS, start=st.floats(0, 1e6), doings=st.lists(DOINGS, max_size=60), limit=st.integers(1, 30))
+def test_whatever_is_done_a_window_says_what_a_plain_table_of_sub_buckets_says(span, start, doings, limit):
+    window, plain, now, marks = Window(span), Plain(span), start, []
+    for what, units, later in doings:
+        now += later * span / PARTS
+        moment = at(now)
+        if what in ("take", "ahead", "before"):
+            when = at(now + {"take": 0, "ahead": 2, "before": -span / 2}[what])
+            plain.counting(moment)
+            marks.append(window.take(units, when))
+            plain.take(units, when)
+        elif what == "release" and marks:
+            mark = marks[units * len(marks) // 10]
+            window.release(mark, units, moment)
+            plain.release(mark, units)
+        elif what == "restore":
+            window.restore(later * span / PARTS, units, moment)
+            if later > 0:
+                end = moment.microseconds + int(later * span / PARTS * 1_000_000) + 1 - plain.span
+                bucket = min(-(-end // plain.width) - 1, moment.microseconds // plain.width)
+                plain.units[bucket] = plain.units.get(bucket, 0) + units
+        counting = plain.counting(moment)
+        assert window.used(moment) == sum(counting.values())
+        assert window.state(moment) == [(plain.seconds(bucket, moment), there) for bucket, there in counting.items()]
+        assert window.wait(units, limit, moment) == plain.wait(units, limit, moment)
+        assert window.fits(units, limit, moment) == (plain.wait(units, limit, moment) == 0.0)
+        assert window.reset(moment) == (plain.seconds(max(counting), moment) if counting else 0.0)
+        assert window.idle(moment) == (not counting)

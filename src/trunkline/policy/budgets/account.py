@@ -22,14 +22,15 @@ SOON: Final = 0.001
 class Balance:
     """What was spent and is reserved in one period, nano-USD, and the threshold that was told last.
 
-    `over` is the monotonic second at which the period ends if the wall clock was right when the balance was opened.
+    `weighed` is what of it has been held against the thresholds. `over` is the monotonic
+    second at which the period ends if the wall clock was right when the balance was opened.
     """
 
-    __slots__ = ("over", "period", "reserved", "spent", "told")
+    __slots__ = ("over", "period", "reserved", "spent", "told", "weighed")
 
     def __init__(self, period: Period, now: Moment) -> None:
         self.period, self.over = period, now.monotonic + (period.end - now.wall)
-        self.spent = self.reserved = self.told = 0
+        self.spent = self.reserved = self.told = self.weighed = 0
 
 
 @final
@@ -56,15 +57,20 @@ class Account(Counter):
         """Return what was spent in the current period."""
         return self._balance(now).spent
 
+    def fits(self, units: int, limit: int, now: Moment) -> bool:
+        """Return whether so much more fits into the current period."""
+        balance = self._balance(now)
+        return balance.spent + balance.reserved + units <= limit
+
     def wait(self, units: int, limit: int, now: Moment) -> float:
         """Return the seconds until so much more fits: 0.0 if it does now, infinity if it never will.
 
         That is the turn of the period; or a second, where it would fit if running calls had not reserved the rest: they
         may give some of it back.
         """
-        balance = self._balance(now)
-        if balance.spent + balance.reserved + units <= limit:
+        if self.fits(units, limit, now):
             return 0.0
+        balance = self._balance(now)
         if units > limit:
             return inf
         return ASK_AGAIN if balance.spent + units <= limit else _left(balance, now)
@@ -98,10 +104,28 @@ class Account(Counter):
         its thresholds new. After `restore`, ask once for what was told before.
         """
         balance = self._balance(now)
-        reached = [percent for percent in THRESHOLDS if balance.spent * 100 >= limit * percent]
+        if balance.told == 0 and balance.spent * 100 < limit * THRESHOLDS[0]:
+            balance.weighed = balance.spent  # as of nearly all calls
+            return []
+        reached = reached_by(balance.spent, limit)
         fresh = [percent for percent in reached if percent > balance.told]
         balance.told = reached[-1] if reached else 0
+        balance.weighed = balance.spent
         return fresh
+
+    def weighed(self, now: Moment) -> int:
+        """Return what of the current period's money has been held against the thresholds, here or elsewhere."""
+        return self._balance(now).weighed
+
+    def weigh(self, mark: int, spent: int) -> None:
+        """Take note that so much of a period's money was held against the thresholds elsewhere."""
+        balance = self._numbered(mark)
+        if balance is not None:
+            balance.weighed = spent
+
+    def ends(self, now: Moment) -> float:
+        """Return the Unix second at which the current period ends, infinity for never."""
+        return self._balance(now).period.end
 
     def follow(self, fresh: Counter) -> None:
         """Go by the calendar of a new account of this rule, as after a change of the time zone.
@@ -170,6 +194,11 @@ class Account(Counter):
             for balance in self._balances
             if now.wall < balance.period.end or now.monotonic < balance.over + GRACE
         ]
+
+
+def reached_by(spent: int, limit: int) -> list[int]:
+    """Return the thresholds, in percent, that so much money has reached, the lowest first."""
+    return [percent for percent in THRESHOLDS if spent * 100 >= limit * percent]
 
 
 def _left(balance: Balance, now: Moment) -> float:

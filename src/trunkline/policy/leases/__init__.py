@@ -10,6 +10,8 @@ reads the other's as a moment: a grant is good for so long, counted from before 
     roster     who the members are, and what is withheld for those who are not heard
     authority  grants, or says how long to wait
     held       what one member holds of one counter
+    weighing   what all have spent, held against the thresholds of budgets
+    unweighed  what one has spent that was not weighed yet
     outbox     what a member has to put right at the authority
     pending    a call that waits for the authority
     contact    whether the authority is heard, and since when it is not

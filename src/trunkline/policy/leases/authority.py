@@ -16,6 +16,7 @@ from trunkline.policy.leases.messages import (
     Want,
 )
 from trunkline.policy.leases.roster import Member, Roster
+from trunkline.policy.leases.weighing import Weighing
 
 SECOND: Final = MICROSECONDS
 
@@ -28,11 +29,12 @@ class Authority:
     before all members that a report names have reported, or what they may have used is over.
     """
 
-    __slots__ = ("_at", "_books", "_epoch", "_roster")
+    __slots__ = ("_at", "_books", "_epoch", "_roster", "_weighing")
 
     def __init__(self, epoch: str, at: int, settle: int = 0) -> None:
         self._epoch, self._at = epoch, at
         self._books = Books()
+        self._weighing = Weighing()
         self._roster = Roster(at, at + settle * SECOND)
 
     def hear(self, ask: Ask, now: int) -> Answer:
@@ -75,9 +77,12 @@ class Authority:
             return self._say(ask, "late")
         if report.first:
             self._books.free_slots(ask.member)
+        word = self._roster.last_word(ask.member, report.after, at)
         for counted in report.counted:
-            if member is None or _unheard_of(counted, at - member.word):
+            if word < 0 or _unheard_of(counted, at - word):
                 self._books.restore(counted, ask.member, at)
+            if counted.spent > 0:
+                self._weighing.restore(counted, ask.member, report.after)
         if not report.last or ask.by == 0:
             return self._say(ask, "report")
         if member is None:
@@ -100,6 +105,16 @@ class Authority:
             return self._say(ask, "refused", told, admitted=admitted, refusals=tuple(refusals))
         grants = tuple([self._grant(want, ask.member) for want in ask.wants])
         return self._say(ask, "granted", told, admitted=admitted, grants=grants, over=tuple(over))
+
+    def _weigh(self, ask: Ask, *, admitted: bool) -> tuple[tuple[int, int, int], ...] | None:
+        """Return the thresholds of budgets that were reached; None as long as what others have spent is not known."""
+        if not ask.spent or not admitted or self._roster.open_in(ACCOUNT, self._at) > 0:
+            return None
+        found: list[tuple[int, int, int]] = []
+        for place, spent in enumerate(ask.spent):
+            reached, units = self._weighing.weigh(spent, ask.member)
+            found += [(place, percent, units) for percent in reached]
+        return tuple(found)
 
     def _refusals(self, wants: tuple[Want, ...], *, admitted: bool) -> tuple[list[tuple[int, int, int]], list[int]]:
         """Return the wants that do not fit, with their waits and the units in use, and those that do not block."""
@@ -156,6 +171,7 @@ class Authority:
             over=over,
             refusals=refusals,
             names=roster.names() if ask.roster != roster.version or ask.epoch != self._epoch else (),
+            crossed=self._weigh(ask, admitted=admitted),
         )
 
 

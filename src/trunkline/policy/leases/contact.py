@@ -26,6 +26,7 @@ class Contact:
         "_share",
         "_word",
         "admitted",
+        "after",
         "divisor",
         "epoch",
         "fresh",
@@ -44,6 +45,7 @@ class Contact:
         self.epoch = self.known_in = ""  # what the authority calls itself; the epoch in which it heard us last
         self.roster = self.divisor = 0
         self.members = len(names)
+        self.after: tuple[str, ...] = ()  # members that there are no longer, whose use we have counted
         self.admitted, self.fresh, self._share = False, fresh, share
         self._at, self._heard, self._word = 0, 0.0, 0.0
 

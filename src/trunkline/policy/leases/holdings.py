@@ -25,6 +25,7 @@ from trunkline.policy.leases.messages import (
 from trunkline.policy.leases.outbox import Outbox
 from trunkline.policy.leases.pending import Pending
 from trunkline.policy.leases.reports import report
+from trunkline.policy.leases.unweighed import Crossing, Unweighed
 from trunkline.policy.limits.counter import Counter
 from trunkline.policy.limits.limiter import Limiter, Refusal, Reservation, Standing
 from trunkline.policy.limits.moment import Moment
@@ -56,6 +57,7 @@ class Holdings:
         self._live: deque[tuple[str, str]] = deque()
         self._active: dict[tuple[str, str], Held] = {}
         self._outbox = Outbox()
+        self.unweighed = Unweighed()
         self._serial = self._generation = 0
         self._looked = self._spoke = now.monotonic
         self._reporting: deque[Report] = deque()
@@ -68,11 +70,11 @@ class Holdings:
         found = [self._of(claim.rule, claim.owner, now) for claim in claims]
         enough = True
         for held in found:
-            if held.available(now.monotonic) < units_of(held.rule.measure, needs):
+            if held.available(now.monotonic) < units_of(held.rule, needs):
                 enough = False
                 break
         if enough:
-            leased = [held.take(units_of(held.rule.measure, needs), now.monotonic) for held in found]
+            leased = [held.take(units_of(held.rule, needs), now.monotonic) for held in found]
             return self._reserve(claims, needs, found, leased, [], now)
         if self.contact.phase == "lost":
             return self._alone(claims, needs, found, now)
@@ -114,11 +116,11 @@ class Holdings:
                 wait = inf
             elif microseconds == NEXT_PERIOD:
                 wait = period_left(self.own.counter(claim.rule, held.owner, now), now)
-            held.refuse(units_of(claim.rule.measure, pending.needs), wait, used, now.monotonic)
+            held.refuse(units_of(claim.rule, pending.needs), wait, used, now.monotonic)
             over.append(claim)
             if wait > longest:
                 worst, longest, in_use = claim, wait, used
-        return Refusal(worst, longest, in_use, units_of(worst.rule.measure, pending.needs), over)
+        return Refusal(worst, longest, in_use, units_of(worst.rule, pending.needs), over)
 
     def unanswered(self, pending: Pending) -> None:
         """Hold again what a call had in hand that got no grant."""
@@ -130,6 +132,8 @@ class Holdings:
         if not reservation.ended:
             self.own.settle(reservation, used, now)
             self._correct(reservation, used, now)
+            if used.money > 0:
+                self.unweighed.note(reservation)
 
     def release(self, reservation: Reservation, now: Moment) -> None:
         """Undo a reservation whose call never began; a second end changes nothing."""
@@ -175,7 +179,7 @@ class Holdings:
         silent = now.monotonic - self._spoke
         if self._must_speak or not self._outbox.empty or silent >= HEARTBEAT or not self.contact.admitted:
             return self._say(now, (), None)
-        return None
+        return self._say(now, (), None) if self.unweighed.due(now) else None
 
     def hear(self, answer: Answer, asked: float, now: Moment) -> bool:
         """Take what an answer says of the authority; returns whether there is something to say at once."""
@@ -194,12 +198,17 @@ class Holdings:
         # One that was late may be so again: it has time until the next look.
         return self._must_speak and answer.verdict != "late"
 
+    def weighed(self, answer: Answer) -> list[Crossing]:
+        """Return the thresholds of budgets that an answer says are to be told."""
+        return self.unweighed.hear(answer.serial, answer.crossed)
+
     def lose(self, now: Moment, unheard: Sequence[Ask]) -> None:
         """Do without the authority from now on; what is held is spent until its leases end.
 
         What was used beyond a grant and said in one of the `unheard` is said again: counted twice is better than never.
         """
         self.contact.lose(now)
+        self.unweighed.lose()
         self._reporting.clear()
         for held in self._active.values():
             if held.span == SLOTS:
@@ -273,7 +282,7 @@ class Holdings:
         counters: list[Counter] = []
         reservation = Reservation(claims, counters, needs, over)
         for held in found:
-            units = units_of(held.rule.measure, needs)
+            units = units_of(held.rule, needs)
             counter = self.own.counter(held.rule, held.owner, now)
             counter.holders += 1
             counters.append(counter)
@@ -289,7 +298,7 @@ class Holdings:
         pending = Pending(claims, needs, found, self._generation)
         for position, held in enumerate(found):
             held.waiting += 1
-            rule, units = held.rule, units_of(held.rule.measure, needs)
+            rule, units = held.rule, units_of(held.rule, needs)
             # What would end while it waits for the others is no help.
             in_hand = held.take(units, now.monotonic + LOOK_EVERY * 2)
             missing = units - sum([lot.units for lot in in_hand])
@@ -311,7 +320,7 @@ class Holdings:
         over: list[Claim] = []
         for position, held in enumerate(found):
             if now.monotonic < held.refused_until and held.rule.blocks:
-                units = units_of(held.rule.measure, needs)
+                units = units_of(held.rule, needs)
                 if units >= held.refused_units and held.available(now.monotonic) < units:
                     over.append(claims[position])
                     if held.wait_ends - now.monotonic > longest:
@@ -319,7 +328,7 @@ class Holdings:
         if worst < 0:
             return None
         claim = claims[worst]
-        return Refusal(claim, longest, found[worst].seen, units_of(claim.rule.measure, needs), over)
+        return Refusal(claim, longest, found[worst].seen, units_of(claim.rule, needs), over)
 
     def _alone(self, claims: Sequence[Claim], needs: Needs, found: list[Held], now: Moment) -> Reservation | Refusal:
         """Decide without the authority: by the share of every limit, once nobody else may use it any more."""
@@ -329,7 +338,7 @@ class Holdings:
         for position, claim in enumerate(claims):
             held = found[position]
             counter = self.own.counter(claim.rule, held.owner, now)
-            wait = wait_alone(counter, held, units_of(claim.rule.measure, needs), self.contact, now)
+            wait = wait_alone(counter, held, units_of(claim.rule, needs), self.contact, now)
             if wait <= 0.0:
                 continue
             if not claim.rule.blocks:
@@ -340,7 +349,7 @@ class Holdings:
                 worst, longest = claim, wait
         if refusing:
             used = self.own.counter(worst.rule, worst.owner, now).used(now)
-            return Refusal(worst, longest, used, units_of(worst.rule.measure, needs), refusing)
+            return Refusal(worst, longest, used, units_of(worst.rule, needs), refusing)
         for held in found:
             held.shared = True
         return self._reserve(claims, needs, found, None, over, now)
@@ -369,9 +378,9 @@ class Holdings:
         """Give back what a call did not use, and own up to what it used beyond its reservation."""
         leased = reservation.leased
         for position, claim in enumerate(reservation.claims):
-            measure = claim.rule.measure
-            reserved = units_of(measure, reservation.needs)
-            spent = units_of(measure, used) if used is not None and measure != "concurrent" else 0
+            rule, measure = claim.rule, claim.rule.measure
+            reserved = units_of(rule, reservation.needs)
+            spent = units_of(rule, used) if used is not None and measure != "concurrent" else 0
             if spent == reserved:
                 continue
             held = self._of(claim.rule, claim.owner, now)
@@ -424,6 +433,7 @@ class Holdings:
         if contact.phase != "lost":
             self._spoke, self._must_speak = now.monotonic, False
             corrections = self._outbox.take()
+        weigh = self.contact.phase == "in_touch" and not wants and self.unweighed.due(now)
         return Ask(
             serial=self._serial,
             member=self._name,
@@ -435,6 +445,7 @@ class Holdings:
             wants=wants,
             corrections=corrections,
             report=report,
+            spent=self.unweighed.say(self._serial, now) if weigh else (),
         )
 
 

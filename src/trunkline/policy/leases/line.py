@@ -6,6 +6,7 @@ from typing import Final, final
 from trunkline.policy.leases.holdings import LOOK_EVERY, Holdings
 from trunkline.policy.leases.messages import Answer, Ask
 from trunkline.policy.leases.pending import Pending
+from trunkline.policy.leases.unweighed import Crossing
 from trunkline.policy.limits.limiter import Refusal, Reservation
 from trunkline.policy.limits.moment import Moment
 
@@ -48,11 +49,12 @@ class Line:
             return
         self._post(self.holdings.ask(pending, now), pending, resolve, now)
 
-    def hear(self, answer: Answer, now: Moment) -> None:
-        """Take an answer; one to a question of an earlier session changes nothing."""
+    def hear(self, answer: Answer, now: Moment) -> list[Crossing]:
+        """Take an answer and return the thresholds to tell; one to a question of an earlier session changes nothing."""
         asked = self._asked.pop(answer.serial, None)
         if asked is None:
-            return
+            return []
+        crossings = self.holdings.weighed(answer)
         more = self.holdings.hear(answer, asked.at, now)
         if asked.pending is not None and asked.resolve is not None:
             asked.resolve(self._outcome(asked.pending, answer, asked.at, now))
@@ -60,6 +62,7 @@ class Line:
             self.speak(now)
         if self.holdings.contact.phase != "reporting":
             self._go_on()
+        return crossings
 
     def speak(self, now: Moment) -> None:
         """Say what there is to say of one's own accord; a report with all its parts."""

@@ -53,7 +53,9 @@ class Correction(msgspec.Struct, frozen=True, array_like=True):
 class Counted(msgspec.Struct, frozen=True, array_like=True):
     """What a member has used of one counter: pairs of (seconds until they no longer count, units).
 
-    `shared` says that it is use of the member's share of an account, of which the authority cannot know.
+    `shared` says that it is use of the member's share of an account, of which the authority cannot know. `spent` is
+    what calls that have ended have cost in an account's period, and `weighed` what of it was weighed
+    before (see `Spent`).
     """
 
     rule: str
@@ -62,13 +64,28 @@ class Counted(msgspec.Struct, frozen=True, array_like=True):
     mark: int
     shared: bool
     pairs: tuple[tuple[float, int], ...]
+    spent: int = 0
+    weighed: int = 0
+
+
+class Spent(msgspec.Struct, frozen=True, array_like=True):
+    """All that calls of a member have cost in an account's period, to be weighed against the thresholds of its limit.
+
+    It is what there is altogether: said twice, it counts once.
+    """
+
+    rule: str
+    owner: str
+    mark: int
+    limit: int
+    units: int
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True):
     """All that a member has used, in as many parts as it takes; `names` are the members that it knows of.
 
     `fresh` says that the member has just been started with all of them: none of them has a share. `epoch` is the one
-    in which it was heard last, empty for none.
+    in which it was heard last, empty for none. `after` are members that there are no longer, whose use is part of it.
     """
 
     counted: tuple[Counted, ...]
@@ -77,6 +94,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     first: bool
     last: bool
     epoch: str = ""
+    after: tuple[str, ...] = ()
 
 
 class Ask(msgspec.Struct, frozen=True, array_like=True):
@@ -98,6 +116,7 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
     corrections: tuple[Correction, ...] = ()
     report: Report | None = None
     leaves: bool = False
+    spent: tuple[Spent, ...] = ()
 
 
 # Seconds in which members of an earlier epoch come back to an authority that serves many machines. See `Roster`.
@@ -116,6 +135,8 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     - late: the ask came too late to be taken for a word, or from a session that is over
 
     `divisor` is what the member divides limits by to get its share, 0 for none; `names` come when `roster` is new.
+    `crossed` are the thresholds that all members together have reached with what this one has spent, told to nobody
+    else: (place in `Ask.spent`, percent, units spent by all); None where nothing was weighed, and is to be said again.
     """
 
     serial: int
@@ -130,6 +151,7 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     over: tuple[int, ...] = ()
     refusals: tuple[tuple[int, int, int], ...] = ()
     names: tuple[str, ...] = ()
+    crossed: tuple[tuple[int, int, int], ...] | None = None
 
 
 NEVER: Final = -1

@@ -25,7 +25,7 @@ def report(own: Limiter, shared: set[tuple[str, str]], contact: Contact, now: Mo
     last = len(parts) - 1
     return deque(
         [
-            Report(part, contact.names, contact.fresh, number == 0, number == last, contact.known_in)
+            Report(part, contact.names, contact.fresh, number == 0, number == last, contact.known_in, contact.after)
             for number, part in enumerate(parts)
         ]
     )
@@ -36,9 +36,10 @@ def _counted(own: Limiter, name: tuple[str, str], shared: set[tuple[str, str]], 
     counter = own.find(rule_id, owner)
     if counter is None or counter.idle(now):
         return None
-    span, mark, pairs = SLOTS, 0, [(0.0, counter.used(now))]
+    span, mark, pairs, spent, weighed = SLOTS, 0, [(0.0, counter.used(now))], 0, 0
     if isinstance(counter, Account):
         span, mark = ACCOUNT, counter.take(0, now)
+        spent, weighed = counter.spent(now), counter.weighed(now)
     elif isinstance(counter, Window):
         span, pairs = counter.seconds, counter.state(now)
-    return Counted(rule_id, owner, span, mark, name in shared, tuple(pairs))
+    return Counted(rule_id, owner, span, mark, name in shared, tuple(pairs), spent, weighed)

@@ -14,6 +14,8 @@ SECOND: Final = MICROSECONDS
 ROUNDING: Final = 1e-9
 # The longest window is a day: until then what a member used when its share ended may count.
 FORGOTTEN: Final = 2 * DAY * SECOND
+# How long those who have left are known: longer than a month, whose budgets they have used of.
+KEPT: Final = 63 * DAY * SECOND
 
 
 @final
@@ -37,15 +39,17 @@ class Roster:
     """The members, and those that are only known by name from what others reported after the epoch began at `began`.
 
     Where there may be members that nobody has named, those who have just been started wait until `settled`: until then
-    whoever was there in an earlier epoch has come back, and says who else was.
+    whoever was there in an earlier epoch has come back, and says who else was. Of those who have left is kept when they
+    were heard last: what they have used is counted, and they may come back and report it.
     """
 
-    __slots__ = ("_awaited", "_began", "_claimed", "_opened", "_settled", "members", "version")
+    __slots__ = ("_awaited", "_began", "_claimed", "_left", "_opened", "_settled", "members", "version")
 
     def __init__(self, began: int, settled: int) -> None:
         self.members: dict[str, Member] = {}
         self.version = 1
         self._began, self._settled = began, settled
+        self._left: dict[str, int] = {}
         self._awaited: dict[str, bool] = {}  # by name: whether it may have a share
         self._opened = False  # once all that are known have reported
         self._claimed = 0.0  # the shares, parts of one, that members brought from an earlier epoch
@@ -77,6 +81,19 @@ class Roster:
                     self.version += 1
                 self._awaited[name] = not report.fresh
 
+    def last_word(self, name: str, after: tuple[str, ...], at: int) -> int:
+        """Return when one that reports was heard last in this epoch, -1 for never.
+
+        One that comes after others, who were heard, brings what is counted already: as if it had been heard now.
+        """
+        self._left = {gone: word for gone, word in self._left.items() if at - word <= KEPT}
+        member = self.members.get(name)
+        if member is not None:
+            return member.word
+        if any(gone in self.members or gone in self._left for gone in after):
+            return at
+        return self._left.get(name, -1)
+
     def join(self, name: str, session: int, divisor: int, at: int) -> Member:
         """Make a member of one that has reported; `divisor` is that of the share it has from an earlier epoch."""
         if self._awaited.pop(name, None) is None:
@@ -87,8 +104,10 @@ class Roster:
         return member
 
     def leave(self, name: str) -> None:
-        """Forget a member that will use nothing any more."""
-        if self.members.pop(name, None) is not None:
+        """Forget a member that will use nothing any more, but for when it was heard last."""
+        member = self.members.pop(name, None)
+        if member is not None:
+            self._left[name] = member.word
             self.version += 1
 
     def forget(self, at: int) -> None:

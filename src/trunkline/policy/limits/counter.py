@@ -24,6 +24,10 @@ class Counter:
         """Return the units that count at this moment."""
         raise NotImplementedError
 
+    def fits(self, units: int, limit: int, now: Moment) -> bool:
+        """Return whether so many more units fit now: whether `wait` would say 0.0."""
+        raise NotImplementedError
+
     def wait(self, units: int, limit: int, now: Moment) -> float:
         """Return the seconds until so many more units fit: 0.0 if they do now, infinity if they never will."""
         raise NotImplementedError

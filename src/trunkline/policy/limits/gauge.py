@@ -22,6 +22,10 @@ class Gauge(Counter):
         """Return the slots taken."""
         return self._taken
 
+    def fits(self, units: int, limit: int, now: Moment) -> bool:
+        """Return whether there are so many slots."""
+        return self._taken + units <= limit
+
     def wait(self, units: int, limit: int, now: Moment) -> float:
         """Return 0.0 if there are so many slots, infinity if there never will be, else a second."""
         if self._taken + units <= limit:

@@ -7,6 +7,10 @@ from trunkline.policy.limits.counter import Counter
 
 Scope = Literal["tenant", "team", "user", "key", "route", "tag"]
 Measure = Literal["requests", "tokens", "concurrent", "money"]
+# What `Rule.needs` says that a call takes: one unit, its tokens, or its money.
+ONE: Final = 0
+TOKENS: Final = 1
+MONEY: Final = 2
 NOBODY: Final = "(none)"  # the owner of what calls without a user or a team use: they share it
 OTHERS: Final = "(others)"  # the owner of what users beyond the bound on new ones use
 
@@ -24,10 +28,10 @@ class Rule:
     """One limit of a tenant's, for each owner in its scope.
 
     `name` is its path in the tenant's configuration (`user_limits.requests_per_minute`). A rule that does not block is
-    counted and told, and refuses nothing. `new_counter` makes the counter of one owner.
+    counted and told, and refuses nothing. `new_counter` makes the counter of one owner. `needs` says what a call takes.
     """
 
-    __slots__ = ("blocks", "id", "limit", "measure", "name", "new_counter", "period", "scope", "tenant")
+    __slots__ = ("blocks", "id", "limit", "measure", "name", "needs", "new_counter", "period", "scope", "tenant")
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class Rule:
     ) -> None:
         self.tenant, self.name, self.scope = tenant, name, scope
         self.measure, self.limit, self.period = quota
+        self.needs = TOKENS if self.measure == "tokens" else MONEY if self.measure == "money" else ONE
         self.new_counter, self.blocks = new_counter, blocks
         # A budget by the day is no budget by the month: what was used under one says nothing of the other.
         self.id = f"{tenant}/{name}/{quota.period}"
@@ -66,10 +71,8 @@ class Needs:
         self.tokens, self.money = tokens, money
 
 
-def units_of(measure: Measure, needs: Needs) -> int:
-    """Return the units that a call with these needs takes of what is measured so."""
-    if measure == "tokens":
-        return needs.tokens
-    if measure == "money":
-        return needs.money
-    return 1
+def units_of(rule: Rule, needs: Needs) -> int:
+    """Return the units that a call with these needs takes under a rule."""
+    if rule.needs == ONE:
+        return 1
+    return needs.tokens if rule.needs == TOKENS else needs.money

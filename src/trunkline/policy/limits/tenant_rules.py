@@ -12,6 +12,8 @@ from trunkline.policy.limits.gauge import Gauge
 from trunkline.policy.limits.rules import NOBODY, Claim, Measure, Quota, Rule, Scope
 from trunkline.policy.limits.window import Window
 
+# Claims of so many users and teams are remembered; then all are made anew.
+REMEMBERED: Final = 256
 SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86_400}
 
 
@@ -19,16 +21,30 @@ SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86_400}
 class PlanRules:
     """The rules for one key's calls on one route: those whose owner is known beforehand, and the others by scope."""
 
-    __slots__ = ("_by_tag", "_by_team", "_by_user", "_fixed", "empty")
+    __slots__ = ("_by_tag", "_by_team", "_by_user", "_fixed", "_remembered", "empty")
 
     def __init__(
         self, fixed: list[Claim], by_user: list[Rule], by_team: list[Rule], by_tag: list[tuple[str | None, Rule]]
     ) -> None:
         self._fixed, self._by_user, self._by_team, self._by_tag = fixed, by_user, by_team, by_tag
         self.empty = not (fixed or by_user or by_team or by_tag)
+        self._remembered: dict[tuple[str | None, str | None], tuple[Claim, ...]] = {}
 
-    def claims(self, user: str | None, team: str | None, tags: Mapping[str, str]) -> list[Claim]:
-        """Return what a call claims: pairs of a rule and the owner whose units it uses."""
+    def claims(self, user: str | None, team: str | None, tags: Mapping[str, str]) -> Sequence[Claim]:
+        """Return what a call claims: pairs of a rule and the owner whose units it uses.
+
+        What depends on the user and the team alone is a tuple, and the same one for the next call of theirs.
+        """
+        if self._by_tag and tags:
+            return self._of_user_and_team(user, team) + self._of_tags(tags)
+        remembered = self._remembered.get((user, team))
+        if remembered is None:
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered = {}
+            remembered = self._remembered[user, team] = tuple(self._of_user_and_team(user, team))
+        return remembered
+
+    def _of_user_and_team(self, user: str | None, team: str | None) -> list[Claim]:
         found = list(self._fixed)
         if self._by_user:
             owner = NOBODY if user is None else user
@@ -36,12 +52,15 @@ class PlanRules:
         if self._by_team:
             owner = NOBODY if team is None else team
             found += [Claim(rule, owner) for rule in self._by_team]
-        if tags:
-            for tag, rule in self._by_tag:
-                if tag is None:
-                    found += [Claim(rule, f"{name}={value}") for name, value in tags.items()]
-                elif tag in tags:
-                    found.append(Claim(rule, f"{tag}={tags[tag]}"))
+        return found
+
+    def _of_tags(self, tags: Mapping[str, str]) -> list[Claim]:
+        found: list[Claim] = []
+        for tag, rule in self._by_tag:
+            if tag is None:
+                found += [Claim(rule, f"{name}={value}") for name, value in tags.items()]
+            elif tag in tags:
+                found.append(Claim(rule, f"{tag}={tags[tag]}"))
         return found
 
 

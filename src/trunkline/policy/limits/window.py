@@ -13,16 +13,19 @@ from trunkline.policy.limits.counter import Counter
 from trunkline.policy.limits.moment import MICROSECONDS, Moment
 
 PARTS: Final = 40
+NEVER: Final = 1 << 61  # microseconds; nothing is to be forgotten before
 
 
 @final
 class Window(Counter):
     """Counts units over the last `span` whole seconds.
 
-    Only sub-buckets in which something was taken cost memory: numbers ascending in `_buckets`, units beside them.
+    Only sub-buckets in which something was taken cost memory: numbers ascending in `_buckets`, units beside them. The
+    newest is kept apart, for nearly all is taken there: `_newest`, with `_open` units, none where that is 0. Nothing is
+    to be forgotten before microsecond `_until`.
     """
 
-    __slots__ = ("_buckets", "_span", "_total", "_units", "_width")
+    __slots__ = ("_buckets", "_newest", "_open", "_span", "_total", "_units", "_until", "_width")
 
     def __init__(self, span: int) -> None:
         super().__init__()
@@ -30,7 +33,8 @@ class Window(Counter):
         self._width = self._span // PARTS
         self._buckets: list[int] = []
         self._units: list[int] = []
-        self._total = 0
+        self._newest = self._open = self._total = 0
+        self._until = NEVER
 
     @property
     def seconds(self) -> int:
@@ -39,29 +43,34 @@ class Window(Counter):
 
     def used(self, now: Moment) -> int:
         """Return the units that count at this moment."""
-        self._forget(now.microseconds)
+        if now.microseconds >= self._until:
+            self._forget(now.microseconds)
         return self._total
+
+    def fits(self, units: int, limit: int, now: Moment) -> bool:
+        """Return whether so many more units fit now."""
+        if now.microseconds >= self._until:
+            self._forget(now.microseconds)
+        return self._total + units <= limit
 
     def wait(self, units: int, limit: int, now: Moment) -> float:
         """Return the seconds until so many more units fit: 0.0 if they do now, infinity if they never will."""
-        at = now.microseconds
-        self._forget(at)
-        left = self._total + units - limit
-        if left <= 0:
+        if self.fits(units, limit, now):
             return 0.0
         if units > limit:
             return inf
-        position = 0
-        while left > 0 and position < len(self._units):
+        left = self._total + units - limit
+        for position, bucket in enumerate(self._buckets):
             left -= self._units[position]
-            position += 1
-        return self._until_forgotten(self._buckets[position - 1], at)
+            if left <= 0:
+                return self._until_forgotten(bucket, now.microseconds)
+        return self._until_forgotten(self._newest, now.microseconds)
 
     def reset(self, now: Moment) -> float:
         """Return the seconds until nothing is in use any more, if nothing more is taken."""
-        at = now.microseconds
-        self._forget(at)
-        return self._until_forgotten(self._buckets[-1], at) if self._buckets else 0.0
+        if self.used(now) == 0:
+            return 0.0
+        return self._until_forgotten(self._last(), now.microseconds)
 
     def take(self, units: int, now: Moment) -> int:
         """Count units in the sub-bucket of this moment, whose number is returned.
@@ -69,7 +78,11 @@ class Window(Counter):
         The moment may lie ahead: what is lent until then counts from now on, and until a window after that.
         """
         bucket = now.microseconds // self._width
-        self._add(bucket, units)
+        if bucket == self._newest and self._open > 0 and units > 0:
+            self._open += units
+            self._total += units
+        else:
+            self._add(bucket, units)
         return bucket
 
     def settle(self, mark: int, reserved: int, used: int, now: Moment) -> None:
@@ -81,28 +94,27 @@ class Window(Counter):
 
     def release(self, mark: int, reserved: int, now: Moment) -> None:
         """Take units out of their sub-bucket, unless it is forgotten already."""
-        position = len(self._buckets) - 1
-        while position >= 0 and self._buckets[position] > mark:
-            position -= 1
-        if position < 0 or self._buckets[position] != mark:
-            return
-        back = min(reserved, self._units[position])
-        self._total -= back
-        if back < self._units[position]:
-            self._units[position] -= back
+        if mark == self._newest and self._open > 0:
+            back = min(reserved, self._open)
+            self._open -= back
+            self._total -= back
         else:
-            del self._buckets[position], self._units[position]
+            self._release_older(mark, reserved)
+        if self._total == 0:
+            self._until = NEVER
 
     def idle(self, now: Moment) -> bool:
         """Return whether nothing is in use."""
-        self._forget(now.microseconds)
-        return not self._buckets
+        return self.used(now) == 0
 
     def state(self, now: Moment) -> list[tuple[float, int]]:
         """Return, for each sub-bucket, the seconds that it still counts and its units."""
         at = now.microseconds
         self._forget(at)
-        return [(self._until_forgotten(b, at), self._units[i]) for i, b in enumerate(self._buckets)]
+        found = [(self._until_forgotten(b, at), self._units[i]) for i, b in enumerate(self._buckets)]
+        if self._open > 0:
+            found.append((self._until_forgotten(self._newest, at), self._open))
+        return found
 
     def restore(self, seconds: float, units: int, now: Moment) -> None:
         """Count units for at least so many seconds, but for no longer than if they were taken now."""
@@ -115,21 +127,58 @@ class Window(Counter):
     def _add(self, bucket: int, units: int) -> None:
         if units <= 0:
             return
+        self._total += units
+        self._until = min(self._until, (bucket + 1) * self._width + self._span)
+        if self._open > 0 and bucket == self._newest:
+            self._open += units
+        elif bucket <= self._last():
+            self._add_older(bucket, units)
+        else:
+            if self._open > 0:
+                self._buckets.append(self._newest)
+                self._units.append(self._open)
+            self._newest, self._open = bucket, units
+
+    def _last(self) -> int:
+        """Return the number of the newest sub-bucket in use, one below all for none."""
+        if self._open > 0:
+            return self._newest
+        return self._buckets[-1] if self._buckets else -NEVER
+
+    def _add_older(self, bucket: int, units: int) -> None:
         position = len(self._buckets)
         while position > 0 and self._buckets[position - 1] > bucket:
             position -= 1
-        self._total += units
         if position > 0 and self._buckets[position - 1] == bucket:
             self._units[position - 1] += units
         else:
             self._buckets.insert(position, bucket)
             self._units.insert(position, units)
 
+    def _release_older(self, mark: int, reserved: int) -> None:
+        position = len(self._buckets) - 1
+        while position >= 0 and self._buckets[position] > mark:
+            position -= 1
+        if position < 0 or self._buckets[position] != mark:
+            return
+        back = min(reserved, self._units[position])
+        self._total -= back
+        if back < self._units[position]:
+            self._units[position] -= back
+        else:
+            del self._buckets[position], self._units[position]
+
     def _forget(self, at: int) -> None:
         """Drop the sub-buckets that no longer count at this microsecond."""
-        while self._buckets and (self._buckets[0] + 1) * self._width + self._span <= at:
+        past = at - self._span  # what ends until then
+        while self._buckets and (self._buckets[0] + 1) * self._width <= past:
             self._total -= self._units[0]
             del self._buckets[0], self._units[0]
+        if not self._buckets and self._open > 0 and (self._newest + 1) * self._width <= past:
+            self._total -= self._open
+            self._open = 0
+        oldest = self._buckets[0] if self._buckets else self._newest
+        self._until = (oldest + 1) * self._width + self._span if self._total > 0 else NEVER
 
     def _until_forgotten(self, bucket: int, at: int) -> float:
         return ((bucket + 1) * self._width + self._span - at + 1) / MICROSECONDS
