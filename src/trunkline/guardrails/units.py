@@ -6,16 +6,19 @@ characters is cut at its last space. The white space that proves an end belongs 
 that who reads on can tell that the unit has ended.
 """
 
+import re
 from typing import Final, final
 
 LONGEST: Final = 240
 _SHORTEST_CUT: Final = LONGEST // 2  # where a long unit is cut, at the earliest
-_ENDS: Final = frozenset(".!?…")
-_ENDS_ALONE: Final = frozenset("。！？｡\n\r\u2028\u2029")
-_CLAUSE_ENDS: Final = frozenset(",;:—–-")
-_CLAUSE_ENDS_ALONE: Final = frozenset("、，；：")
-_CLOSERS: Final = frozenset("\"')]}»”’*_")
-_INTERESTING: Final = _ENDS | _ENDS_ALONE
+_ENDS: Final = ".!?…"
+_ENDS_ALONE: Final = "。！？｡\n\r\u2028\u2029"
+_CLOSERS: Final = "\"')]}»”’*_"
+_CLAUSE_ENDS: Final = ",;:—–-"
+_CLAUSE_ENDS_ALONE: Final = "、，；："
+_SENTENCE_END: Final = rf"[{_ENDS}][{re.escape(_CLOSERS)}]*\s|[{_ENDS_ALONE}]"
+_OF_SENTENCES: Final = re.compile(_SENTENCE_END)
+_OF_CLAUSES: Final = re.compile(rf"{_SENTENCE_END}|[{re.escape(_CLAUSE_ENDS)}]\s|[{_CLAUSE_ENDS_ALONE}]")
 # Behind these a full stop ends no sentence: more often than not a name follows.
 _ABBREVIATIONS: Final = frozenset(
     ("mr", "mrs", "ms", "dr", "prof", "sr", "jr", "st", "inc", "corp", "co", "ltd", "vs", "no", "approx", "e.g", "i.e")
@@ -36,54 +39,55 @@ class Unit:
 class UnitCutter:
     """Cuts one text, fed in pieces, into sentences or clauses. `open_at` is where the unfinished unit begins."""
 
-    __slots__ = ("_clauses", "_looked", "_tail", "open_at")
+    __slots__ = ("_ends", "_looked", "_tail", "open_at")
 
     def __init__(self, *, clauses: bool) -> None:
-        self._clauses = clauses
+        self._ends = _OF_CLAUSES if clauses else _OF_SENTENCES
         self._tail = ""
         self._looked = 0  # how much of the tail is known to hold no boundary
         self.open_at = 0
 
     def feed(self, text: str, last: bool) -> list[Unit]:
         """Take the next piece and return the units that have ended; the last piece ends the last unit."""
-        tail = self._tail + text
+        tail = self._tail + text if self._tail else text
         units: list[Unit] = []
-        begin, place, length = 0, self._looked, len(tail)
-        while place < length:
-            end = self._boundary(tail, begin, place)
-            if end == 0:
-                place += 1
-                continue
+        begin, length = 0, len(tail)
+        end = self._boundary(tail, 0, _before_mark(tail, self._looked))
+        while end:
             units.append(Unit(tail[begin:end], self.open_at + begin))
-            begin = place = end
+            begin = end
+            end = self._boundary(tail, begin, begin)
         if last and begin < length:
             units.append(Unit(tail[begin:], self.open_at + begin))
-            begin = place = length
+            begin = length
         self._tail = tail[begin:]
-        self._looked = place - begin
+        self._looked = length - begin
         self.open_at += begin
         return units
 
     def _boundary(self, tail: str, begin: int, place: int) -> int:
-        """Return the end of the unit if the character at `place` proves one, 0 if it does not."""
-        character = tail[place]
-        if character in _ENDS_ALONE or (self._clauses and character in _CLAUSE_ENDS_ALONE):
-            return place + 1
-        if character.isspace():
-            before = place - 1
-            while before > begin and tail[before] in _CLOSERS:
-                before -= 1
-            if before >= begin:
-                mark = tail[before]
-                if mark in _ENDS:
-                    if mark != "." or not _abbreviates(tail, begin, before):
-                        return place + 1
-                elif self._clauses and mark in _CLAUSE_ENDS and before == place - 1 and before > begin:
-                    return place + 1
-        if place - begin + 1 >= LONGEST:
-            space = tail.rfind(" ", begin + _SHORTEST_CUT, place + 1)
-            return (space if space >= 0 else place) + 1
-        return 0
+        """Return where the unit ends that begins at `begin`, 0 if it goes on; nothing before `place` ends it."""
+        limit = begin + LONGEST
+        match = self._ends.search(tail, place, limit)
+        while match is not None:
+            start, end = match.start(), match.end()
+            mark = tail[start]
+            if tail[end - 1] in _ENDS_ALONE or not (
+                (mark == "." and _abbreviates(tail, begin, start)) or (start == begin and mark in _CLAUSE_ENDS)
+            ):
+                return end
+            match = self._ends.search(tail, end, limit)
+        if len(tail) < limit:
+            return 0
+        space = tail.rfind(" ", begin + _SHORTEST_CUT, limit)
+        return (space + 1) if space >= 0 else limit
+
+
+def _before_mark(tail: str, place: int) -> int:
+    """Return where a mark may stand that what comes at `place` proves to be an end."""
+    while place > 0 and tail[place - 1] in _CLOSERS:
+        place -= 1
+    return max(place - 1, 0)
 
 
 def _abbreviates(tail: str, begin: int, stop: int) -> bool:
