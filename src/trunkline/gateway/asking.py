@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from trunkline.gateway.call import Call
 from trunkline.guardrails.check import BadAnswer, Question
 from trunkline.guardrails.watched import Ask
+from trunkline.model.chat import ChatRequest
+from trunkline.model.identity import Identity
 from trunkline.wire.client import Endpoint, Pool, WireError
 
 AT_ONCE: Final = 8  # questions of one call
 LONGEST_ANSWER: Final = 256 * 1024  # bytes
 MOST_CONNECTIONS: Final = 256  # to one service
 _POOLS: Final = 64  # services that are remembered; a configuration has a few
-_NO_CONTEXT: Final[Mapping[str, Any]] = {}
 
 
 class Asking:
@@ -28,9 +28,9 @@ class Asking:
     def __init__(self) -> None:
         self._pools: dict[str, Pool] = {}
 
-    async def ask_all(self, call: Call, asks: Sequence[Ask]) -> None:
-        """Have each of these answered, or told that it has failed, several side by side."""
-        context, waiting = context_of(call), iter(asks)
+    async def ask_all(self, call: str, route: str, identity: Identity, chat: ChatRequest, asks: Sequence[Ask]) -> None:
+        """Have each of these of a call answered, or told that it has failed, several side by side."""
+        context, waiting = context_of(call, route, identity, chat), iter(asks)
         await asyncio.gather(*[self._ask_each(waiting, context) for _ in asks[:AT_ONCE]])
 
     async def _ask_each(self, waiting: Iterator[Ask], context: Mapping[str, Any]) -> None:
@@ -84,15 +84,12 @@ class Asking:
             await pool.close()
 
 
-def context_of(call: Call) -> Mapping[str, Any]:
+def context_of(call: str, route: str, identity: Identity, chat: ChatRequest) -> Mapping[str, Any]:
     """Return what a service may know of a call."""
-    chat, plan, identity = call.chat, call.plan, call.identity
-    if chat is None or plan is None or identity is None:
-        return _NO_CONTEXT
     return {
-        "call": call.id,
+        "call": call,
         "tenant": identity.tenant,
-        "route": plan.route.name,
+        "route": route,
         "user": identity.user,
         "session": identity.session,
         "messages": msgspec.to_builtins(chat.messages),

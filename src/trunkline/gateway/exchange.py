@@ -42,6 +42,7 @@ from trunkline.guardrails.hold_back import TooManyChoices
 from trunkline.guardrails.memory import Cleared
 from trunkline.model.chat import ChatRequest
 from trunkline.model.delta import Delta
+from trunkline.model.identity import Identity
 from trunkline.model.records import CallRefused
 from trunkline.operations import OperationalLog
 from trunkline.policy.identity import assert_identity
@@ -142,7 +143,7 @@ class Exchange:
         if "prompt" in chat.raw or b"x-trunkline-prompt" in call.request.headers:
             raise InvalidRequest("Prompt references are not supported yet: send the messages.", param="prompt")
         plan, headers = call.plan, call.request.headers
-        call.identity = assert_identity(call.key, plan.tenant, headers, chat, plan.roster, now)
+        identity = call.identity = assert_identity(call.key, plan.tenant, headers, chat, plan.roster, now)
         if chat.unknown:
             handling = call.plan.route.pass_through
             if handling == "refuse":
@@ -152,14 +153,15 @@ class Exchange:
                 )
             if handling == "drop":
                 call.client_dropped = chat.unknown
-        self._guard(call, plan, chat)
+        self._guard(call, plan, identity, chat)
 
-    def _guard(self, call: Call, plan: Plan, chat: ChatRequest) -> None:
+    def _guard(self, call: Call, plan: Plan, identity: Identity, chat: ChatRequest) -> None:
         """Put the call under the policies that are in force for it, if any are."""
         policies = call.in_force.policies(plan, opening.guardrails_asked_for(call.request.headers))
         if policies is not None:
-            guard = call.guard = Guard(policies, partial(self._asking.ask_all, call), call.began_ns)
-            call.chat = guard.prepare(chat)
+            ask_all = partial(self._asking.ask_all, call.id, plan.route.name, identity)
+            guard = call.guard = Guard(policies, chat, ask_all, call.began_ns)
+            call.chat = guard.prepare()
             call.client_dropped = tuple(dict.fromkeys(call.client_dropped + guard.dropped))
 
     async def _let_in(self, call: Call) -> CallError | None:
@@ -214,7 +216,7 @@ class Exchange:
         try:
             guard = call.guard
             if guard is not None:
-                call.chat = await guard.inspect(chat, self._cleared)
+                call.chat = await guard.inspect(self._cleared)
                 guard.hold(chat.n or 1, plan.route.instead_of_error.get("blocked", ""))
             begin = partial(self._answering.begin, call, responder)
             reach = Reach(call, plan, watch, self._news, self._loop.time, begin, self._settling.keep_large)

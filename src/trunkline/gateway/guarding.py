@@ -24,7 +24,7 @@ MOST_FINDINGS: Final = 200  # of one call, in its record
 _REPEATING: Final = ("logprobs", "top_logprobs")
 
 NANOSECONDS_PER_US: Final = 1000
-AskAll = Callable[[Sequence[Ask]], Awaitable[None]]
+AskAll = Callable[[ChatRequest, Sequence[Ask]], Awaitable[None]]
 
 
 @final
@@ -32,16 +32,18 @@ class Guard:
     """Keeps the policies of one call, which began at `began_ns`.
 
     `findings` are for the record, `dropped` names what was left out of the request, `hold_ns` is the longest time that
-    text was held back, `asked_ns` how long answers of others were waited for.
+    text was held back, `asked_ns` how long answers of others were waited for. It does not know its call, which
+    knows it: nothing of a call may make a cycle.
     """
 
     __slots__ = (
-        "_ask_all", "_began_ns", "_cutter", "_held_since", "_said", "asked_ns", "dropped", "findings", "finish_reason",
-        "first_sentence_ns", "held", "hold_ns", "left_out", "policies", "stopped_by", "stopped_early",
+        "_ask_all", "_began_ns", "_chat", "_cutter", "_held_since", "_said", "asked_ns", "dropped", "findings",
+        "finish_reason", "first_sentence_ns", "held", "hold_ns", "left_out", "policies", "stopped_by", "stopped_early",
     )  # fmt: skip
 
-    def __init__(self, policies: Policies, ask_all: AskAll, began_ns: int) -> None:
+    def __init__(self, policies: Policies, chat: ChatRequest, ask_all: AskAll, began_ns: int) -> None:
         self.policies, self._ask_all, self._began_ns = policies, ask_all, began_ns
+        self._chat = chat
         self.dropped: tuple[str, ...] = ()
         self.held: HoldBack | None = None
         self.findings: list[Finding] = []
@@ -55,24 +57,26 @@ class Guard:
         self._cutter: UnitCutter | None = None
         self.first_sentence_ns = 0
 
-    def prepare(self, chat: ChatRequest) -> ChatRequest:
+    def prepare(self) -> ChatRequest:
         """Return the request without what the policies in force do not let pass; `dropped` names it."""
+        chat = self._chat
         if self.policies.input and chat.unknown:
             self.dropped = chat.unknown  # no check reads what the gateway does not know
             chat = replace(chat, unknown=())
         if self.policies.output and (chat.logprobs is not None or chat.top_logprobs is not None):
             self.dropped += tuple([name for name in _REPEATING if getattr(chat, name) is not None])
             chat = replace(chat, logprobs=None, top_logprobs=None)
+        self._chat = chat
         return chat
 
-    async def inspect(self, chat: ChatRequest, cleared: Cleared) -> ChatRequest:
-        """Return what may be sent of a request. Raises ContentFilter if it may not be sent at all."""
+    async def inspect(self, cleared: Cleared) -> ChatRequest:
+        """Return what may be sent of the request. Raises ContentFilter if it may not be sent at all."""
         if not self.policies.input:
-            return chat
-        inspection = Inspection(self.policies, chat, cleared)
+            return self._chat
+        inspection = Inspection(self.policies, self._chat, cleared)
         await _by_steps(inspection.take())
         await self._ask(inspection.asks)
-        chat = inspection.result()
+        self._chat = chat = inspection.result()
         self._note(inspection.fired)
         if inspection.stop is not None:
             self.stopped_by = inspection.stop
@@ -98,6 +102,7 @@ class Guard:
 
     async def whole(self, deltas: Sequence[Delta]) -> list[Delta]:
         """Return what may leave of an answer that has come as one. Raises TooManyChoices."""
+        self._cutter = None  # its first sentence leaves with the rest
         cleared = await self.step(deltas, time.monotonic_ns())
         return cleared + await self.finish()
 
@@ -130,7 +135,7 @@ class Guard:
     async def _ask(self, asks: Sequence[Ask]) -> None:
         if asks:
             began_ns = time.monotonic_ns()
-            await self._ask_all(asks)
+            await self._ask_all(self._chat, asks)
             self.asked_ns += time.monotonic_ns() - began_ns
 
     def _time(self, held: HoldBack, cleared: Sequence[Delta], *, released: bool, now: int) -> None:

@@ -118,7 +118,7 @@ class HoldBack:
 
     def take(self, deltas: Sequence[Delta]) -> Iterator[None]:
         """Take deltas; a long text takes several steps, between which others may go first. Raises TooManyChoices."""
-        for delta in deltas:
+        for place, delta in enumerate(deltas):
             self._pass(delta)
             choice = self._choices.get(delta.choice)
             if choice is None:
@@ -136,7 +136,8 @@ class HoldBack:
                 yield from self._feed(choice.reasoning, delta.reasoning)
             if delta.text:
                 choice.answer = choice.answer or self._watched(choice, "content")
-                yield from self._feed(choice.answer, delta.text)
+                last = place + 1 < len(deltas) and _only_ends(deltas[place + 1], delta.choice)
+                yield from self._feed(choice.answer, delta.text, last)
             if delta.refusal:
                 choice.refusal = choice.refusal or self._watched(choice, "refusal")
                 yield from self._feed(choice.refusal, delta.refusal)
@@ -191,11 +192,12 @@ class HoldBack:
             return Watched(policies.reasoning, policies.hold, REASONING, where)
         return Watched(policies.answer, policies.hold, ANSWER, where)
 
-    def _feed(self, watched: Watched, text: str) -> Iterator[None]:
+    def _feed(self, watched: Watched, text: str, last: bool = False) -> Iterator[None]:
         for start in range(0, len(text), SLICE):
             if start:
                 yield
-            watched.feed(text[start : start + SLICE] if len(text) > SLICE else text, False)
+            piece = text[start : start + SLICE] if len(text) > SLICE else text
+            watched.feed(piece, last and start + SLICE >= len(text))
         self._collect(watched)
 
     def _collect(self, watched: Watched) -> None:
@@ -331,6 +333,11 @@ class HoldBack:
             self.released += len(sentence)
             out.append(Delta(choice=choice.index, text=sentence))
         out.append(Delta(choice=choice.index, finish=finish, stop_reason="guardrail"))
+
+
+def _only_ends(delta: Delta, choice: int) -> bool:
+    """Whether a delta ends a choice and says nothing more: the text before it is the last."""
+    return delta.finish is not None and delta.choice == choice and not delta.text and delta.tool is None
 
 
 def _delta_of(choice: _Choice, text: Watched, said: str) -> Delta:

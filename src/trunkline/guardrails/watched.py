@@ -54,14 +54,34 @@ class Ask:
 
 
 @final
+class _Text:
+    """What is known of one text: where it stands, whether all of it has come, what was found and is to be asked.
+
+    Its own object, so that who watches it need not know who has them watch: nothing of a call may make a cycle.
+    """
+
+    __slots__ = ("asks", "ended", "found", "stage", "where")
+
+    def __init__(self, stage: str, where: str) -> None:
+        self.stage, self.where = stage, where
+        self.ended = False
+        self.found: list[Fired] = []  # whose turn has not come
+        self.asks: list[Ask] = []
+
+    def take(self, policy: Policy, found: Found, action: str) -> None:
+        """Keep a finding until its turn has come."""
+        self.found.append(Fired(policy, found, self.stage, self.where, action))
+
+
+@final
 class Watch:
     """One policy on one text."""
 
-    __slots__ = ("_asked", "_cutter", "_held", "_hold", "_length", "_questions", "_scanner", "_watched", "open_at",
+    __slots__ = ("_asked", "_cutter", "_held", "_hold", "_length", "_questions", "_scanner", "_text", "open_at",
                  "policy")  # fmt: skip
 
-    def __init__(self, watched: "Watched", policy: Policy, hold: Hold) -> None:
-        self._watched, self.policy, self._hold = watched, policy, hold
+    def __init__(self, text: _Text, policy: Policy, hold: Hold) -> None:
+        self._text, self.policy, self._hold = text, policy, hold
         self._scanner: Scanner | None = None  # made with the first piece, since a plugin may throw there too
         self._cutter: UnitCutter | None = None
         if policy.asking is not None and policy.asking.hold != "whole":
@@ -111,15 +131,15 @@ class Watch:
     def _take(self, found: Found) -> None:
         if not (self.open_at <= found.start < found.end <= self._length):
             raise ValueError("a finding must begin where the text is open, and be of some characters")
-        self._watched.take(self.policy, found, self.policy.action)
+        self._text.take(self.policy, found, self.policy.action)
 
     def _ask(self, text: str, start: int) -> None:
         self._questions += 1
         if self._questions > MOST_QUESTIONS:
             raise TooLong
-        ask = Ask(self, text, start, self._watched.stage, self._watched.where)
+        ask = Ask(self, text, start, self._text.stage, self._text.where)
         self._asked.append(ask)
-        self._watched.asks.append(ask)
+        self._text.asks.append(ask)
 
     def _move(self, *, ended: bool) -> None:
         if self._asked:
@@ -137,9 +157,9 @@ class Watch:
             start = min(max(one.start, 0), max(len(ask.text) - 1, 0))
             end = max(min(one.end, len(ask.text)), start + 1)
             moved = Found(one.rule, ask.start + start, ask.start + end, one.score, one.why)
-            self._watched.take(self.policy, moved, self.policy.action)
+            self._text.take(self.policy, moved, self.policy.action)
         self._asked.remove(ask)
-        self._move(ended=self._watched.ended)
+        self._move(ended=self._text.ended)
 
     def unanswered(self, ask: Ask, reason: str) -> None:
         """Decide on a piece of text about which there is no answer; the next one is asked about all the same."""
@@ -147,7 +167,7 @@ class Watch:
             return
         self._decide(ask.start, ask.start + max(len(ask.text), 1), reason)
         self._asked.remove(ask)
-        self._move(ended=self._watched.ended)
+        self._move(ended=self._text.ended)
 
     def _fail(self, start: int, reason: str) -> None:
         """The check is of no use from here on."""
@@ -157,47 +177,53 @@ class Watch:
     def _decide(self, start: int, end: int, reason: str) -> None:
         policy = self.policy
         action = policy.stopping if policy.on_error == "block" else "bypass"
-        self._watched.take(policy, Found(FAILED, start, end, 1.0, reason), action)
+        self._text.take(policy, Found(FAILED, start, end, 1.0, reason), action)
 
 
 @final
 class Watched:
-    """One text, fed in pieces. `fired` are the findings that have taken effect, in order, `stop` the one that ended it.
+    """One text, fed in pieces.
 
-    `asks` are questions that have to be answered before more can come out.
+    `fired` are the findings that have taken effect, in order, `stop` the one that ended it.
     """
 
-    __slots__ = ("_at", "_edited_to", "_end", "_found", "_parts", "_sorted", "_watches", "asks", "edited", "ended",
-                 "fired", "stage", "stop", "where")  # fmt: skip
+    __slots__ = ("_at", "_edited_to", "_end", "_parts", "_sorted", "_text", "_watches", "edited", "fired", "stop")
 
     def __init__(self, policies: Sequence[Policy], hold: Hold, field: Field, where: str) -> None:
-        self.stage, self.where = field.name, where
-        self.asks: list[Ask] = []
+        self._text = _Text(field.name, where)
         self.fired: list[Fired] = []
         self.stop: Fired | None = None
-        self.ended = False
         self.edited = False
-        self._watches = [Watch(self, policy, hold) for policy in policies]
-        self._found: list[Fired] = []
+        self._watches = [Watch(self._text, policy, hold) for policy in policies]
         self._sorted = 0  # how many of them are in order: the first ones
         self._parts: list[str] = []  # of what is held, from `_at` to `_end`
         self._at = self._end = 0
         self._edited_to = 0  # where the last redaction ends
 
+    @property
+    def ended(self) -> bool:
+        """Whether all of the text has come."""
+        return self._text.ended
+
+    @property
+    def asks(self) -> list[Ask]:
+        """Questions that have to be answered before more can come out."""
+        return self._text.asks
+
     def feed(self, text: str, last: bool) -> None:
         """Take the next piece of the text, the `last` one or not."""
-        if self.ended or self.stop is not None:
+        if self._text.ended or self.stop is not None:
             return
         if text:
             self._parts.append(text)
             self._end += len(text)
-        self.ended = last
+        self._text.ended = last
         for watch in self._watches:
             watch.feed(text, last)
 
     def take(self, policy: Policy, found: Found, action: str) -> None:
-        """Keep a finding until its turn has come."""
-        self._found.append(Fired(policy, found, self.stage, self.where, action))
+        """Keep a finding of somebody else's until its turn has come."""
+        self._text.take(policy, found, action)
 
     @property
     def holding(self) -> bool:
@@ -211,9 +237,9 @@ class Watched:
         clear = self._end
         for watch in self._watches:
             clear = min(clear, watch.open_at)
-        if self._found:
+        if self._text.found:
             # What fails at the end of a text, or on an empty one, begins where nothing follows.
-            reached = _NEVER if self.ended and all(watch.open_at >= _NEVER for watch in self._watches) else clear
+            reached = _NEVER if self._text.ended and all(watch.open_at >= _NEVER for watch in self._watches) else clear
             ready = self._take_ready(reached)
             if ready:
                 return self._edit(ready, clear)
@@ -226,13 +252,13 @@ class Watched:
 
     def _take_ready(self, reached: int) -> list[Fired]:
         """Return the findings whose turn has come, in order."""
-        found = self._found
+        found = self._text.found
         if self._sorted < len(found):
             found.sort(key=_turn)
         ready = 0
         while ready < len(found) and found[ready].found.start < reached:
             ready += 1
-        self._found, self._sorted = found[ready:], len(found) - ready
+        self._text.found, self._sorted = found[ready:], len(found) - ready
         return found[:ready]
 
     def _edit(self, ready: list[Fired], clear: int) -> str:
@@ -250,7 +276,7 @@ class Watched:
             if action != "redact":
                 self.stop = fired
                 self._parts = []
-                self.asks.clear()
+                self._text.asks.clear()
                 return "".join(out)
             if found.start >= self._edited_to or not self.edited:
                 out.append(fired.policy.sentence or f"[{found.rule.replace('_', ' ').upper()}]")

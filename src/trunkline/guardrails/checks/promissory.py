@@ -5,7 +5,7 @@ opposite of one. Source: FINRA Rule 2210(d)(1)(B) and (F): no promissory or misl
 performance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, final
 
 import msgspec
@@ -81,18 +81,23 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """There are none."""
 
 
+def _any_of(forms: Iterable[str]) -> str:
+    return "|".join([f"(?:{one})" for one in forms])
+
+
 def _compiled() -> list[tuple[str, str, Any]]:
-    return [(name, why, re2.compile("|".join(f"(?:{one})" for one in forms))) for name, why, forms in _RULES]
+    return [(name, why, re2.compile(_any_of(forms))) for name, why, forms in _RULES]
 
 
 @final
 class Promissory:
     """Finds promises in sentences."""
 
-    __slots__ = ("_rules", "version")
+    __slots__ = ("_any", "_rules", "version")
 
     def __init__(self, settings: Settings) -> None:  # noqa: ARG002 - there are none
         self._rules = _compiled()
+        self._any = re2.compile(_any_of(_any_of(forms) for _, _, forms in _RULES))
         self.version = "1"
 
     def scanner(self, hold: Hold) -> Scanner:
@@ -101,6 +106,8 @@ class Promissory:
 
     def _look(self, unit: str, before: str) -> Sequence[Found]:  # noqa: ARG002 - a promise is made in one sentence
         folding = fold(unit)
+        if self._any.search(folding.text.encode() if folding.text.isascii() else folding.text) is None:
+            return NOTHING
         found: list[Found] = []
         for name, why, expression in self._rules:
             match = expression.search(folding.text)
