@@ -35,6 +35,20 @@ class Fault:
     seconds: float
 
 
+class Sound:
+    """The protocol as it is. What is broken on purpose, to see that it is found, says what it does in another way."""
+
+    def asked(self, ask):
+        """Return the ask as it reaches the authority."""
+        return ask
+
+    def answered(self, node: "Node", answer) -> None:
+        """An answer is about to be taken."""
+
+    def looks(self, node: "Node") -> None:
+        """A member is about to look after its leases."""
+
+
 class Node:
     """One member: its process, which may be killed, and its connection, which may break."""
 
@@ -93,6 +107,7 @@ class Node:
         if not self.running():
             self.cluster.after(self.stalled_until - self.cluster.now, self.look, generation)
             return
+        self.cluster.protocol.looks(self)
         self.line.look(self.moment())
         self.cluster.after(LOOK_EVERY, self.look, generation)
 
@@ -114,7 +129,7 @@ class Node:
         cluster = self.cluster
         if cluster.authority is None:
             return
-        answer = cluster.authority.hear(ask, cluster.authority_now())
+        answer = cluster.authority.hear(cluster.protocol.asked(ask), cluster.authority_now())
         if cluster.now >= self.cut_until["in"]:
             cluster.after(self.delivery("in"), self.receive, answer, generation)
 
@@ -124,6 +139,7 @@ class Node:
         if not self.running():
             self.cluster.after(self.stalled_until - self.cluster.now, self.receive, answer, generation)
             return
+        self.cluster.protocol.answered(self, answer)
         self.cluster.crossed += self.line.hear(answer, self.moment())
 
     # Calls
@@ -154,9 +170,12 @@ class Node:
 class Cluster:
     """The whole: run it until a second, and look at `admitted`: (second, rule id, owner, units)."""
 
-    def __init__(self, seed: int, count: int, *, share: bool = True, closes: bool = False) -> None:
+    def __init__(
+        self, seed: int, count: int, *, share: bool = True, closes: bool = False, protocol: Sound | None = None
+    ) -> None:
         self.random, self.now, self.count = Random(seed), 0.0, count
         self.share, self.closes = share, closes
+        self.protocol = protocol or Sound()
         self.offset = self.random.uniform(0, 1e6)
         self._events: list = []
         self._order = 0

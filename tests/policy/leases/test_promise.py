@@ -1,7 +1,7 @@
 """The promise over all members: no interval of a window's length has more than the limit, whatever fails."""
 
 import pytest
-from cluster import Cluster, Fault, claim, most_within, rule_of
+from cluster import Cluster, Fault, Sound, claim, most_within, rule_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +9,7 @@ REQUESTS = rule_of("requests", 120)
 FEW = rule_of("requests", 20, scope="user")
 TOKENS = rule_of("tokens", 3000)
 SPAN = 60.0
+USERS = ["ann", "bob", "cat", "dan", "eve", "fay", "gil", "hal"]  # who together reach the limits of all
 
 FAULTS = st.lists(
     st.builds(
@@ -24,19 +25,21 @@ FAULTS = st.lists(
 
 def flood(cluster: Cluster, until: float, every: float = 0.3) -> None:
     def claims_of(random):
-        return [claim(REQUESTS), claim(FEW, random.choice(["ann", "bob"])), claim(TOKENS)]
+        return [claim(REQUESTS), claim(FEW, random.choice(USERS)), claim(TOKENS)]
 
     for node in cluster.nodes:
         cluster.demand(node, claims_of, every, until, tokens=(1, 60))
     cluster.run(until)
 
 
-def holds(seed: int, faults, *, closes: bool) -> None:
-    cluster = Cluster(seed, 4, closes=closes)
+def holds(
+    seed: int, faults, *, closes: bool, protocol: Sound | None = None, until: float = 330, every: float = 0.3
+) -> None:
+    cluster = Cluster(seed, 4, closes=closes, protocol=protocol)
     for fault in faults:
         cluster.fail(fault)
-    flood(cluster, 330)
-    for rule, owner in ((REQUESTS, "t"), (FEW, "ann"), (FEW, "bob"), (TOKENS, "t")):
+    flood(cluster, until, every)
+    for rule, owner in ((REQUESTS, "t"), (TOKENS, "t"), *((FEW, user) for user in USERS)):
         assert most_within(cluster.admitted, rule, owner, SPAN) <= rule.limit, (rule.id, owner)
 
 

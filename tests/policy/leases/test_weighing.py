@@ -1,7 +1,7 @@
 """The thresholds of a budget that many members spend: each is told once, when all of them together have reached it."""
 
 from cluster import Cluster, Fault, claim
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trunkline.policy.budgets.account import Account, reached_by
@@ -77,6 +77,7 @@ def test_each_threshold_is_told_once_whatever_goes_wrong_on_the_way_to_the_autho
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32), kills=st.lists(st.floats(2.0, 9.0), min_size=1, max_size=3))
+@example(seed=33, kills=[8.125, 2.0, 3.0])
 def test_members_that_are_killed_and_come_back_are_counted_once(seed, kills):
     cluster = Cluster(seed, MEMBERS, closes=True)
     for number, at in enumerate(kills):
