@@ -251,7 +251,9 @@ def with_redis(url: str, backend: str = "redis") -> LimitsSection:
         1,
         ((Scalar(1, 1, "backend", plain=True, written="backend"), Scalar(1, 9, backend, plain=True, written=backend)),),
     )
-    return LimitsSection(place=Place("limits", node), backend=backend, redis_url=url, on_authority_loss="share")
+    return LimitsSection(
+        place=Place("limits", node), backend=backend, redis_url=url, redis_ca_bundle=None, on_authority_loss="share"
+    )
 
 
 def test_redis_counts_for_many_machines_and_its_password_is_no_part_of_the_snapshot():
@@ -266,6 +268,21 @@ def test_a_backend_without_its_url_is_a_mistake():
     assert problems.found == []
     check_backend(dataclasses.replace(with_redis(""), redis_url=None), problems)
     assert [(problem.path, problem.message) for problem in problems.found] == [("limits.backend", "needs `redis_url`")]
+
+
+def test_authorities_to_trust_are_for_a_redis_over_tls_alone_and_must_be_a_file():
+    pem = "-----BEGIN CERTIFICATE-----"
+    files = {"ca.pem": pem, "text.pem": "no certificate"}
+    with_tls = "limits: {backend: redis, redis_url: 'rediss://127.0.0.1/0', redis_ca_bundle: ca.pem}\n"
+    compiled = load(GOOD + with_tls, "t.yaml", machine(files=files))
+    assert compiled.snapshot.limits.redis_ca_bundle == "ca.pem"
+    for text, message in (
+        (with_tls.replace("rediss", "redis"), "has no use without a `redis_url` of `rediss://`"),
+        (with_tls.replace("ca.pem", "text.pem"), "the file `text.pem` has no `CERTIFICATE-----` in it"),
+        (with_tls.replace("ca.pem", "none.pem"), "there is no file `none.pem`"),
+    ):
+        problem = the_problem(GOOD + text, machine(files=files))
+        assert (problem.path, problem.message) == ("limits.redis_ca_bundle", message)
 
 
 def test_a_url_without_its_backend_is_a_mistake_that_shows_no_password():

@@ -52,7 +52,7 @@ async def call(leases: Leases, user: str) -> Reservation:
 
 
 def asked_of(server: RedisServer, **fields) -> Limiter | None:
-    return asyncio.run(counted_in_redis(server.url, [RULES], LimitsQuestion(**fields)))
+    return asyncio.run(counted_in_redis(server.url, None, [RULES], LimitsQuestion(**fields)))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -81,13 +81,13 @@ def test_what_gateways_use_together_is_told_by_rule_and_owner(server, seed):
                     each._outbox.empty and not one._line._asked for each, one in zip(holdings, leases, strict=True)
                 )
             )
-            found = await counted_in_redis(server.url, [RULES], LimitsQuestion())
+            found = await counted_in_redis(server.url, None, [RULES], LimitsQuestion())
             assert found is not None
             places = {place for own in owns for place in own.places()}
             assert {place: used([found], *place) for place in places} == {place: used(owns, *place) for place in places}
             assert all(used([found], *place) == 0 for place in set(found.places()) - places)
             assert sum(used(owns, *place) > 0 for place in places) > 10
-            of_user = await counted_in_redis(server.url, [RULES], LimitsQuestion(user="böb", rule="user_limits"))
+            of_user = await counted_in_redis(server.url, None, [RULES], LimitsQuestion(user="böb", rule="user_limits"))
             assert of_user is not None
             assert {owner for _, owner in of_user.places()} == {"böb"}
             assert used([of_user], "acme/user_limits.requests_per_hour/hour", "böb") == used(

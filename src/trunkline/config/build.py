@@ -156,6 +156,7 @@ def _limits_section(section: schema.LimitsSection) -> model.LimitsSection:
     made = model.LimitsSection(
         backend=section.backend,
         redis_url=without_userinfo(url) if url is not None else None,
+        redis_ca_bundle=section.redis_ca_bundle,
         on_authority_loss=section.on_authority_loss,
     )
     return model.LOCAL if made == model.LOCAL else made

@@ -90,6 +90,9 @@ def _check_top(root: Root, sources: Sources, problems: Problems) -> None:
     if root.tls:
         _check_file(root.tls.place.below("cert"), root.tls.cert, "CERTIFICATE-----", sources, problems)
         _check_file(root.tls.place.below("key"), root.tls.key, "PRIVATE KEY-----", sources, problems)
+    if root.limits.redis_ca_bundle is not None:
+        place = root.limits.place.below("redis_ca_bundle")
+        _check_file(place, root.limits.redis_ca_bundle, "CERTIFICATE-----", sources, problems)
 
 
 def _check_file(place: Place, path: str, marker: str, sources: Sources, problems: Problems) -> None:

@@ -15,7 +15,7 @@ def check_limits(root: Root, problems: Problems) -> None:
 
 
 def check_backend(limits: LimitsSection, problems: Problems) -> None:
-    """Report a Redis without an address, or an address without a Redis."""
+    """Report a Redis without an address, and what has no use without a Redis."""
     backend = limits.place.below("backend")
     if problems.has(backend.path):
         return
@@ -25,6 +25,9 @@ def check_backend(limits: LimitsSection, problems: Problems) -> None:
             problems.add(backend, "needs `redis_url`", 'add `redis_url: "${REDIS_URL}"`')
     if limits.backend == "local" and limits.redis_url is not None:
         problems.add(limits.place.below("redis_url"), "has no use with `backend: local`", "remove it")
+    if limits.redis_ca_bundle is not None and not (limits.redis_url or "").startswith("rediss://"):
+        place = limits.place.below("redis_ca_bundle")
+        problems.add(place, "has no use without a `redis_url` of `rediss://`", "remove it, or go to Redis over TLS")
 
 
 def _check_route_limits(tenant: Tenant, routes: tuple[str, ...], problems: Problems) -> None:

@@ -376,6 +376,9 @@ class LimitsSection(Section):
     redis_url: str | None = option(
         kinds.REDIS_URL, None, says="URL of Redis or Valkey with its password: `redis://`, `rediss://` or `unix://`"
     )
+    redis_ca_bundle: str | None = option(
+        kinds.PATH, None, says="PEM file with the authorities to trust for `rediss://` instead of the system's"
+    )
     on_authority_loss: Any = option(
         choice("share", "refuse"),
         LIMITS.on_authority_loss,

@@ -10,15 +10,11 @@ from typing import Final
 
 import msgspec
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from trunkline.gateway.redis_client import CONNECT_WITHIN, PATIENCE, redis_client
 from trunkline.policy.leases.messages import Answer, Ask
 
-# Seconds that an answer may take, and that connecting may. A Redis of the same site answers within two milliseconds.
-PATIENCE: Final = 0.5
-CONNECT_WITHIN: Final = 1.0
 # Seconds before connecting again, doubled each time. At most a part of what an emptied Redis waits for those who were
 # there before (`messages.RETURN`).
 FIRST_WAIT, MOST_WAIT = 0.1, 1.0
@@ -30,11 +26,14 @@ PREFIX: Final = "{trunkline}"
 
 
 class LeaseRedis:
-    """Carries asks to a Redis, several at a time; connects again by itself. `url` is as in the configuration."""
+    """Carries asks to a Redis, several at a time; connects again by itself.
 
-    def __init__(self, url: str) -> None:
+    `url` and `ca_bundle` are as in the configuration.
+    """
+
+    def __init__(self, url: str, ca_bundle: str | None = None) -> None:
         self.patience = PATIENCE
-        self._url = url
+        self._url, self._ca_bundle = url, ca_bundle
         self._script = Path(__file__).with_name("lease_authority.lua").read_text()
         self._decode = msgspec.msgpack.Decoder(Answer).decode
         self._asks: deque[Ask] = deque()
@@ -51,7 +50,7 @@ class LeaseRedis:
         """Hand over answers, and say when no more will come and why, until cancelled."""
         wait = FIRST_WAIT
         while True:
-            client = self._connect()
+            client = redis_client(self._url, self._ca_bundle)
             reason = "Redis is not to be reached"
             try:
                 async with asyncio.timeout(CONNECT_WITHIN):
@@ -75,7 +74,7 @@ class LeaseRedis:
 
         Within `CONNECT_WITHIN`, or not at all: leases end by themselves, and only this worker's share stays withheld.
         """
-        client = self._connect()
+        client = redis_client(self._url, self._ca_bundle)
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
                 await client.eval(self._script, 1, PREFIX, *_arguments(goodbye))
@@ -97,16 +96,6 @@ class LeaseRedis:
                         if isinstance(packed, Exception):
                             raise packed
                         hear(self._decode(packed))
-
-    def _connect(self) -> Redis:
-        """Return a client with one connection, which tries nothing twice: an ask that comes twice is counted twice."""
-        return Redis.from_url(
-            self._url,
-            single_connection_client=True,
-            socket_timeout=PATIENCE,
-            socket_connect_timeout=CONNECT_WITHIN,
-            retry=Retry(NoBackoff(), 0),
-        )
 
 
 def _arguments(ask: Ask) -> tuple[bytes, str]:

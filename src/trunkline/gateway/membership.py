@@ -49,7 +49,7 @@ async def joined(
         # Only here: the library takes ten megabytes of every process that loads it, and a tenth of a second.
         from trunkline.gateway.lease_redis import LeaseRedis  # noqa: PLC0415
 
-        leases = Leases(own, member, LeaseRedis(secrets.redis_url), changed, crossed)
+        leases = Leases(own, member, LeaseRedis(secrets.redis_url, limits.redis_ca_bundle), changed, crossed)
     else:
         link: Link[Answer] = await Link.open(place.sock, Answer)
         leases = Leases(own, member, LeaseChannel(link), changed, crossed)

@@ -11,14 +11,13 @@ from typing import Final, NamedTuple
 import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from trunkline.channel.messages import LimitsQuestion
 from trunkline.gateway.clock import moment
-from trunkline.gateway.lease_redis import CONNECT_WITHIN, PATIENCE, PREFIX
+from trunkline.gateway.lease_redis import PREFIX
 from trunkline.gateway.limits_shown import is_asked, owner_asked
+from trunkline.gateway.redis_client import redis_client
 from trunkline.policy.budgets.account import Account
 from trunkline.policy.leases.held import span_of
 from trunkline.policy.leases.messages import ACCOUNT, MICROSECONDS, SILENT, SLOTS
@@ -40,18 +39,14 @@ class Place(NamedTuple):
     owner: str
 
 
-async def counted_in_redis(url: str, rules: Iterable[TenantRules], asked: LimitsQuestion) -> Limiter | None:
+async def counted_in_redis(
+    url: str, ca_bundle: str | None, rules: Iterable[TenantRules], asked: LimitsQuestion
+) -> Limiter | None:
     """Return the counters that are asked for as Redis has them; None where it does not say in time.
 
     Of a window each part counts until its end at least, and a part longer at most.
     """
-    client = Redis.from_url(
-        url,
-        single_connection_client=True,
-        socket_timeout=PATIENCE,
-        socket_connect_timeout=CONNECT_WITHIN,
-        retry=Retry(NoBackoff(), 0),
-    )
+    client = redis_client(url, ca_bundle)
     try:
         async with asyncio.timeout(READ_WITHIN):
             return await _read(client, list(_wanted(rules, asked)))

@@ -190,14 +190,16 @@ class Worker:
         if in_force is None or in_force.snapshot.limits.backend == "local":
             shown = await limits_shown(order, rules, own, held)
         else:
-            of_all = await self._counted_by_all(order, rules)
+            of_all = await self._counted_by_all(order, rules, in_force.snapshot.limits.redis_ca_bundle)
             shown = await limits_shown(order, rules, own if of_all is None else of_all, held)
             counted_by: Literal["redis", "this_gateway"] = "this_gateway" if of_all is None else "redis"
             shown = msgspec.structs.replace(shown, counted_by=counted_by)
         with contextlib.suppress(LinkBroken):  # the supervisor does not read; it has other ways to notice
             self._link.send(shown)
 
-    async def _counted_by_all(self, order: ShowLimits, rules: list[TenantRules]) -> Limiter | None:
+    async def _counted_by_all(
+        self, order: ShowLimits, rules: list[TenantRules], ca_bundle: str | None
+    ) -> Limiter | None:
         """Return what all gateways count together, None where Redis does not say; one worker of each asks it."""
         url = self._secrets.redis_url
         if not self._first or url is None:
@@ -205,7 +207,7 @@ class Worker:
         # Only here: the library takes ten megabytes of every process that loads it, and a tenth of a second.
         from trunkline.gateway.redis_uses import counted_in_redis  # noqa: PLC0415
 
-        return await counted_in_redis(url, rules, order.asked)
+        return await counted_in_redis(url, ca_bundle, rules, order.asked)
 
     def _tell_others(self, heard: Heard) -> None:
         with contextlib.suppress(LinkBroken):  # the supervisor does not read; it has other ways to notice

@@ -288,6 +288,7 @@ class LimitsSection(msgspec.Struct, frozen=True, omit_defaults=True):
 
     backend: Literal["local", "redis"] = "local"
     redis_url: str | None = None
+    redis_ca_bundle: str | None = None
     on_authority_loss: Literal["share", "refuse"] = "share"
 
 
