@@ -32,7 +32,26 @@ class KeyRefused(msgspec.Struct, frozen=True, tag_field="of", tag="key"):
     model: str | None
 
 
-News = TargetRests | BreakerTurned | KeyRefused
+class UserAsked(msgspec.Struct, frozen=True, tag_field="of", tag="user"):
+    """A user of a tenant has asked for a place at a target, for the first time in a minute; empty for none named."""
+
+    provider: str
+    model: str
+    tenant: str
+    weight: int
+    user: str
+
+
+class CapacityHeard(msgspec.Struct, frozen=True, tag_field="of", tag="capacity"):
+    """A provider has said how many requests and tokens of a model it takes in a minute, 0 where it has not."""
+
+    provider: str
+    model: str
+    requests: int
+    tokens: int
+
+
+News = TargetRests | BreakerTurned | KeyRefused | UserAsked | CapacityHeard
 
 # Supervisor -> worker
 

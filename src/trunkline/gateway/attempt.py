@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Literal, NamedTuple
 
 from trunkline.dialects.provider import BrokenAnswer, ProviderFault, StreamDecoder
-from trunkline.gateway import shares
 from trunkline.gateway.call import Call
 from trunkline.gateway.in_force import PlannedTarget
 from trunkline.gateway.journal import SLICE
@@ -59,16 +58,17 @@ async def ask(
     call: Call,
     target: PlannedTarget,
     attempt: Attempt,
-    ticket: Ticket,
+    learn: Callable[[Answer], None],
     request: bytes,
     watch: Watch,
     begin: Begin,
 ) -> Reply:
     """Send the encoded request to the target and return the answer's beginning.
 
-    A JSON answer is read whole. `begin` is awaited when a stream has begun but says nothing yet. Raises AttemptFailed
-    for all that the next target may do better and for what the provider rejects; a passed total deadline leaves as
-    DeadlinePassed, a client that left as CancelledError. In any of these cases the connection is gone.
+    A JSON answer is read whole. `learn` is called with its head, `begin` is awaited when a stream has begun but says
+    nothing yet. Raises AttemptFailed for all that the next target may do better and for what the provider rejects; a
+    passed total deadline leaves as DeadlinePassed, a client that left as CancelledError. In any of these cases the
+    connection is gone.
     """
     upstream = target.upstream
     streamed = call.chat is not None and call.chat.stream
@@ -89,7 +89,7 @@ async def ask(
         )
         unread.append(answer)
         note_head(attempt, answer, upstream.dialect.request_id_header)
-        shares.learn(target, ticket, answer)
+        learn(answer)
         if answer.status != 200:
             raise await _rejection(call, target, answer, key)
         if streamed:

@@ -165,15 +165,10 @@ class InForce:
             tenant.name,
             tenant.weight,
             sum(approved(other, account) is None for other in self.snapshot.tenants.values()),
-            _part(capacity.requests_per_minute, self.snapshot.workers),
-            _part(capacity.tokens_per_minute, self.snapshot.workers),
+            capacity.requests_per_minute or 0,
+            capacity.tokens_per_minute or 0,
             observed=tenant.enforce == "observe",
         )
-
-
-def _part(capacity: int | None, workers: int) -> int:
-    """Return one worker's part of a capacity, at least one unit; 0 for none that is known."""
-    return 0 if capacity is None else max(1, capacity // workers)
 
 
 def make_policies(snapshot: Snapshot, known: Mapping[str, Policy]) -> dict[str, Policy]:

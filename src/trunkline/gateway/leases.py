@@ -100,6 +100,11 @@ class Leases:
         """How this worker stands to the authority."""
         return self._state
 
+    @property
+    def members(self) -> int:
+        """How many workers share what is limited, as far as this one knows."""
+        return self._holdings.contact.members
+
     def start(self) -> None:
         """Begin to talk with the authority: first it is told what `own` has counted."""
         self._tasks = [

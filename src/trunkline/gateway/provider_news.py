@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from trunkline.channel.messages import BreakerTurned, Heard, KeyRefused, News, TargetRests
+from trunkline.channel.messages import BreakerTurned, CapacityHeard, Heard, KeyRefused, TargetRests, UserAsked
 from trunkline.gateway.attempt import RefusedKey
 from trunkline.gateway.in_force import PlannedTarget
 from trunkline.gateway.upstreams import Upstream
 from trunkline.operations import OperationalLog
 from trunkline.policy.health import UNAUTHORIZED_REST, TargetHealth
+from trunkline.policy.limits.moment import Moment
 
 # Many calls in flight hear the same at once: what ends less than this later than told already is no news. Seconds.
 STEP: Final = 0.05
@@ -52,6 +53,16 @@ class ProviderNews:
         """A provider does not know what it was asked for: that is for the operator alone."""
         self._operations.event("error", "target_wrong", target=planned.target.name, reason=reason)
 
+    def user_asked(self, planned: PlannedTarget, user: str | None, digest: str) -> None:
+        """A user has asked for a place at a target: that counts in the shares of all workers."""
+        provider, terms = planned.target.provider, planned.terms
+        self._tell(Heard(digest, UserAsked(provider, planned.target.model, terms.tenant, terms.weight, user or "")))
+
+    def capacity_heard(self, planned: PlannedTarget, requests: int, tokens: int, digest: str) -> None:
+        """A provider has said what it allows, for the first time or otherwise than before."""
+        target = planned.target
+        self._tell(Heard(digest, CapacityHeard(target.provider, target.model, requests, tokens)))
+
     def _tell_rest(self, planned: PlannedTarget, seconds: float, now: float, digest: str) -> None:
         target, reason = planned.target.name, planned.health.rest_reason
         if self._is_new((target, reason), now + seconds):
@@ -67,8 +78,13 @@ class ProviderNews:
         return True
 
 
-def take(news: News, health_of: Callable[[str], TargetHealth], upstreams: Mapping[str, Upstream], now: float) -> None:
-    """Believe what another worker, with the same snapshot in force, has found out."""
+def take(
+    news: TargetRests | KeyRefused | BreakerTurned,
+    health_of: Callable[[str], TargetHealth],
+    upstreams: Mapping[str, Upstream],
+    now: float,
+) -> None:
+    """Believe what another worker, with the same snapshot in force, has found out of a target's health."""
     if isinstance(news, TargetRests):
         health_of(news.target).rest(news.seconds, now, news.reason)
     elif isinstance(news, KeyRefused):
@@ -79,3 +95,15 @@ def take(news: News, health_of: Callable[[str], TargetHealth], upstreams: Mappin
         health_of(news.target).told_open(news.seconds, now)
     else:
         health_of(news.target).told_closed()
+
+
+def take_of_share(news: UserAsked | CapacityHeard, upstreams: Mapping[str, Upstream], now: Moment) -> None:
+    """Take note of who shares a provider's capacity, and of what it is, as another worker has found out."""
+    upstream = upstreams.get(news.provider)
+    if upstream is None or news.model not in upstream.account:
+        return
+    share = upstream.account.of(news.model)
+    if isinstance(news, UserAsked):
+        share.note(news.tenant, news.weight, news.user, now)
+    else:
+        share.hear_limits(news.requests, news.tokens, now.monotonic)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 from trunkline.dialects.provider import CannotTake, Encoded
 from trunkline.errors import (
@@ -15,10 +16,10 @@ from trunkline.errors import (
 from trunkline.gateway import settlement, shares
 from trunkline.gateway.attempt import AttemptFailed, Begin, Reply, ask
 from trunkline.gateway.call import Call
-from trunkline.gateway.clock import moment
 from trunkline.gateway.in_force import Plan, PlannedTarget
 from trunkline.gateway.journal import SLICE
 from trunkline.gateway.provider_news import ProviderNews
+from trunkline.gateway.shares import Places
 from trunkline.gateway.watch import DeadlinePassed, Watch
 from trunkline.model.records import Attempt, AttemptOutcome
 from trunkline.policy.fairness.account import Ticket
@@ -35,12 +36,13 @@ class Reach:
         call: Call,
         plan: Plan,
         watch: Watch,
-        news: ProviderNews,
+        places: Places,
         now: Callable[[], float],
         begin: Begin,
         keep_large: Callable[[Call], Awaitable[None]],
     ) -> None:
-        self._call, self._plan, self._watch, self._news, self._now = call, plan, watch, news, now
+        self._call, self._plan, self._watch, self._places, self._now = call, plan, watch, places, now
+        self._news = places.news
         self._begin, self._keep_large = begin, keep_large
         self._waits: list[float] = []  # seconds until a target that rests may be asked
         self._over_share: list[tuple[PlannedTarget, Refused]] = []
@@ -99,13 +101,9 @@ class Reach:
             self._skip(planned, f"cannot_take: {error.reason}")
             return None
 
-    def _place(self, planned: PlannedTarget) -> Ticket | None:
+    async def _place(self, planned: PlannedTarget) -> Ticket | None:
         """Take a place in the target's capacity for one request, or note why there is none for this caller."""
-        call = self._call
-        if call.identity is None or call.estimate is None:
-            raise ValueError("a call is opened before it is routed")
-        prompt, answer = call.estimate.prompt_tokens, call.estimate.completion_tokens
-        verdict = planned.share.ask(planned.terms, call.identity.user, prompt, answer, moment())
+        verdict = await self._places.take(planned, self._call)
         if isinstance(verdict, Ticket):
             return verdict
         self._waits.append(verdict.wait)
@@ -119,7 +117,7 @@ class Reach:
 
     async def _try(self, planned: PlannedTarget, request: Encoded) -> Reply | AttemptFailed:
         call, breaker = self._call, self._plan.route.breaker
-        ticket = self._place(planned)
+        ticket = await self._place(planned)
         if ticket is None:
             return AttemptFailed("no place", "passed_over")
         attempt = _attempt(planned, "cancelled", None)  # what it is, unless something else is heard of it
@@ -131,7 +129,8 @@ class Reach:
                 await self._keep_large(call)
             asked_at = self._now()
             planned.health.asked(asked_at, breaker)
-            reply = await ask(call, planned, attempt, ticket, request.body, self._watch, self._begin)
+            learn = partial(self._places.learn, planned, ticket, call.in_force.digest)
+            reply = await ask(call, planned, attempt, learn, request.body, self._watch, self._begin)
         except AttemptFailed as failure:
             shares.settle_failed(call, ticket, attempt)
             self._take_failure(planned, attempt, failure)

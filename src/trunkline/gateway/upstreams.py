@@ -19,7 +19,7 @@ class Upstream:
 
     def __init__(self, provider: Provider, secrets: ProviderSecrets, account: Account | None = None) -> None:
         self.provider = provider
-        self.account = account or Account()
+        self.account = account or Account(provider.name)
         self.dialect: ProviderDialect = PROVIDER_DIALECTS[provider.dialect]
         self.secrets = secrets
         self.pool = Pool(

@@ -29,6 +29,7 @@ from trunkline.audit.files.data_dir import open_data_dir
 from trunkline.audit.files.writer import LogSettings, LogWriter, OnEvent, Recovery
 from trunkline.channel.link import Link, LinkBroken
 from trunkline.channel.messages import (
+    CapacityHeard,
     Drain,
     Drained,
     Hear,
@@ -41,11 +42,13 @@ from trunkline.channel.messages import (
     Report,
     ShowLimits,
     ToWorker,
+    UserAsked,
 )
 from trunkline.config.canonical import decode_snapshot, digest_of
 from trunkline.errors import AuditUnavailable, CallError
 from trunkline.gateway.admission import Admission
 from trunkline.gateway.budgets import Budgets
+from trunkline.gateway.clock import moment
 from trunkline.gateway.counted import Counts
 from trunkline.gateway.endpoints import Endpoints
 from trunkline.gateway.exchange import Exchange
@@ -58,7 +61,7 @@ from trunkline.gateway.limits_shown import limits_shown
 from trunkline.gateway.log_opening import LogOpening, Opened
 from trunkline.gateway.machine_code import compiled
 from trunkline.gateway.membership import WorkerPlace, joined
-from trunkline.gateway.provider_news import take
+from trunkline.gateway.provider_news import take, take_of_share
 from trunkline.gateway.record_log import RecordLog, UnopenedLog
 from trunkline.gateway.recovery import abandoned_record
 from trunkline.gateway.refusals import Refusals, refused_record
@@ -181,7 +184,11 @@ class Worker:
         in_force = self._endpoints.in_force
         if in_force is not None and order.digest == in_force.digest:
             now = asyncio.get_running_loop().time()
-            take(order.news, self._health_of, {up.provider.name: up for up in self._upstreams.all()}, now)
+            upstreams = {up.provider.name: up for up in self._upstreams.all()}
+            if isinstance(order.news, (UserAsked, CapacityHeard)):
+                take_of_share(order.news, upstreams, moment())
+            else:
+                take(order.news, self._health_of, upstreams, now)
 
     async def _show_limits(self, order: ShowLimits) -> None:
         in_force = self._endpoints.in_force

@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 
 from trunkline.policy.fairness.account import Account, Ticket
+from trunkline.policy.fairness.division import Division
 from trunkline.policy.fairness.pool import ACTIVE, Refused, Terms
+from trunkline.policy.limits.limiter import Limiter, Reservation
 from trunkline.policy.limits.moment import Moment
+from trunkline.policy.limits.rules import Needs
 
 START = 100_000.0
 WINDOW = 60.0
@@ -32,16 +35,32 @@ class Asked:
 
 
 @dataclass
+class Granted:
+    """What a limiter has reserved."""
+
+    limiter: Limiter
+    reservation: Reservation
+
+    def settle(self, used: int, now: Moment) -> None:
+        self.limiter.settle(self.reservation, Needs(used, 0), now)
+
+    def give_back(self, now: Moment) -> None:
+        self.limiter.release(self.reservation, now)
+
+
+@dataclass
 class Shared:
     """An account with a configured capacity of requests, or of tokens, and all that was asked of it."""
 
     weights: dict[str, int]
     requests: int = 0
     tokens: int = 0
+    divided: bool = False  # among workers that count together, here in one limiter
     asked: list[Asked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.share = Account().of("model")
+        self.share = Account("p").of("model")
+        self.limiter = Limiter()
         self.terms = {
             tenant: Terms(tenant, weight, len(self.weights), self.requests, self.tokens)
             for tenant, weight in self.weights.items()
@@ -52,9 +71,29 @@ class Shared:
         return self.requests or self.tokens
 
     def ask(self, now: float, tenant: str, user: str | None, units: int = 1) -> Asked:
-        verdict = self.share.ask(self.terms[tenant], user, 0 if self.requests else units, 0, at(now))
+        terms, tokens = self.terms[tenant], 0 if self.requests else units
+        if self.divided:
+            verdict = self._ask_all(terms, user, tokens, at(now))
+        else:
+            verdict = self.share.ask(terms, user, tokens, 0, at(now))
         self.asked.append(Asked(now, tenant, user, units, verdict))
         return self.asked[-1]
+
+    def _ask_all(self, terms: Terms, user: str | None, tokens: int, now: Moment) -> Ticket | Refused:
+        division = self.share.divide(terms, user, tokens, 0, now)
+        if not isinstance(division, Division):
+            return division
+        asking, found = division.ask(), None
+        while True:
+            try:
+                claims = asking.send(found)
+            except StopIteration as done:
+                found = done.value
+                break
+            found = self.limiter.reserve(claims, Needs(tokens, 0), now)
+        if isinstance(found, Refused):
+            return found
+        return self.share.granted(division, tokens, 0, Granted(self.limiter, found), now)
 
     def held(self, now: float, late: float = 0.0, tenant: str | None = None, user: object = ...) -> int:
         """Return what was taken within a window before this moment, by everybody, a tenant or a user."""

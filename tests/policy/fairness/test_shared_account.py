@@ -24,7 +24,7 @@ def ask(share, user="ada", prompt=10, answer=20, now=START, terms=HARBOR) -> Tic
 
 def heard(rate: ProviderRate, share=None):
     """A share that has heard this as the answer to a first call."""
-    share = share or Account().of("model")
+    share = share or Account("p").of("model")
     ticket = ask(share)
     assert isinstance(ticket, Ticket)
     ticket.hear(rate, at(START))
@@ -41,7 +41,7 @@ steps = st.lists(
 @given(st.integers(1, 40), steps)
 def test_a_provider_that_said_once_what_it_allows_is_never_asked_in_vain(calls, steps):
     """It counts otherwise than is assumed, in a sliding window; answers come late and in any order."""
-    limit, provider, share, now = RateLimit(calls=calls), RateWindow(), Account().of("model"), START
+    limit, provider, share, now = RateLimit(calls=calls), RateWindow(), Account("p").of("model"), START
     unheard: list[tuple[Ticket, ProviderRate]] = []
 
     def send(user):
@@ -66,7 +66,7 @@ def test_a_provider_that_said_once_what_it_allows_is_never_asked_in_vain(calls, 
 
 
 def test_nothing_is_divided_while_nothing_is_known():
-    share = Account().of("model")
+    share = Account("p").of("model")
     assert all(isinstance(ask(share), Ticket) for _ in range(1000))
     assert share._own._tenants == {}
 
@@ -87,10 +87,10 @@ def test_what_was_in_use_before_it_was_heard_of_counts():
 
 
 def test_each_model_learns_for_itself_and_a_configured_capacity_is_of_all_models():
-    account = Account()
+    account = Account("p")
     heard(said(2, 0, 60.0), account.of("small"))
     assert isinstance(ask(account.of("large")), Ticket)
-    terms, account = Terms("harbor", requests=2), Account()
+    terms, account = Terms("harbor", requests=2), Account("p")
     assert isinstance(ask(account.of("small"), terms=terms), Ticket)
     assert isinstance(ask(account.of("large"), terms=terms), Refused)
 
@@ -127,7 +127,7 @@ def test_answers_are_listened_to_ten_times_a_second_and_each_where_little_is_lef
 
 
 def test_the_refusal_names_the_tenant_where_it_is_the_tenant_s_share_that_is_used_up():
-    share = Account().of("model")
+    share = Account("p").of("model")
     terms = Terms("harbor", tenants=2, requests=60)
     for number in range(48):
         assert isinstance(ask(share, f"u{number}", terms=terms), Ticket)

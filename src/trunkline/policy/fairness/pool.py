@@ -76,25 +76,26 @@ class Tenant:
         self.all = Party(minute)
         self.users: dict[str, Party] = {}
 
-    def user(self, name: str | None, minute: int) -> Party:
-        """Return a user's use, noting that they have asked."""
-        known = self.users.get(name or _NOBODY)
+    def note(self, name: str, minute: int) -> str:
+        """Note that a user has asked; return the name that they are counted by."""
+        known = self.users.get(name)
         if known is None:
             if len(self.users) >= MOST_USERS:
-                name = None
-            known = self.users.setdefault(name or _NOBODY, Party(minute))
+                name = _NOBODY
+            known = self.users.setdefault(name, Party(minute))
         known.seen = minute
-        return known
+        return name
 
 
 @final
 class Asking:
     """Who asks, and among whom: the terms of every share."""
 
-    __slots__ = ("alone", "observed", "tenant", "user", "users", "weight", "weights")
+    __slots__ = ("alone", "observed", "tenant", "tenant_name", "user", "user_name", "users", "weight", "weights")
 
-    def __init__(self, tenant: Tenant, user: Party, weights: int, *, observed: bool) -> None:
-        self.tenant, self.user, self.observed = tenant.all, user, observed
+    def __init__(self, names: tuple[str, str], tenant: Tenant, weights: int, *, observed: bool) -> None:
+        self.tenant_name, self.user_name = names
+        self.tenant, self.user, self.observed = tenant.all, tenant.users[self.user_name], observed
         self.weight, self.weights = tenant.weight, weights
         self.users = len(tenant.users) + 1
         self.alone = self.users == 2 and _NOBODY in tenant.users  # calls without a user, and no others
@@ -200,18 +201,34 @@ class Pool:
 
     def asking(self, terms: Terms, user: str | None, now: Moment) -> Asking:
         """Note that a user of a tenant asks, and return the terms of their share."""
+        name = self.note(terms.tenant, terms.weight, user or _NOBODY, now)
+        newcomer = 1 if len(self._tenants) < terms.tenants else 0
+        names, tenant = (terms.tenant, name), self._tenants[terms.tenant]
+        return Asking(names, tenant, self._weights + newcomer, observed=terms.observed)
+
+    def note(self, tenant_name: str, weight: int, user: str, now: Moment) -> str:
+        """Note that a user of a tenant asks, here or at another worker; return the name that they are counted by."""
         minute = int(now.monotonic) // _MINUTE
         if minute != self._minute:
             self._forget(minute)
-        tenant = self._tenants.get(terms.tenant)
+        tenant = self._tenants.get(tenant_name)
         if tenant is None:
-            tenant = self._tenants[terms.tenant] = Tenant(minute)
-        if tenant.weight != terms.weight:
-            self._weights += terms.weight - tenant.weight
-            tenant.weight = terms.weight
+            tenant = self._tenants[tenant_name] = Tenant(minute)
+        if tenant.weight != weight:
+            self._weights += weight - tenant.weight
+            tenant.weight = weight
         tenant.all.seen = minute
-        newcomer = 1 if len(self._tenants) < terms.tenants else 0
-        return Asking(tenant, tenant.user(user, minute), self._weights + newcomer, observed=terms.observed)
+        return tenant.note(user, minute)
+
+    def knows(self, tenant_name: str, user: str | None, now: Moment) -> bool:
+        """Whether a user of a tenant has been noted within this minute."""
+        tenant = self._tenants.get(tenant_name)
+        if tenant is None:
+            return False
+        party = tenant.users.get(user or _NOBODY)
+        if party is None and len(tenant.users) >= MOST_USERS:
+            party = tenant.users.get(_NOBODY)
+        return party is not None and party.seen == int(now.monotonic) // _MINUTE
 
     def _forget(self, minute: int) -> None:
         """Once a minute, let go of who has not asked for long; of 10,000 users that takes about a millisecond."""

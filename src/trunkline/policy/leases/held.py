@@ -42,6 +42,7 @@ class Held:
         "lots",
         "owner",
         "rate",
+        "refused_limit",
         "refused_units",
         "refused_until",
         "rule",
@@ -61,7 +62,7 @@ class Held:
         self.asked = 0  # of their asks those that want more than their call needs
         self.taken, self.rate = 0, 0.0  # units since the last look; units a second before
         self.refused_until = self.wait_ends = 0.0
-        self.refused_units = 0
+        self.refused_units = self.refused_limit = 0
         self.seen, self.seen_at = 0, 0.0  # units in use at the authority
         self.shared = False
 
@@ -114,11 +115,11 @@ class Held:
             self.rate = 0.0
         return bool(self.lots) or self.rate > 0.0
 
-    def refuse(self, units: int, wait: float, used: int, now: float) -> None:
+    def refuse(self, limit: int, units: int, wait: float, used: int, now: float) -> None:
         """Remember a refusal for a moment, so that a flood is refused without asking for each call."""
         believed = BELIEVED_OF_SLOTS if self.span == SLOTS else BELIEVED
         self.refused_until, self.wait_ends = now + min(wait, believed), now + wait
-        self.refused_units, self.seen, self.seen_at = units, used, now
+        self.refused_limit, self.refused_units, self.seen, self.seen_at = limit, units, used, now
 
 
 def _end_of(lot: Lot) -> float:

@@ -116,7 +116,7 @@ class Holdings:
                 wait = inf
             elif microseconds == NEXT_PERIOD:
                 wait = period_left(self.own.counter(claim.rule, held.owner, now), now)
-            held.refuse(units_of(claim.rule, pending.needs), wait, used, now.monotonic)
+            held.refuse(claim.rule.limit, units_of(claim.rule, pending.needs), wait, used, now.monotonic)
             over.append(claim)
             if wait > longest:
                 worst, longest, in_use = claim, wait, used
@@ -306,7 +306,7 @@ class Holdings:
             if missing <= 0:
                 continue
             extra = 0
-            if held.asked == 0 and rule.limit >= FEW * self.contact.members:
+            if held.asked == 0 and rule.ahead and rule.limit >= FEW * self.contact.members:
                 extra = max(0, held.expected() - missing)
             mark = self.own.counter(rule, held.owner, now).take(0, now) if held.span == ACCOUNT else 0
             pending.positions.append(position)
@@ -321,7 +321,8 @@ class Holdings:
         for position, held in enumerate(found):
             if now.monotonic < held.refused_until and held.rule.blocks:
                 units = units_of(held.rule, needs)
-                if units >= held.refused_units and held.available(now.monotonic) < units:
+                known = units >= held.refused_units and held.rule.limit <= held.refused_limit
+                if known and held.available(now.monotonic) < units:
                     over.append(claims[position])
                     if held.wait_ends - now.monotonic > longest:
                         worst, longest = position, held.wait_ends - now.monotonic

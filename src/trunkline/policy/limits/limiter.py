@@ -14,6 +14,7 @@ from trunkline.policy.limits.window import Window
 NEW_USERS_PER_MINUTE: Final = 10_000
 MOST_OWNERS: Final = 100_000  # of one rule; under a budget of a month, say, nobody is idle before its end
 MADE_UP: Final = ("user", "tag")  # scopes whose owners are named by the application, and may be without number
+NO_TENANT: Final = "/"  # how the identities of rules begin that are no tenant's
 MINUTE: Final = 60
 # Claims whose counters are kept looked up; then all are looked up anew.
 MOST_LOOKED_UP: Final = 2_000
@@ -187,13 +188,16 @@ class Limiter:
         return list(self._live)
 
     def keep(self, rules: Sequence[Rule]) -> None:
-        """Go on with these rules, after a reload; the counters of all others are thrown away."""
+        """Go on with these rules, after a reload; the counters of all others of tenants are thrown away."""
         known = {rule.id: rule for rule in rules}
         self._looked_up = {}
-        self._live = deque([place for place in self._live if place[0] in known])
-        self._meters = {rule_id: owners for rule_id, owners in self._meters.items() if rule_id in known}
-        self._newcomers = {rule_id: window for rule_id, window in self._newcomers.items() if rule_id in known}
+        gone = {rule_id for rule_id in self._meters if rule_id not in known and not rule_id.startswith(NO_TENANT)}
+        self._live = deque([place for place in self._live if place[0] not in gone])
+        self._meters = {rule_id: owners for rule_id, owners in self._meters.items() if rule_id not in gone}
+        self._newcomers = {rule_id: window for rule_id, window in self._newcomers.items() if rule_id not in gone}
         for rule_id, owners in self._meters.items():
+            if rule_id not in known:
+                continue
             fresh = known[rule_id].new_counter()
             for counter in owners.values():
                 counter.follow(fresh)

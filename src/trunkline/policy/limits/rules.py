@@ -29,9 +29,22 @@ class Rule:
 
     `name` is its path in the tenant's configuration (`user_limits.requests_per_minute`). A rule that does not block is
     counted and told, and refuses nothing. `new_counter` makes the counter of one owner. `needs` says what a call takes.
+    Where one is not `ahead`, a worker among many holds nothing of it that no call has asked for.
     """
 
-    __slots__ = ("blocks", "id", "limit", "measure", "name", "needs", "new_counter", "period", "scope", "tenant")
+    __slots__ = (
+        "ahead",
+        "blocks",
+        "id",
+        "limit",
+        "measure",
+        "name",
+        "needs",
+        "new_counter",
+        "period",
+        "scope",
+        "tenant",
+    )
 
     def __init__(
         self,
@@ -42,11 +55,12 @@ class Rule:
         new_counter: Callable[[], Counter],
         *,
         blocks: bool = True,
+        ahead: bool = True,
     ) -> None:
         self.tenant, self.name, self.scope = tenant, name, scope
         self.measure, self.limit, self.period = quota
         self.needs = TOKENS if self.measure == "tokens" else MONEY if self.measure == "money" else ONE
-        self.new_counter, self.blocks = new_counter, blocks
+        self.new_counter, self.blocks, self.ahead = new_counter, blocks, ahead
         # A budget by the day is no budget by the month: what was used under one says nothing of the other.
         self.id = f"{tenant}/{name}/{quota.period}"
 
