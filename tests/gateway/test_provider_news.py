@@ -6,7 +6,7 @@ import pytest
 
 from gateway.raw_client import hear
 from gateway.running import FIRST_KEY, play, until
-from trunkline.channel.messages import BreakerTurned, Hear, Heard, KeyRefused, TargetRests
+from trunkline.channel.messages import BreakerTurned, CapacityHeard, Hear, Heard, KeyRefused, TargetRests, UserAsked
 from trunkline.gateway.upstreams import name_of
 from trunkline.simulator import ErrorAnswer, Script
 
@@ -130,3 +130,36 @@ def test_what_is_told_of_another_snapshot_is_not_believed(tmp_path):
         assert (await hear(gateway)).headers["x-trunkline-provider"] == "first"
 
     play(tmp_path, story, GOOD, GOOD)
+
+
+def served(answers) -> int:
+    return sum(heard.status == 200 for heard in answers)
+
+
+async def burst_of(gateway, user):
+    return await asyncio.gather(*(hear(gateway, {"model": "only-first", "user": user}) for _ in range(40)))
+
+
+def test_who_asks_at_another_worker_counts_in_the_shares(tmp_path):
+    async def story(gateway, simulator):
+        for number in range(9):
+            tell(gateway, UserAsked("first", "gpt-4o-mini", "harbor", 1, f"advisor-{number}"))
+        shared = gateway.upstream("first").account._pool._tenants
+        await until(lambda: "harbor" in shared and len(shared["harbor"].users) == 9)
+        assert served(await burst_of(gateway, "ada")) == 30
+        # In the open 18 are left; of the reserve, a share among twelve is less than that.
+        assert served(await burst_of(gateway, "bea")) == 18
+
+    play(tmp_path, story, GOOD, GOOD, first_account=", capacity: {requests_per_minute: 60}")
+
+
+def test_what_a_provider_has_said_to_another_worker_is_shared_here_too(tmp_path):
+    later = Script(text="All is well.", first_token=0.5)  # than all have asked: what its own answers say comes first
+
+    async def story(gateway, simulator):
+        tell(gateway, CapacityHeard("first", "gpt-4o-mini", 60, 0))
+        account = gateway.upstream("first").account
+        await until(lambda: account.of("gpt-4o-mini")._heard == (60, 0))
+        assert served(await burst_of(gateway, "ada")) == 30
+
+    play(tmp_path, story, later, GOOD)

@@ -100,7 +100,7 @@ def take(
 def take_of_share(news: UserAsked | CapacityHeard, upstreams: Mapping[str, Upstream], now: Moment) -> None:
     """Take note of who shares a provider's capacity, and of what it is, as another worker has found out."""
     upstream = upstreams.get(news.provider)
-    if upstream is None or news.model not in upstream.account:
+    if upstream is None:
         return
     share = upstream.account.of(news.model)
     if isinstance(news, UserAsked):

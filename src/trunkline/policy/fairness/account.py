@@ -218,10 +218,6 @@ class Account:
         self._name, self._pool, self._rules = name, Pool(), DivisionRules(name)
         self._models: dict[str, Share] = {}
 
-    def __contains__(self, model: str) -> bool:
-        """Whether a model of this name has been asked for."""
-        return model in self._models
-
     def of(self, model: str) -> Share:
         """Return the share of a model; there are as many as the configuration names."""
         share = self._models.get(model)
