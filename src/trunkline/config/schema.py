@@ -178,9 +178,9 @@ class Guardrail(Section):
     settings: dict[str, Any] = field(default_factory=dict)
     check: str = option(kinds.NAME, stand_in="", says="the check: one of docs/guardrails.md, or of a plugin")
     on: tuple[str, ...] | None = option(
-        listing(choice("input", "output", "tool_arguments", "tool_results", "transcript"), "stages", least=1),
+        listing(choice("input", "output", "answer", "tool_arguments", "tool_results", "transcript"), "stages", least=1),
         None,
-        says="where it looks: `input`, `output`, `tool_arguments`, `tool_results`, `transcript`",
+        says="where it looks: `input`, `output`, `answer`, `tool_arguments`, `tool_results`, `transcript`",
     )
     action: Any = option(
         choice("block", "replace", "redact", "flag"),

@@ -14,7 +14,7 @@ import msgspec
 
 from trunkline.guardrails.arguments import ArgumentsText
 from trunkline.guardrails.check import Found
-from trunkline.guardrails.policies import ANSWER, ARGUMENTS, REASONING, STRICTNESS, Policies, Policy
+from trunkline.guardrails.policies import ANSWER, ARGUMENTS, REASONING, REFUSAL, STRICTNESS, Policies, Policy
 from trunkline.guardrails.scanners import LONGEST_WHOLE
 from trunkline.guardrails.watched import FAILED, UNSCANNABLE, Ask, Fired, Watched
 from trunkline.model.delta import Delta, FinishReason, ToolDelta
@@ -190,6 +190,8 @@ class HoldBack:
         where = f"choices[{choice.index}].message.{name}"
         if name == "reasoning_content":
             return Watched(policies.reasoning, policies.hold, REASONING, where)
+        if name == "refusal":
+            return Watched(policies.refusal, policies.hold, REFUSAL, where)
         return Watched(policies.answer, policies.hold, ANSWER, where)
 
     def _feed(self, watched: Watched, text: str, last: bool = False) -> Iterator[None]:

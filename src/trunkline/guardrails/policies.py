@@ -10,7 +10,7 @@ from typing import Final, Literal, final
 from trunkline.guardrails.check import AskingCheck, Check, Hold, TextCheck, ToolCheck
 
 Action = Literal["block", "replace", "redact", "flag"]
-Stage = Literal["input", "output", "tool_arguments", "tool_results", "transcript"]
+Stage = Literal["input", "output", "answer", "tool_arguments", "tool_results", "transcript"]
 OnFailure = Literal["block", "allow"]
 
 STRICTNESS: Final[dict[str, int]] = {"flag": 0, "redact": 1, "replace": 2, "block": 3}
@@ -34,7 +34,8 @@ PROMPT: Final = Field("input")
 TOOL_RESULT: Final = Field("tool_results", "input")
 CALLED: Final = Field("input")
 # What a model answers.
-ANSWER: Final = Field("output", "transcript")
+ANSWER: Final = Field("output", "transcript", "answer")
+REFUSAL: Final = Field("output", "transcript")
 REASONING: Final = Field("output")
 ARGUMENTS: Final = Field("tool_arguments", "output")
 
@@ -95,7 +96,7 @@ class Policies:
     """
 
     __slots__ = ("answer", "arguments", "called", "digest", "every", "hold", "input", "names", "output", "prompt",
-                 "reasoning", "said", "tool_result")  # fmt: skip
+                 "reasoning", "refusal", "said", "tool_result")  # fmt: skip
 
     def __init__(self, policies: Iterable[Policy], hold: Hold = "sentence") -> None:
         found: dict[str, Policy] = {}
@@ -108,7 +109,8 @@ class Policies:
         self.digest = hashlib.sha256("\n".join(self.names).encode()).digest()
         self.said, self.prompt = _covering(every, SAID), _covering(every, PROMPT)
         self.tool_result, self.called = _covering(every, TOOL_RESULT), _covering(every, CALLED)
-        self.answer, self.reasoning = _covering(every, ANSWER), _covering(every, REASONING)
+        self.answer, self.refusal = _covering(every, ANSWER), _covering(every, REFUSAL)
+        self.reasoning = _covering(every, REASONING)
         self.arguments = _covering(every, ARGUMENTS)
         self.input = bool(self.said or self.prompt or self.tool_result or self.called)
         self.output = bool(self.answer or self.reasoning or self.arguments)

@@ -93,7 +93,10 @@ def _before_mark(tail: str, place: int) -> int:
 def _abbreviates(tail: str, begin: int, stop: int) -> bool:
     """Whether the full stop at `stop` belongs to the word before it: an abbreviation, or somebody's initial."""
     start = stop
-    while start > begin and not tail[start - 1].isspace() and stop - start < 8:
+    while start > begin and stop - start < 8:
+        before = tail[start - 1]
+        if before.isspace() or before in _CLAUSE_ENDS_ALONE:  # where a word ends, whichever units are cut
+            break
         start -= 1
     word = tail[start:stop].lstrip("(\"'[").lower()
     return word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i")

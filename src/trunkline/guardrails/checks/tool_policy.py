@@ -8,6 +8,7 @@ import msgspec
 from trunkline.guardrails.check import BadSettings, CheckKind, Found
 from trunkline.guardrails.expressions import BadExpression, expression
 from trunkline.guardrails.folding import fold
+from trunkline.guardrails.json_schemas import BadSchema, JsonSchema
 from trunkline.guardrails.patterns import Rule
 
 Names = Annotated[list[str], msgspec.Meta(min_length=1, max_length=1000)]
@@ -30,11 +31,15 @@ class ArgumentRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`allow` names the tools that may be called, `deny` those that may not; `arguments` has rules for arguments."""
+    """`allow` names the tools that may be called, `deny` those that may not; `arguments` has rules for arguments.
+
+    `schemas` are JSON schemas by tool, which all of a call's arguments must fit.
+    """
 
     allow: Names | None = None
     deny: Names | None = None
     arguments: Annotated[list[ArgumentRule], msgspec.Meta(max_length=1000)] = []
+    schemas: Annotated[dict[str, dict[str, Any]], msgspec.Meta(max_length=1000)] = {}
 
 
 @final
@@ -42,12 +47,14 @@ class ToolPolicy:
     """Judges tool calls by their names and arguments."""
 
     def __init__(self, settings: Settings) -> None:
-        if settings.allow is None and settings.deny is None and not settings.arguments:
-            raise BadSettings("allow", "it says nothing: name tools in `allow` or `deny`, or rules in `arguments`")
+        if settings.allow is None and settings.deny is None and not settings.arguments and not settings.schemas:
+            reason = "it says nothing: name tools in `allow` or `deny`, or rules in `arguments` or `schemas`"
+            raise BadSettings("allow", reason)
         self.version = "1"
         self._allow = frozenset(settings.allow) if settings.allow is not None else None
         self._deny = frozenset(settings.deny or ())
         self._rules = [(rule, _matcher(rule, place)) for place, rule in enumerate(settings.arguments)]
+        self._schemas = {tool: _schema(tool, schema) for tool, schema in settings.schemas.items()}
 
     def examine(self, name: str, arguments: Any) -> Sequence[Found]:
         """Return what is wrong with a call; offsets are of the whole of it."""
@@ -56,6 +63,10 @@ class ToolPolicy:
         rules = [pair for pair in self._rules if pair[0].tool in {name, "*"}]
         if rules and not isinstance(arguments, dict):
             return [_found("unreadable_arguments", "the arguments are no JSON object")]
+        schema = self._schemas.get(name)
+        fault = schema.fault(arguments) if schema is not None else None
+        if fault is not None:
+            return [_found("wrong_form", f"the arguments do not fit their schema: {fault}")]
         return [
             _found("forbidden_argument", f"the argument {rule.argument[:64]} is not as it must be")
             for rule, matcher in rules
@@ -65,6 +76,13 @@ class ToolPolicy:
 
 def _found(rule: str, why: str) -> Found:
     return Found(rule, 0, 1, 1.0, why)
+
+
+def _schema(tool: str, schema: dict[str, Any]) -> JsonSchema:
+    try:
+        return JsonSchema(schema)
+    except BadSchema as error:
+        raise BadSettings("schemas", f"that of `{tool}`: {error}") from None
 
 
 def _matcher(rule: ArgumentRule, place: int) -> Rule | None:
