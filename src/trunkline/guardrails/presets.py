@@ -7,6 +7,9 @@ PREFIX: Final = "builtin/"
 
 # Each is one policy or several, by the name that records give it, and as a configuration would write it.
 PRESETS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
+    "builtin/injection": {
+        "builtin/injection": {"check": "prompt_injection", "action": "block", "on_unscannable": "allow"}
+    },
     "builtin/pii": {"builtin/pii": {"check": "pii", "action": "redact", "on_unscannable": "allow"}},
     "builtin/secrets": {"builtin/secrets": {"check": "secrets", "action": "redact", "on_unscannable": "allow"}},
 }
