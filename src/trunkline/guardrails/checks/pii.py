@@ -23,9 +23,11 @@ _WORDS: Final = {
     "zero": "0", "oh": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
     "eight": "8", "nine": "9",
 }  # fmt: skip
+_digit_of: Final = _WORDS.__getitem__
 _APART: Final = str.maketrans("", "", " ,.-")
 _TO_SPACES: Final = str.maketrans(",.-", "   ")
-_DOUBLED: Final = str.maketrans("0123456789", "0246813579")  # twice a digit, the two digits of that added up
+_DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")  # twice a digit, the two digits of that added up
+_ZERO: Final = ord("0")
 _LETTERS: Final = {ord("a") + place: str(10 + place) for place in range(26)}
 _SPOKEN: Final = f"(?:{'|'.join(_WORDS)})"
 _GAP: Final = "[ ,-]{1,2}"
@@ -55,13 +57,13 @@ def digits_of(text: str) -> str:
     written = text.translate(_APART)
     if written.isdigit():
         return written
-    return "".join([_WORDS.get(word, "") for word in text.translate(_TO_SPACES).split()])
+    return "".join(map(_digit_of, text.translate(_TO_SPACES).split()))
 
 
 def luhn(digits: str) -> bool:
     """Whether a number's last digit is the check digit of the others (ISO/IEC 7812-1, annex B)."""
-    doubled = digits[-2::-2].translate(_DOUBLED)
-    return (sum(map(int, digits[-1::-2])) + sum(map(int, doubled))) % 10 == 0
+    plain = digits.encode()
+    return (sum(plain[-1::-2]) + sum(plain[-2::-2].translate(_DOUBLED)) - _ZERO * len(plain)) % 10 == 0
 
 
 def mod_97(iban: str) -> bool:
@@ -91,10 +93,11 @@ def _ssn(digits: str) -> bool:
 def _iban(text: str) -> int:
     """Return how much of a text is an IBAN: what follows one may look like more of it."""
     length = _IBAN_LENGTHS.get(text[:2], 0)
-    places = [place for place, character in enumerate(text) if character != " "][:length]
-    if not length or len(places) < length:
+    iban = text.replace(" ", "")[:length]
+    if not length or len(iban) < length or not mod_97(iban):
         return 0
-    return places[-1] + 1 if mod_97("".join([text[place] for place in places])) else 0
+    places = [place for place, character in enumerate(text) if character != " "]
+    return places[length - 1] + 1
 
 
 def _rules() -> dict[str, list[Rule]]:
