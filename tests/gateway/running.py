@@ -34,6 +34,7 @@ from trunkline.config.compiled import Compiled
 from trunkline.config.sources import Sources
 from trunkline.gateway.clock import moment
 from trunkline.gateway.left_logs import left_logs
+from trunkline.gateway.membership import WorkerPlace
 from trunkline.gateway.worker import Worker
 from trunkline.operations import OperationalLog
 from trunkline.policy.budgets.account import Account
@@ -222,7 +223,12 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @contextlib.asynccontextmanager
 async def running(
-    simulator: Simulator, directory: Path, disk: Disk | None = None, settings: LogSettings | None = None, **configured
+    simulator: Simulator,
+    directory: Path,
+    disk: Disk | None = None,
+    settings: LogSettings | None = None,
+    place: WorkerPlace | None = None,
+    **configured,
 ) -> AsyncIterator[Gateway]:
     """Run a worker on the configuration for as long as the context lasts, then drain it."""
     gateway = Gateway(simulator, directory)
@@ -242,7 +248,7 @@ async def running(
     ours, theirs = socket.socketpair()
     gateway.link = await Link.open(ours, FromWorker)
     link = await Link.open(theirs, ToWorker)
-    gateway.worker = Worker(gateway.log, operations, listener, link, left=left_logs(data_dir.path, "gw-test", 1))
+    gateway.worker = Worker(gateway.log, operations, listener, link, place, left_logs(data_dir.path, "gw-test", 1))
     working = asyncio.create_task(gateway.worker.run(recovery))
     try:
         assert isinstance(await gateway.load(gateway.compile(**configured)), Loaded)
@@ -287,7 +293,8 @@ def check(gateway: Gateway) -> None:
     assert gateway.worker._server.in_flight == 0
     limiter = gateway.worker._admission.limiter
     counters = [limiter.find(*place) for place in limiter.places()]
-    assert [counter.holders for counter in counters] == [0] * len(counters)
+    held = [place for place in limiter.places() if limiter.find(*place).holders]
+    assert held == [], held
     assert all(counter.used(moment()) == 0 for counter in counters if isinstance(counter, Gauge))
     assert all(
         counter.used(moment()) == counter.spent(moment()) for counter in counters if isinstance(counter, Account)

@@ -7,7 +7,9 @@ to, and end some of them from outside; at its end all are ended, and nothing may
 
 import asyncio
 import contextlib
+import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
@@ -20,7 +22,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from gateway.disks import FailingDisk
 from gateway.raw_client import Heard, parse, payload, request
 from gateway.running import PATIENCE, check, running, until
+from trunkline.channel.link import Link
 from trunkline.channel.messages import Loaded
+from trunkline.gateway.lease_channel import LeaseChannel
+from trunkline.gateway.leases import Leases, Membership
+from trunkline.gateway.membership import WorkerPlace
+from trunkline.policy.leases.messages import Answer
+from trunkline.policy.limits.limiter import Limiter
 from trunkline.simulator import (
     Cut,
     EmptyAnswer,
@@ -32,7 +40,9 @@ from trunkline.simulator import (
     Stall,
     ToolCall,
 )
+from trunkline.supervisor.lease_desk import LeaseDesk
 
+NAMES = ("gw-test/0", "gw-test/1")
 ANSWER = "All is well. Nothing has changed since then."
 BEHAVIOURS = {
     "answer": Script(text=ANSWER),
@@ -129,8 +139,11 @@ class Calls(RuleBasedStateMachine):
     async def _begin(self) -> None:
         simulator = await self.stack.enter_async_context(Simulator(behave, behave))
         self.gateway = await self.stack.enter_async_context(
-            running(simulator, self.directory, disk=self.disk, **configured())
+            running(simulator, self.directory, disk=self.disk, **self.configured())
         )
+
+    def configured(self, *limits) -> dict[str, str]:
+        return configured(*limits)
 
     @rule(
         word=st.sampled_from(sorted(BEHAVIOURS)),
@@ -179,7 +192,7 @@ class Calls(RuleBasedStateMachine):
     def reload(self, requests, slots, wait) -> None:
         async def load():
             assert isinstance(
-                await self.gateway.load(self.gateway.compile(**configured(requests, slots, wait))), Loaded
+                await self.gateway.load(self.gateway.compile(**self.configured(requests, slots, wait))), Loaded
             )
 
         self.run(load())
@@ -205,6 +218,9 @@ class Calls(RuleBasedStateMachine):
         worker = self.gateway.worker
         await until(lambda: worker._server.in_flight == 0)
         await self.gateway.at_rest()
+        limiter = worker._admission.limiter
+        # What is granted to a call whose client has gone is given back when the answer comes.
+        await until(lambda: not any(limiter.find(*place).holders for place in limiter.places()))
         check(self.gateway)
         if not self.broken:
             for outcome in {record["outcome"] for record in self.gateway.records("call.closed")}:
@@ -214,11 +230,60 @@ class Calls(RuleBasedStateMachine):
         assert worker._server.in_flight_bytes == 0
 
 
+class SharedCalls(Calls):
+    """The same where the worker is one of two, and an authority counts limits and the capacity of providers."""
+
+    async def _begin(self) -> None:
+        self.desk = LeaseDesk()
+        ours, theirs = await self._seat(), await self._seat()
+        link: Link[Answer] = await Link.open(theirs, Answer)
+        membership = Membership(NAMES[1], NAMES, fresh=True, share=True)
+        other = Leases(Limiter(), membership, LeaseChannel(link), ignored, ignored)
+        self.stack.push_async_callback(other.close)
+        other.start()
+        simulator = await self.stack.enter_async_context(Simulator(behave, behave))
+        self.gateway = await self.stack.enter_async_context(
+            running(simulator, self.directory, self.disk, place=WorkerPlace(0, 0, ours), **self.configured())
+        )
+        await until(lambda: self.gateway.worker._admission.leases.state.phase == "in_touch")
+
+    async def _seat(self) -> socket.socket:
+        seat = await self.desk.seat()
+        self.stack.push_async_callback(seat.close)
+        end = socket.socket(fileno=os.dup(seat.descriptor))
+        seat.taken()
+        return end
+
+    def configured(self, *limits) -> dict[str, str]:
+        of_one = configured(*limits)
+        return of_one | {"more": f"workers: 2\n{of_one['more']}"}
+
+    async def _end(self) -> None:
+        await super()._end()
+        if not self.broken:  # else the worker drains, and gives everything back with its goodbye
+            leases, books = self.gateway.worker._admission.leases, self.desk._authority._books
+            assert leases.state.phase == "in_touch"
+            await until(lambda: not any(books._slots.values()))
+
+
+def ignored(*_) -> None:
+    """Hear of nothing."""
+
+
 RULES = settings(deadline=None, suppress_health_check=list(HealthCheck))
 TestCallsInEveryState = Calls.TestCase
 TestCallsInEveryState.settings = settings(RULES, max_examples=60, stateful_step_count=25)
 
 
+TestSharedCallsInEveryState = SharedCalls.TestCase
+TestSharedCallsInEveryState.settings = settings(RULES, max_examples=40, stateful_step_count=25)
+
+
 class TestCallsInEveryStateAtLength(Calls.TestCase):
     settings = settings(RULES, max_examples=120, stateful_step_count=60)
+    pytestmark = pytest.mark.soak
+
+
+class TestSharedCallsInEveryStateAtLength(SharedCalls.TestCase):
+    settings = settings(RULES, max_examples=80, stateful_step_count=60)
     pytestmark = pytest.mark.soak

@@ -6,7 +6,7 @@ from typing import Final, final
 
 from trunkline.dialects.openai_client import AnswerHead, ChunkEncoder, encode_answer, sentence_deltas
 from trunkline.errors import AnswerReplaced, AuditUnavailable, CallError, ProvidersFailed, envelope
-from trunkline.gateway import settlement
+from trunkline.gateway import settlement, shares
 from trunkline.gateway.answers import JSON_LINE, STREAM_LINES, answer_headers, error_answer, overhead_line
 from trunkline.gateway.attempt import Reply
 from trunkline.gateway.call import NANOSECONDS_PER_MS, Call
@@ -61,6 +61,8 @@ class Answering:
         except BaseException:  # what has come so far is all that anybody reads
             if reply.answer is not None:
                 reply.answer.abort()
+            if reply.ticket is not None:
+                shares.settle(call, reply.ticket)
             raise
         try:
             await Release(call, encoder, responder, watch, self._settling.keep).run(reply, plan.route.timeouts.gap)
