@@ -44,7 +44,6 @@ _SCRIPTS: Final = (
     ("\u3400", "\u4dbf", ("zh", "ja"), False),
     ("\u4e00", "\u9fff", ("zh", "ja"), False),
 )
-_SYLLABLES: Final = ("ja",)
 _OF_NAMES: Final = frozenset(OF_NAMES.split())
 _NONE: Final[frozenset[str]] = frozenset()
 _JOINERS: Final = "'’-"  # inside a word they belong to it, as do marks and what is not seen
@@ -123,7 +122,7 @@ class Signs:
         self.words = 0
         self._each: list[tuple[str, frozenset[str]]] = []  # each word that some languages have, and these
         self._of: dict[str, int] = {}
-        self._scripts: dict[int, int] = {}  # words in a script that several languages have, by its place in the table
+        self._scripts: dict[int, int] = {}  # words in each script but Latin, by its place in the table
 
     def read(self, text: str) -> None:
         """Count the words of a text."""
@@ -148,15 +147,13 @@ class Signs:
             self._of[code] = self._of.get(code, 0) + 1
 
     def _count_of_script(self, word: str, place: int) -> None:
-        _, _, codes, spaced = _SCRIPTS[place]
+        spaced = _SCRIPTS[place][3]
         words = 1 if spaced else max(len(word) // _LETTERS_A_WORD, 1)
         self._scripts[place] = self._scripts.get(place, 0) + words
         if spaced:
             self._count(word)
         else:
             self.words += words
-        if codes == _SYLLABLES:  # its syllables tell Japanese from Chinese; both write the same ideographs
-            self._of["ja"] = self._of.get("ja", 0) + words
 
     def verdict(self, allowed: frozenset[str]) -> str:
         """Return the code of the language that this is clearly in, if it is none of those allowed; else nothing."""
@@ -192,7 +189,7 @@ class Signs:
         signs = self._of.get(code, 0)
         for place, words in self._scripts.items():
             codes = _SCRIPTS[place][2]
-            if code in codes and (len(codes) == 1 or asked_for.isdisjoint(codes)) and codes != _SYLLABLES:
+            if code in codes and (len(codes) == 1 or asked_for.isdisjoint(codes)):
                 signs += words
         return signs
 
