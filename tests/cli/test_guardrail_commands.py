@@ -34,7 +34,7 @@ def test_the_packs_of_all_checks_are_above_their_thresholds():
     result = trunkline("guardrails", "test", "--format", "json")
     assert result.returncode == 0, result.stderr
     rows = json.loads(result.stdout)
-    assert {row["check"] for row in rows} == {"pii", "promissory", "prompt_injection", "secrets"}
+    assert {row["check"] for row in rows} == {"language", "pii", "promissory", "prompt_injection", "secrets", "topics"}
     assert all(row["us_a_case"] > 0 for row in rows)
     assert all(row["recall"] >= row["at_least"] for row in rows if row["rule"] != "(none)")
 
@@ -49,12 +49,28 @@ def test_cases_of_ones_own_below_the_thresholds_fail_and_are_shown(tmp_path):
     assert "recall of ssn is 0.000, below 0.95" in result.stderr
 
 
+def test_a_policy_is_tried_on_cases_of_ones_own(config, tmp_path):
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text('{"label": "rival", "text": "Go to Acme."}\n{"label": "none", "text": "Go home."}\n')
+    words = ("guardrails", "test", "--policy", "house", "--cases", str(cases), "-c", config, "--format", "json")
+    result = trunkline(*words)
+    assert result.returncode == 0, result.stderr
+    assert [(row["check"], row["rule"], row["found"]) for row in json.loads(result.stdout)] == [
+        ("house", "rival", 1), ("house", "(none)", 0),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
         (["test", "nothing"], 64, "has no pack"),
         (["test", "--cases", "x"], 64, "name it"),
         (["test", "pii", "--cases", "/nowhere"], 1, "cannot be read"),
+        (["test", "--policy", "house", "-c", "CONFIG"], 64, "on --cases of your own"),
+        (["test", "pii", "--policy", "house", "--cases", "x", "-c", "CONFIG"], 64, "in place of a check"),
+        (["test", "--policy", "gone", "--cases", "x", "-c", "CONFIG"], 64, "there is no policy `gone`"),
+        (["test", "--policy", "tools", "--cases", "x", "-c", "CONFIG"], 1, "does not look at text"),
+        (["test", "--policy", "house", "--cases", "x", "-c", "/nowhere"], 64, "there is no file /nowhere"),
         (["scan", "x", "-c", "CONFIG", "--policy", "gone"], 64, "there is no policy `gone`"),
         (["scan", "-c", "CONFIG"], 64, "name a text"),
         (["scan", "-c", "CONFIG", "--file", "/nowhere"], 1, "cannot be read"),

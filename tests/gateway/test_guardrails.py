@@ -110,6 +110,28 @@ def test_a_replaced_answer_goes_on_with_the_approved_sentence(tmp_path, model, s
 
 
 @both_forms
+@pytest.mark.parametrize(
+    ("check", "text", "rule"),
+    [
+        (
+            'topics, deny: [{name: politics, examples: ["Who should I vote for in the election?"]}]',
+            "Here you are. Vote for her in this election. Bye.",
+            "politics",
+        ),
+        ("language, allow: [en]", "Here you are. Ich kann das heute nicht mehr machen. Bye.", "other_language"),
+    ],
+)
+def test_a_sentence_about_a_denied_topic_or_in_another_language_is_replaced(tmp_path, stream, check, text, rule):
+    async def story(gateway, simulator):
+        assert (await said(gateway, "only-first", stream))[0] == f"Here you are. {SENTENCE}"
+        (finding,) = gateway.record("call.closed")["findings"]
+        assert (finding["rule"], finding["start"]) == (rule, len("Here you are. "))
+
+    more = f'guardrails:\n  p: {{check: {check}, action: replace, with: "{SENTENCE}"}}\n'
+    scripted(tmp_path, story, Script(text=text), tenant="guardrails: [p]", more=more)
+
+
+@both_forms
 def test_a_stopped_stream_is_not_waited_for_and_charged_by_estimate(tmp_path, stream):
     """The rest of the stream would take an hour."""
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -12,6 +12,7 @@ from trunkline.cli.failure import Failed, Misused, failed_by
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.configuration import Configuration
 from trunkline.gateway.in_force import make_policies
+from trunkline.guardrails.check import TextCheck
 from trunkline.guardrails.evaluation import Score, Thresholds, evaluate, read_cases
 from trunkline.guardrails.policies import ANSWER, Policy
 from trunkline.guardrails.registry import UnknownCheck, make_check
@@ -30,32 +31,53 @@ class Evaluated(NamedTuple):
     failures: list[str]
 
 
-def asked_for(check: str | None, cases: str | None) -> list[tuple[str, bytes, Thresholds]]:
-    """Return the packs that were asked for: name, cases, thresholds. Raises Failed."""
-    known = _thresholds()
+class Pack(NamedTuple):
+    """Labelled cases, of which check, under which settings, and what is asked of it."""
+
+    check: str
+    cases: bytes
+    thresholds: Thresholds
+    settings: dict[str, Any]
+
+
+def asked_for(check: str | None, cases: str | None) -> list[Pack]:
+    """Return the packs that were asked for. Raises Failed and Misused."""
+    known, settings = _thresholds(), msgspec.json.decode(_file("settings.json"), type=dict[str, dict[str, Any]])
     if cases is not None and check is not None:
-        try:
-            return [(check, Path(cases).read_bytes(), known.get(check, Thresholds()))]
-        except OSError as error:
-            raise Failed(f"{cases} cannot be read: {error.strerror}") from None
+        return [Pack(check, _cases_in(cases), known.get(check, Thresholds()), settings.get(check, {}))]
     if check is not None and check not in known:
         there_are = ", ".join(known)
         raise Misused(f"the check `{check}` has no pack; there are {there_are}; --cases names a file of your own")
     names = [check] if check is not None else list(known)
-    return [(name, files(PACKS).joinpath(f"{name}.jsonl").read_bytes(), known[name]) for name in names]
+    return [Pack(name, _file(f"{name}.jsonl"), known[name], settings.get(name, {})) for name in names]
 
 
-def evaluated(name: str, data: bytes, thresholds: Thresholds) -> Evaluated:
+def evaluated(pack: Pack) -> Evaluated:
     """Return how a check does on cases. Raises Failed."""
     try:
-        cases, made = read_cases(data), make_check(name, {})
+        made = make_check(pack.check, pack.settings)
+    except ValueError as error:
+        raise Failed(f"the check {pack.check} cannot be tried without settings: {error}; try a --policy") from None
+    check = Policy(pack.check, "", made).text
+    if check is None:
+        raise Failed(f"the check {pack.check} does not look at text")
+    return _scored(pack.check, check, pack.cases, pack.thresholds)
+
+
+def evaluated_policy(config: str, name: str, cases: str) -> Evaluated:
+    """Return how a policy of a configuration does on the cases in a file. Raises Failed and Misused."""
+    chosen = policies_of(config, [name])
+    check = chosen[0].text if chosen else None
+    if check is None:
+        raise Failed(f"the policy {name} does not look at text by itself")
+    return _scored(name, check, _cases_in(cases), Thresholds())
+
+
+def _scored(name: str, check: TextCheck, data: bytes, thresholds: Thresholds) -> Evaluated:
+    try:
+        cases = read_cases(data)
     except msgspec.MsgspecError as error:
         raise Failed(f"the cases of {name} cannot be read: {error}") from None
-    except ValueError as error:
-        raise Failed(f"the check {name} cannot be tried without settings: {error}") from None
-    check = Policy(name, "", made).text
-    if check is None:
-        raise Failed(f"the check {name} does not look at text")
     score = evaluate(check, cases)
     began = time.perf_counter()
     evaluate(check, cases)  # once more: the first time expressions are made ready
@@ -63,8 +85,19 @@ def evaluated(name: str, data: bytes, thresholds: Thresholds) -> Evaluated:
     return Evaluated(name, score, taken * 1e6 / max(len(cases), 1), score.failures(thresholds))
 
 
+def _cases_in(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise Failed(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _file(name: str) -> bytes:
+    return files(PACKS).joinpath(name).read_bytes()
+
+
 def _thresholds() -> dict[str, Thresholds]:
-    return msgspec.json.decode(files(PACKS).joinpath("thresholds.json").read_bytes(), type=dict[str, Thresholds])
+    return msgspec.json.decode(_file("thresholds.json"), type=dict[str, Thresholds])
 
 
 def policies_of(config: str, names: Sequence[str]) -> list[Policy]:

@@ -8,7 +8,7 @@ import typer
 
 from trunkline.cli.becoming import DEFAULT_CONFIG
 from trunkline.cli.failure import Failed, Misused
-from trunkline.cli.options import ConfigFile, Form, ListForm, named
+from trunkline.cli.options import ConfigFile, Form, ListForm, named, there
 
 commands = typer.Typer(rich_markup_mode=None)
 
@@ -31,14 +31,23 @@ def evaluate(
         str | None,
         typer.Option(metavar="FILE", help='Cases of your own, a line each: {"label": "ssn" or "none", "text": "..."}.'),
     ] = None,
+    policy: Annotated[str | None, named("A policy of the configuration in place of a check; needs --cases.")] = None,
+    config: Annotated[
+        str, typer.Option("--config", "-c", metavar="FILE", help="The configuration file with the policy.")
+    ] = DEFAULT_CONFIG,
 ) -> None:
     """Say how much of their labelled cases checks find, and how often they are wrong; fail below the thresholds."""
-    from trunkline.cli.guardrail_packs import asked_for, evaluated  # noqa: PLC0415
+    from trunkline.cli.guardrail_packs import asked_for, evaluated, evaluated_policy  # noqa: PLC0415
     from trunkline.cli.guardrail_tables import print_scores  # noqa: PLC0415
 
-    if cases is not None and check is None:
-        raise Misused("cases of your own are for one check; name it")
-    scores = [evaluated(name, data, thresholds) for name, data, thresholds in asked_for(check, cases)]
+    if policy is not None and (check is not None or cases is None):
+        raise Misused("a policy is tried on --cases of your own, and in place of a check")
+    if cases is not None and policy is not None:
+        scores = [evaluated_policy(there(config), policy, cases)]
+    elif cases is not None and check is None:
+        raise Misused("cases of your own are for one check, or one --policy; name it")
+    else:
+        scores = [evaluated(pack) for pack in asked_for(check, cases)]
     print_scores(scores, form)
     failures = [f"{score.check}: {line}" for score in scores for line in score.failures]
     for score in scores:
