@@ -46,7 +46,7 @@ def test_a_word_that_is_spelt_nearly_alike_speaks_nearly_as_much():
     ((exact, _),) = scores("kitten river")
     ((alike, _),) = scores("kittten river")
     assert exact > alike > 0.6 * exact
-    assert Topics({"cooking": ["kitchen", "kitten"]}).scores(words_of("kitchens kitchenn"), 2)[0][0] > 0.9
+    assert Topics({"cooking": ["kitchen", "kitten"]}).scores(words_of("kitchens kitchenn"), 2)[0][0] > 0.8
     assert scores("kit river") == scores("mitten river") == [[0.0, 0.0]]
 
 
