@@ -113,6 +113,8 @@ def deep(levels):
         ({"properties": {"a": {"unevaluatedProperties": False}}}, "schema.properties.a.unevaluatedProperties"),
         ({"$ref": "https://example.com/schema"}, "nothing is fetched"),
         ({"pattern": "(?=a)"}, "no expression of RE2"),
+        ({"format": "email"}, "write a `pattern`"),
+        ({"format": ["date"]}, "write a `pattern`"),
         ({"items": 5}, "neither an object nor a boolean"),
         ({"type": "integr"}, "no JSON schema"),
         ({"allOf": {}}, "is no list"),

@@ -76,6 +76,12 @@ def test_a_long_payload_is_looked_at_piece_by_piece():
     assert found([text]) == found([text[place : place + 1000] for place in range(0, len(text), 1000)])
 
 
+def test_a_long_run_of_letters_that_are_not_seen_is_looked_at_piece_by_piece():
+    text = "a" + chr(0xE0061) * 20_000 + "b"
+    assert [rule for _, _, rule in found([text])] == ["hidden_text"] * 3
+    assert found([text]) == found([text[place : place + 999] for place in range(0, len(text), 999)])
+
+
 def test_a_flag_is_no_hidden_text():
     england = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
     assert found([f"{england} won"]) == []

@@ -26,6 +26,8 @@ _PLAIN: Final = frozenset(
         "writeOnly", "deprecated",
     )
 )  # fmt: skip
+# Those that the library decides on in linear time, whatever the value.
+_FORMATS: Final = frozenset(("date", "time", "date-time", "ipv4", "ipv6"))
 _OWN_FORMAT: Final = "expression-"
 
 
@@ -107,6 +109,8 @@ class _Reader:
             raise BadSchema(f"{where}: there is no such keyword in what is taken (draft 7, without patternProperties)")
         if keyword == "$ref" and not (isinstance(value, str) and value.startswith("#")):
             raise BadSchema(f"{where} must begin with #: nothing is fetched")
+        if keyword == "format" and (not isinstance(value, str) or value not in _FORMATS):
+            raise BadSchema(f"{where} must be one of {', '.join(sorted(_FORMATS))}; write a `pattern` for others")
         return self._expression(value, where) if keyword == "pattern" else value
 
     def _expression(self, pattern: Any, where: str) -> str:

@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import re
+import string
 from collections.abc import Iterator, Sequence
 from typing import Final, final
 
@@ -127,11 +128,11 @@ _RULES: Final = (
 LONGEST_PAYLOAD: Final = 8192  # characters; what is longer is looked at piece by piece
 SHORTEST_PAYLOAD: Final = 20
 _PAYLOAD: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{SHORTEST_PAYLOAD},{LONGEST_PAYLOAD}}}={{0,2}}")
-_AT_END: Final = re.compile(r"([A-Za-z0-9+/_-]*)={0,2}\Z")
+_PAYLOAD_LETTERS: Final = string.ascii_letters + string.digits + "+/_-"
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})+")
 # Letters that are not seen: the tags of Unicode, which spell no flag (a black flag begins one).
-_TAGS: Final = re.compile("\U0001f3f4?[\U000e0020-\U000e007e]+")
-_TAGS_AT_END: Final = re.compile("\U0001f3f4?[\U000e0020-\U000e007e]*\\Z")
+_TAGS: Final = re.compile(f"\U0001f3f4?[\U000e0020-\U000e007e]{{1,{LONGEST_PAYLOAD}}}")
+_TAG_LETTERS: Final = "".join([chr(code) for code in range(0xE0020, 0xE007F)])
 _FLAG: Final = "\U0001f3f4"
 _TAG: Final = 0xE0000
 _HIDDEN: Final = 4  # letters that make words
@@ -208,13 +209,19 @@ class _PayloadScanner:
 
 
 def _unfinished(text: str) -> int:
-    """Return where what more text could change begins at the end of a text."""
-    keep = len(text)
-    payload, tags = _AT_END.search(text), _TAGS_AT_END.search(text)
-    if payload is not None:
-        # Of a long one all pieces but the last are whole.
-        keep = payload.start() + max(len(payload[1]) - 1, 0) // LONGEST_PAYLOAD * LONGEST_PAYLOAD
-    return keep if tags is None else min(keep, tags.start())
+    """Return where what more text could change begins at the end of a text.
+
+    Of a long run all pieces but the last are whole.
+    """
+    bare = text.removesuffix("=")
+    bare = bare[:-1] if len(bare) < len(text) and bare.endswith("=") else bare
+    begin = len(bare.rstrip(_PAYLOAD_LETTERS))
+    keep = begin + max(len(bare) - begin - 1, 0) // LONGEST_PAYLOAD * LONGEST_PAYLOAD
+    begin = len(text.rstrip(_TAG_LETTERS))
+    whole = max(len(text) - begin - 1, 0) // LONGEST_PAYLOAD * LONGEST_PAYLOAD
+    if not whole and text[:begin].endswith(_FLAG):
+        begin -= 1
+    return min(keep, begin + whole)
 
 
 def _decoded(payload: str) -> Iterator[str]:
