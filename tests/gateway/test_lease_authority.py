@@ -65,6 +65,7 @@ SPENT = st.builds(
     mark=st.integers(0, 3),
     limit=st.sampled_from([5, 20, 100]),
     units=st.integers(0, 60),
+    weighed=st.integers(0, 60),
 )
 REPORTS = st.builds(
     Report,

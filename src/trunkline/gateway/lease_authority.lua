@@ -150,13 +150,14 @@ end
 
 -- Weighing
 
--- What was spent, by period: its members' money ('u:'), what of it was weighed elsewhere ('w:'), the threshold told.
+-- What was spent, by period: its members' money ('u:'), what of it was weighed elsewhere ('w:'), the threshold told
+-- ('t:'); the thresholds that a member was told, as a sum of powers of 2 ('m:'), when it had spent so much ('a:').
 local function tallies(rule, owner)
     local key, found, count = PREFIX .. 't:' .. name_of(rule, owner), {}, 0
     for field, value in pairs(pairs_of(key)) do
         local period, kind, name = string.match(field, '^(%d+):(%a):(.*)$')
         if not found[period] then
-            found[period], count = {u = {}, w = {}, t = {}}, count + 1
+            found[period], count = {u = {}, w = {}, t = {}, m = {}, a = {}}, count + 1
         end
         found[period][kind][name] = tonumber(value)
     end
@@ -199,7 +200,7 @@ local function restore_spent(counted, after)
     local key, found = tallies(rule, owner)
     local tally = found[mark] or {u = {}}
     for _, gone in ipairs(after) do
-        redis.call('HDEL', key, mark .. ':u:' .. gone)
+        redis.call('HDEL', key, mark .. ':u:' .. gone, mark .. ':m:' .. gone, mark .. ':a:' .. gone)
         tally.u[gone] = nil
     end
     if not tally.u[ask.member] then put(key, mark, 'w', ask.member, counted[8]) end
@@ -210,14 +211,24 @@ end
 local function weigh(place, spent, crossed)
     local rule, owner, mark, limit, units = spent[1], spent[2], whole(spent[3]), spent[4], spent[5]
     local key, found = tallies(rule, owner)
-    local tally = found[mark] or {u = {}, w = {}, t = {}}
+    local tally = found[mark] or {u = {}, w = {}, t = {}, m = {}, a = {}}
     tally.u[ask.member] = units
     local all, told = sum(tally.u), tally.t[''] or 0
     local before = reached_by(sum(tally.w), limit)
     if #before > 0 then told = math.max(told, before[#before]) end
     local reached = reached_by(all, limit)
-    for _, percent in ipairs(reached) do
-        if percent > told then crossed[#crossed + 1] = {place, percent, all} end
+    local again, fresh = tally.m[ask.member] or 0, 0
+    if (spent[6] or 0) >= (tally.a[ask.member] or 0) then again = 0 end
+    for number, percent in ipairs(reached) do
+        if percent > told or math.floor(again / 2 ^ number) % 2 == 1 then
+            crossed[#crossed + 1], fresh = {place, percent, all}, fresh + 2 ^ number
+        end
+    end
+    if fresh > 0 then
+        put(key, mark, 'm', ask.member, fresh)
+        put(key, mark, 'a', ask.member, units)
+    elseif tally.m[ask.member] then
+        redis.call('HDEL', key, mark .. ':m:' .. ask.member, mark .. ':a:' .. ask.member)
     end
     for name in pairs(tally.w) do redis.call('HDEL', key, mark .. ':w:' .. name) end
     put(key, mark, 'u', ask.member, units)

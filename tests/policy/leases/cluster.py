@@ -135,6 +135,7 @@ class Node:
 
     def receive(self, answer, generation: int) -> None:
         if generation != self.generation or not self.alive:
+            self.cluster.untold += answer.crossed or ()
             return
         if not self.running():
             self.cluster.after(self.stalled_until - self.cluster.now, self.receive, answer, generation)
@@ -183,6 +184,7 @@ class Cluster:
         self.admitted: list[tuple[float, str, str, int]] = []
         self.refused = 0
         self.crossed: list = []
+        self.untold: list = []  # thresholds of which a member was told that was killed by then
         self.waits: list[tuple[float, float]] = []
         self.authority: Authority | None = None
         self.empty()

@@ -71,7 +71,7 @@ class Counted(msgspec.Struct, frozen=True, array_like=True):
 class Spent(msgspec.Struct, frozen=True, array_like=True):
     """All that calls of a member have cost in an account's period, to be weighed against the thresholds of its limit.
 
-    It is what there is altogether: said twice, it counts once.
+    It is what there is altogether: said twice, it counts once. `weighed` is what of it an answer was heard to.
     """
 
     rule: str
@@ -79,6 +79,7 @@ class Spent(msgspec.Struct, frozen=True, array_like=True):
     mark: int
     limit: int
     units: int
+    weighed: int = 0
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True):
@@ -136,7 +137,8 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 
     `divisor` is what the member divides limits by to get its share, 0 for none; `names` come when `roster` is new.
     `crossed` are the thresholds that all members together have reached with what this one has spent, told to nobody
-    else: (place in `Ask.spent`, percent, units spent by all); None where nothing was weighed, and is to be said again.
+    else, again where it has not heard that: (place in `Ask.spent`, percent, units spent by all); None where nothing
+    was weighed, and is to be said again.
     """
 
     serial: int

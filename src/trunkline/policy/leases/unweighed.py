@@ -43,7 +43,7 @@ class Entry:
         """Return what was spent in the current period."""
         account = self.account
         self.mark, self.units, self.ends = account.take(0, now), account.spent(now), account.ends(now)
-        return Spent(self.rule.id, self.owner, self.mark, self.rule.limit, self.units)
+        return Spent(self.rule.id, self.owner, self.mark, self.rule.limit, self.units, account.weighed(now))
 
 
 @final
@@ -63,8 +63,11 @@ class Unweighed:
         return not self._entries and not self._said
 
     def due(self, now: Moment) -> bool:
-        """Return whether there is something to say."""
-        return bool(self._entries) and not now.monotonic < self._said_at + SAID_EVERY
+        """Return whether there is something to say, and what was said last is answered.
+
+        So what an ask says was weighed is what has been heard of all asks before it.
+        """
+        return bool(self._entries) and not self._said and not now.monotonic < self._said_at + SAID_EVERY
 
     def note(self, reservation: Reservation) -> None:
         """Take note that a call has cost something."""

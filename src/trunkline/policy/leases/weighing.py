@@ -14,14 +14,16 @@ KEPT: Final = 2
 class Tally:
     """What was spent in one period, by member, and the threshold that was told last.
 
-    `weighed` is what of it the members say was held against the thresholds before they were weighed here.
+    `weighed` is what of it the members say was held against the thresholds before they were weighed here. `unheard` are
+    the thresholds a member was told when it had spent so much, as long as it does not say that it has heard that.
     """
 
-    __slots__ = ("spent", "told", "weighed")
+    __slots__ = ("spent", "told", "unheard", "weighed")
 
     def __init__(self) -> None:
         self.spent: dict[str, int] = {}
         self.weighed: dict[str, int] = {}
+        self.unheard: dict[str, tuple[int, list[int]]] = {}
         self.told = 0
 
 
@@ -40,6 +42,7 @@ class Weighing:
         tally = self._tally(name, counted.mark)
         for gone in after:
             tally.spent.pop(gone, None)
+            tally.unheard.pop(gone, None)
         if member not in tally.spent:
             tally.weighed[member] = counted.weighed
         tally.spent[member] = counted.spent
@@ -57,7 +60,13 @@ class Weighing:
         tally.told = reached[-1] if reached else 0
         tally.weighed = {}
         self._forget(name)
-        return [percent for percent in reached if percent > told], units
+        at, again = tally.unheard.pop(member, (0, []))
+        if spent.weighed >= at:
+            again = []
+        fresh = [percent for percent in reached if percent > told or percent in again]
+        if fresh:
+            tally.unheard[member] = spent.units, fresh
+        return fresh, units
 
     def _tally(self, name: Name, mark: int) -> Tally:
         return self._tallies.setdefault(name, {}).setdefault(mark, Tally())
