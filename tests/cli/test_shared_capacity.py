@@ -31,8 +31,7 @@ log: {{format: json}}
 workers: {workers}
 limits: {limits}
 providers:
-  openai: {{dialect: openai, base_url: "{openai}", api_key: "sk-one", models: [gpt-4o-mini],
-            capacity: {{requests_per_minute: 60}}}}
+  openai: {{dialect: openai, base_url: "{openai}", api_key: "sk-one", models: [gpt-4o-mini]{capacity}}}
   anthropic: {{dialect: anthropic, base_url: "{anthropic}", api_key: "sk-two", models: [claude-haiku-4-5]}}
 routes:
   one: {{targets: [{{provider: openai, model: gpt-4o-mini}}]}}
@@ -45,12 +44,20 @@ tenants:
 """
 
 
-def configured(directory: Path, simulator, node: str, workers: int, limits: str = "{backend: local}") -> Path:
+def configured(
+    directory: Path,
+    simulator,
+    node: str,
+    workers: int,
+    limits: str = "{backend: local}",
+    capacity: str = f", capacity: {{requests_per_minute: {CAPACITY}}}",
+) -> Path:
     directory.mkdir(parents=True)
     text = CONFIGURATION.format(
         node=node,
         workers=workers,
         limits=limits,
+        capacity=capacity,
         openai=simulator.openai.url,
         anthropic=simulator.anthropic.url.removesuffix("/v1"),
         sentence=SENTENCE,
@@ -171,3 +178,36 @@ def test_workers_that_can_ask_nobody_go_on_with_a_part_of_the_capacity_each(tmp_
             # A half of its half, at each of the two.
             assert 0 < statuses(mine)[200] <= 2 * (CAPACITY // 2 // 2)
         assert {call.status for call in simulator.openai.calls} == {200}
+
+
+def test_what_was_sent_before_a_capacity_was_learned_counts_at_all_workers(tmp_path):
+    early = CAPACITY - 10
+    slow = Script(text="All is well.", rate_limit=RateLimit(calls=CAPACITY), first_token=1.0)
+    with Simulator.in_thread(openai=slow) as simulator:
+        with gateway(configured(tmp_path / "gw", simulator, "gw", 4, capacity="")) as started:
+
+            async def many(calls: int) -> list[Heard]:
+                asked = (one([started], 0, OTHERS[number % len(OTHERS)], "one") for number in range(calls))
+                return list(await asyncio.gather(*asked))
+
+            assert statuses(asyncio.run(many(early))) == {200: early}
+            after = statuses(asyncio.run(many(CAPACITY)))
+            assert set(after) == {200, 429}
+            assert early + after[200] <= CAPACITY
+        assert {call.status for call in simulator.openai.calls} == {200}
+
+
+def test_workers_that_may_not_do_without_the_authority_send_a_provider_with_a_capacity_nothing(tmp_path):
+    redis = RedisServer(tmp_path / "redis")
+    limits = f'{{backend: redis, redis_url: "{redis.url}", on_authority_loss: refuse}}'
+    with Simulator.in_thread(openai=SHARED) as simulator:
+        with gateway(configured(tmp_path / "gw", simulator, "gw", 2, limits)) as started:
+            redis.kill()
+            for _ in range(2):
+                started.until("limits_authority")
+            heard = [asyncio.run(one([started], 0, user, "one")) for user in OTHERS]
+            assert {(answer.status, answer.error["code"]) for answer in heard} == {(429, "provider_unavailable")}
+            assert "openai/gpt-4o-mini: limits_authority" in heard[0].error["message"]
+            heard = [asyncio.run(one([started], 0, user, "two")) for user in OTHERS]
+            assert {answer.headers["x-trunkline-provider"] for answer in heard} == {"anthropic"}
+        assert not simulator.openai.calls

@@ -68,7 +68,7 @@ class Exchange:
         self._new_id = new_id
         self._news = ProviderNews(operations, tell)
         self._loop = asyncio.get_running_loop()
-        self._places = Places(admission, self._news)
+        self.places = Places(admission, self._news)
         self._deadlines = Deadlines(self._loop)
         self._settling = Settling(journal, admission, operations)
         self._answering = Answering(journal, self._settling, self._news, self._loop.time)
@@ -221,7 +221,7 @@ class Exchange:
                 call.chat = await guard.inspect(self._cleared)
                 guard.hold(chat.n or 1, plan.route.instead_of_error.get("blocked", ""))
             begin = partial(self._answering.begin, call, responder)
-            reach = Reach(call, plan, watch, self._places, self._loop.time, begin, self._settling.keep_large)
+            reach = Reach(call, plan, watch, self.places, self._loop.time, begin, self._settling.keep_large)
             reply = await reach.first_answer()
             if chat.stream:
                 await self._answering.release(call, reply, responder, watch)

@@ -142,6 +142,11 @@ class Leases:
         self._holdings.release(reservation, now)
         self._flush_soon()
 
+    def charge(self, claim: Claim, units: int, now: Moment) -> None:
+        """Count what was used without having been asked for; while the authority is lost, once it is back."""
+        self._holdings.charge(claim, units, now)
+        self._flush()
+
     def standing(self, claims: Sequence[Claim], measure: Measure, now: Moment) -> Standing | None:
         """Return how the call's owner stands who has least left, as far as this worker knows; None without a limit."""
         return self._holdings.standing(claims, measure, now)

@@ -8,6 +8,7 @@ from trunkline.gateway.attempt import RefusedKey
 from trunkline.gateway.in_force import PlannedTarget
 from trunkline.gateway.upstreams import Upstream
 from trunkline.operations import OperationalLog
+from trunkline.policy.fairness.account import Share
 from trunkline.policy.health import UNAUTHORIZED_REST, TargetHealth
 from trunkline.policy.limits.moment import Moment
 
@@ -97,13 +98,17 @@ def take(
         health_of(news.target).told_closed()
 
 
-def take_of_share(news: UserAsked | CapacityHeard, upstreams: Mapping[str, Upstream], now: Moment) -> None:
-    """Take note of who shares a provider's capacity, and of what it is, as another worker has found out."""
+def take_of_share(news: UserAsked | CapacityHeard, upstreams: Mapping[str, Upstream], now: Moment) -> Share | None:
+    """Take note of who shares a provider's capacity, or of what it is, as another worker has found out.
+
+    Returns the share of which a capacity was heard.
+    """
     upstream = upstreams.get(news.provider)
     if upstream is None:
-        return
+        return None
     share = upstream.account.of(news.model)
     if isinstance(news, UserAsked):
         share.note(news.tenant, news.weight, news.user, now)
-    else:
-        share.hear_limits(news.requests, news.tokens, now.monotonic)
+        return None
+    share.hear_limits(news.requests, news.tokens, now.monotonic)
+    return share

@@ -109,7 +109,7 @@ class Reach:
         self._waits.append(verdict.wait)
         if verdict.over_share:
             self._over_share.append((planned, verdict))
-        self._skip(planned, "over_share" if verdict.over_share else "predicted_limit")
+        self._skip(planned, verdict.reason)
         return None
 
     def _skip(self, planned: PlannedTarget, reason: str) -> None:

@@ -11,9 +11,10 @@ from trunkline.gateway.in_force import PlannedTarget
 from trunkline.gateway.leases import Leases
 from trunkline.gateway.provider_news import ProviderNews
 from trunkline.model.records import Attempt
-from trunkline.policy.fairness.account import Ticket
+from trunkline.policy.fairness.account import Share, Ticket
 from trunkline.policy.fairness.division import Division
 from trunkline.policy.fairness.pool import Refused
+from trunkline.policy.leases.alone import TRY_AGAIN
 from trunkline.policy.limits.limiter import Refusal, Reservation
 from trunkline.policy.limits.moment import Moment
 from trunkline.policy.limits.rules import NOBODY, Needs
@@ -43,8 +44,8 @@ class _Leased:
 class Places:
     """Takes places in the capacities of providers' accounts, for the calls of one worker.
 
-    Where there are more workers they are counted with theirs; while these cannot be asked, this one uses its part.
-    `news` are for the others.
+    Where there are more workers they are counted with theirs. While these cannot be asked, this one uses its part, or
+    none of what is configured, as it does with limits. `news` are for the others.
     """
 
     def __init__(self, admission: Admission, news: ProviderNews) -> None:
@@ -69,6 +70,8 @@ class Places:
                 return target.share.granted(division, prompt, answer, _Leased(leases, found), moment())
             if leases.state.phase == "in_touch":
                 return found
+        if leases.state.phase == "refusing" and (terms.requests or terms.tokens):
+            return Refused(over_share=False, wait=TRY_AGAIN, limit=0, capacity=0, measure="requests", uncounted=True)
         return target.share.ask(terms, user, prompt, answer, moment(), leases.members)
 
     def learn(self, target: PlannedTarget, ticket: Ticket, digest: str, answer: Answer) -> None:
@@ -83,7 +86,15 @@ class Places:
         ticket.hear(rate, now)
         after = target.share.learned(now.monotonic)
         if after != before and self._admission.leases is not None:
+            self.charge_unclaimed(target.share, now)
             self.news.capacity_heard(target, *after, digest)
+
+    def charge_unclaimed(self, share: Share, now: Moment) -> None:
+        """Count at all workers what this one had sent by the time at which a capacity was learned."""
+        leases = self._admission.leases
+        if leases is not None:
+            for claim, units in share.claim_unclaimed(now):
+                leases.charge(claim, units, now)
 
 
 async def _claimed(leases: Leases, division: Division) -> Reservation | Refused:

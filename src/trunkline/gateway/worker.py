@@ -186,7 +186,9 @@ class Worker:
             now = asyncio.get_running_loop().time()
             upstreams = {up.provider.name: up for up in self._upstreams.all()}
             if isinstance(order.news, (UserAsked, CapacityHeard)):
-                take_of_share(order.news, upstreams, moment())
+                share = take_of_share(order.news, upstreams, moment())
+                if share is not None:
+                    self._exchange.places.charge_unclaimed(share, moment())
             else:
                 take(order.news, self._health_of, upstreams, now)
 

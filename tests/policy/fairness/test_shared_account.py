@@ -1,7 +1,7 @@
 """What a provider's answers teach: after the first of them it is never asked in vain."""
 
 import pytest
-from capacities import START, at
+from capacities import START, Shared, at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -134,3 +134,35 @@ def test_the_refusal_names_the_tenant_where_it_is_the_tenant_s_share_that_is_use
     refused = ask(share, "new", terms=terms)
     assert isinstance(refused, Refused)
     assert (refused.over_share, refused.of_tenant, refused.limit) == (True, True, 30)
+
+
+def test_what_was_sent_before_a_capacity_was_known_is_charged_once_and_what_never_left_is_not():
+    share = Account("p").of("model")
+    tickets = [share.divide(HARBOR, "ada", 10, 20, at(START)) for _ in range(5)]
+    tickets[0].give_back(at(START))
+    tickets[1].settle(10, at(START))
+    assert share.claim_unclaimed(at(START)) == []  # nobody knows of a capacity
+    tickets = [share.divide(HARBOR, "ada", 10, 20, at(START + 1)) for _ in range(5)]
+    tickets[0].give_back(at(START + 1))
+    tickets[1].settle(10, at(START + 2))
+    tickets[2].hear(ProviderRate(requests=Standing(60, 50, 1.0), tokens=Standing(1000, 900, 1.0)), at(START + 2))
+    charged = [(claim.rule.measure, claim.rule.limit, units) for claim, units in share.claim_unclaimed(at(START + 2))]
+    assert charged == [("requests", 60, 4), ("tokens", 1000, 100)]
+    assert share.claim_unclaimed(at(START + 2)) == []
+
+
+def test_what_was_sent_longer_ago_than_a_minute_is_not_charged():
+    share = Account("p").of("model")
+    share.divide(HARBOR, "ada", 10, 20, at(START))
+    share.hear_limits(60, 0, START + 70)
+    assert share.claim_unclaimed(at(START + 70)) == []
+
+
+@pytest.mark.parametrize("name", ["all", "tenant", "user"])
+def test_a_user_may_have_any_name(name):
+    shared = Shared({name: 1, "harbor": 1}, requests=10, divided=True)
+    assert all(shared.ask(START, "harbor", "ada").served for _ in range(5))
+    assert [shared.ask(START, name, name).served for _ in range(4)] == [True, True, True, False]
+    verdict = shared.asked[-1].verdict
+    assert verdict.over_share  # the reserve is for those below their share
+    assert (verdict.limit, verdict.of_tenant) == (2, False)

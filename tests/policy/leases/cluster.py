@@ -61,6 +61,7 @@ class Node:
         self.last_delivery = {"out": 0.0, "in": 0.0}
         self.generation = 0  # of the process
         self.calls: dict[int, tuple[Reservation, Needs]] = {}
+        self.rules: dict[str, Rule] = {}  # all that calls have come under
         self.start(fresh=True)
 
     def moment(self) -> Moment:
@@ -79,11 +80,10 @@ class Node:
 
     def kill(self) -> list:
         self.alive = False
-        now, states = self.moment(), []
-        for held in self.holdings._held.values():
-            counter = self.holdings.own.find(held.rule.id, held.owner)
-            if counter is not None:
-                states.append((held.rule, held.owner, counter.state(now)))
+        now, states, own = self.moment(), [], self.holdings.own
+        self.rules.update({held.rule.id: held.rule for held in self.holdings._held.values()})
+        for rule_id, owner in own.places():  # what it has counted itself, and what its log said when it was started
+            states.append((self.rules[rule_id], owner, own.find(rule_id, owner).state(now)))
         self.calls.clear()
         if self.cluster.closes and self.cluster.authority is not None:
             self.cluster.authority.closed(self.name)

@@ -2,7 +2,7 @@
 
 import pytest
 from cluster import Cluster, Fault, Sound, claim, most_within, rule_of
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 REQUESTS = rule_of("requests", 120)
@@ -45,6 +45,16 @@ def holds(
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), faults=FAULTS, closes=st.booleans())
+@example(  # killed again before it has carried a call: what its log says is still there
+    seed=120,
+    faults=[
+        Fault(1.0, "cut", 0, 0.0),
+        Fault(1.0, "kill", 0, 0.0),
+        Fault(1.0, "empty", 0, 0.0),
+        Fault(1.125, "kill", 0, 0.0),
+    ],
+    closes=False,
+)
 def test_no_window_has_more_than_the_limit_whatever_fails(seed, faults, closes):
     holds(seed, faults, closes=closes)
 

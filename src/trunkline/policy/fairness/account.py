@@ -9,9 +9,12 @@ from typing import Final, Protocol, final
 
 from trunkline.model.rates import ProviderRate, Standing
 from trunkline.policy.fairness.division import Division, DivisionRules
+from trunkline.policy.fairness.party import WINDOW
 from trunkline.policy.fairness.pool import Pool, Refused, Taken, Terms
 from trunkline.policy.fairness.told import STALE, Told
 from trunkline.policy.limits.moment import Moment
+from trunkline.policy.limits.rules import Claim, Measure
+from trunkline.policy.limits.window import Window
 
 LISTEN_EVERY: Final = 0.1  # seconds: what an answer says is carried on until then, unless little is left
 
@@ -75,6 +78,41 @@ class Ticket:
             share.begin(now)
 
 
+@final
+class Unclaimed:
+    """What was sent while no capacity was known, so that nobody was asked for a place: requests and tokens."""
+
+    __slots__ = ("requests", "tokens")
+
+    def __init__(self) -> None:
+        self.requests, self.tokens = Window(WINDOW), Window(WINDOW)
+
+    def send(self, tokens: int, now: Moment) -> "Sent":
+        """Count a call with so many tokens; the grant that is returned ends it."""
+        mark = self.requests.take(1, now)
+        self.tokens.take(tokens, now)
+        return Sent(self, mark, tokens)
+
+
+@final
+class Sent:
+    """A call that was sent without a place, as a ticket ends it."""
+
+    __slots__ = ("_mark", "_tokens", "_unclaimed")
+
+    def __init__(self, unclaimed: Unclaimed, mark: int, tokens: int) -> None:
+        self._unclaimed, self._mark, self._tokens = unclaimed, mark, tokens
+
+    def settle(self, used: int, now: Moment) -> None:
+        """Take the tokens that were used in the end."""
+        self._unclaimed.tokens.settle(self._mark, self._tokens, used, now)
+
+    def give_back(self, now: Moment) -> None:
+        """Take note that the call has never left."""
+        self._unclaimed.requests.release(self._mark, 1, now)
+        self._unclaimed.tokens.release(self._mark, self._tokens, now)
+
+
 def _hear(told: Told, standing: Standing | None, spent_then: int, now: float) -> None:
     if standing is not None:
         told.hear(standing.limit, standing.remaining, standing.reset, spent_then, now)
@@ -84,8 +122,8 @@ def _hear(told: Told, standing: Standing | None, spent_then: int, now: float) ->
 class Share:
     """One model of an account: what the provider says of it, and the pool that its calls take from."""
 
-    __slots__ = ("_account", "_heard", "_heard_at", "_listened", "_of_account", "_of_own", "_own", "input_tokens",
-                 "output_tokens", "requests", "tokens")  # fmt: skip
+    __slots__ = ("_account", "_heard", "_heard_at", "_listened", "_of_account", "_of_own", "_own", "_unclaimed",
+                 "input_tokens", "output_tokens", "requests", "tokens")  # fmt: skip
 
     def __init__(self, account: Pool, of_account: DivisionRules, of_own: DivisionRules) -> None:
         self._account, self._own = account, Pool()
@@ -93,6 +131,7 @@ class Share:
         self._heard, self._heard_at = (0, 0), -STALE  # requests and tokens a minute, as another worker was told
         self.requests, self.tokens, self.input_tokens, self.output_tokens = Told(), Told(), Told(), Told()
         self._listened = -LISTEN_EVERY
+        self._unclaimed = Unclaimed()
 
     def ask(
         self, terms: Terms, user: str | None, prompt: int, answer: int, now: Moment, parts: int = 1
@@ -128,7 +167,9 @@ class Share:
         requests, tokens, pool = self._capacity(terms, at)
         refused = self._predicted(prompt, answer, at)
         if not requests and not tokens:
-            return refused if refused is not None else Ticket(self, None, prompt, answer, now)
+            if refused is not None:
+                return refused
+            return Ticket(self, None, prompt, answer, now, self._unclaimed.send(prompt + answer, now))
         asking = pool.asking(terms, user, now)
         if refused is not None:
             return refused
@@ -139,6 +180,25 @@ class Share:
     def granted(self, division: Division, prompt: int, answer: int, grant: Grant, now: Moment) -> Ticket:
         """Return the ticket of a call that was granted its place among all workers."""
         return Ticket(self, Taken(division.pool, division.asking, prompt + answer, now), prompt, answer, now, grant)
+
+    def claim_unclaimed(self, now: Moment) -> list[tuple[Claim, int]]:
+        """Return what this worker has sent before there was a capacity, as units to charge the counters of all with.
+
+        They are returned once. What was sent in the last window counts from now: longer than it has to, by a window at
+        most.
+        """
+        unclaimed, self._unclaimed = self._unclaimed, Unclaimed()
+        requests, tokens, _ = self._capacity(Terms(""), now.monotonic)
+        found: list[tuple[Claim, int]] = []
+        measures: list[tuple[Measure, int, Window]] = [
+            ("requests", requests, unclaimed.requests),
+            ("tokens", tokens, unclaimed.tokens),
+        ]
+        for measure, capacity, window in measures:
+            units = window.used(now)
+            if capacity > 0 and units > 0:
+                found.append((self._of_own.of_all(measure, capacity, ahead=False), units))
+        return found
 
     def is_news(self, terms: Terms, user: str | None, now: Moment) -> bool:
         """Whether the other workers may not know that this user has asked within this minute."""

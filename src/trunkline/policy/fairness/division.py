@@ -17,9 +17,11 @@ from trunkline.policy.limits.limiter import Refusal, Reservation
 from trunkline.policy.limits.rules import Claim, Measure, Quota, Rule, Scope
 from trunkline.policy.limits.window import Window
 
+# Whose a counter is. Users and tenants may have any name, so that no name tells it.
 OF_ALL: Final = "all"
 OF_TENANT: Final = "tenant"
 OF_USER: Final = "user"
+ACCOUNT: Final = ""  # the owner of what is of all
 MOST_RULES: Final = 4096  # that are kept made; a limit moves with the number of those who ask
 _NO_TENANT: Final = ""  # these rules are no tenant's: no name of a tenant is empty
 
@@ -48,14 +50,18 @@ class DivisionRules:
             if len(self._made) >= MOST_RULES:
                 self._made.clear()
             scope: Scope = "user" if kind == OF_USER else "tenant"
-            name = f"fair_share.{self._name}.{kind}.{tenant}.{measure}"
+            name = f"fair_share/{kind}/{measure}/{tenant}/{self._name}"
             quota = Quota(measure, limit, "minute")
             rule = self._made[key] = Rule(_NO_TENANT, name, scope, quota, _window, blocks=blocks, ahead=ahead)
         return Claim(rule, owner)
 
+    def of_all(self, measure: Measure, limit: int, *, ahead: bool) -> Claim:
+        """Return a claim on the counter of all that the account is sent."""
+        return self.claim(OF_ALL, "", ACCOUNT, measure, limit, blocks=True, ahead=ahead)
+
 
 def _is_of_all(claim: Claim) -> bool:
-    return claim.owner == OF_ALL
+    return claim.rule.name.split("/", 2)[1] == OF_ALL
 
 
 @final
@@ -149,7 +155,7 @@ class Division:
         tenant, shared = asking.tenant_name, not asking.observed
         only = asking.weights <= asking.weight  # the only tenant's share is all there is
         return [
-            rules.claim(OF_ALL, "", OF_ALL, measure, max(of_all, units), blocks=True, ahead=ahead),
+            rules.of_all(measure, max(of_all, units), ahead=ahead),
             rules.claim(OF_TENANT, "", tenant, measure, max(of_tenant, units), blocks=shared and not only, ahead=ahead),
             rules.claim(OF_USER, tenant, asking.user_name, measure, max(of_user, units), blocks=shared, ahead=ahead),
         ]

@@ -53,16 +53,31 @@ class Refused:
     """Why a call may not go there now: over the share of its party, or because there is no room.
 
     `wait` is the seconds until it could; `limit` is what the user, or with `of_tenant` all of the tenant, may hold of
-    `capacity`, of `measure` a minute.
+    `capacity`, of `measure` a minute. `uncounted`: there may be room, but nobody can be asked who counts.
     """
 
-    __slots__ = ("capacity", "limit", "measure", "of_tenant", "over_share", "wait")
+    __slots__ = ("capacity", "limit", "measure", "of_tenant", "over_share", "uncounted", "wait")
 
     def __init__(
-        self, *, over_share: bool, wait: float, limit: int, capacity: int, measure: str, of_tenant: bool = False
+        self,
+        *,
+        over_share: bool,
+        wait: float,
+        limit: int,
+        capacity: int,
+        measure: str,
+        of_tenant: bool = False,
+        uncounted: bool = False,
     ) -> None:
-        self.over_share, self.wait, self.of_tenant = over_share, wait, of_tenant
+        self.over_share, self.wait, self.of_tenant, self.uncounted = over_share, wait, of_tenant, uncounted
         self.limit, self.capacity, self.measure = limit, capacity, measure
+
+    @property
+    def reason(self) -> str:
+        """The reason in one word, as the record of an attempt says it."""
+        if self.uncounted:
+            return "limits_authority"
+        return "over_share" if self.over_share else "predicted_limit"
 
 
 @final

@@ -141,6 +141,11 @@ class Holdings:
             self.own.release(reservation, now)
             self._correct(reservation, None, now)
 
+    def charge(self, claim: Claim, units: int, now: Moment) -> None:
+        """Count what was used without having been asked for."""
+        self.own.counter(claim.rule, claim.owner, now).take(units, now)
+        self._charge(self._of(claim.rule, claim.owner, now), units, now)
+
     def standing(self, claims: Sequence[Claim], measure: Measure, now: Moment) -> Standing | None:
         """Return how the call's owner stands who has least left, as far as this member knows; None without a limit."""
         least: Standing | None = None
