@@ -71,7 +71,7 @@ def test_every_metric_is_on_the_page_with_its_labels_and_no_other():
 
 
 def test_every_reason_of_an_attempt_is_one_that_the_code_gives():
-    given = set(strings("gateway", "policy/health.py", "policy/routing.py", "wire/client_errors.py"))
+    given = set(strings("gateway", "policy/health.py", "policy/routing.py", "policy/fairness", "wire/client_errors.py"))
     reasons = [reason for cell, _ in rows(PAGE, "reason", "what it says") for reason in quoted(cell)]
     assert len(reasons) > 10
     for reason in reasons:

@@ -434,7 +434,7 @@ end
 local function grant(want)
     local rule, owner, span, limit, need, extra, mark = unpack(want, 1, 7)
     local in_use, units, all = used(want), need, count()
-    if extra > 0 and limit >= FEW * all then
+    if extra > 0 and limit >= FEW * all * need then
         units = units + math.min(extra, math.floor(math.max(0, limit - withheld(span, limit) - in_use - need) / all))
     end
     if span == SLOTS then

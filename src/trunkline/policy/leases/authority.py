@@ -141,7 +141,7 @@ class Authority:
         at, roster = self._at, self._roster
         used = self._books.used(want, roster.heard(at), at)
         units, count = want.need, roster.count()
-        if want.extra > 0 and want.limit >= FEW * count:
+        if want.extra > 0 and want.limit >= FEW * count * want.need:
             room = want.limit - roster.withheld(want.span, want.limit, at) - used - want.need
             units += min(want.extra, max(0, room) // count)
         return units, self._books.grant(want, units, member, at), used + units

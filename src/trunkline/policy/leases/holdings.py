@@ -311,7 +311,7 @@ class Holdings:
             if missing <= 0:
                 continue
             extra = 0
-            if held.asked == 0 and rule.ahead and rule.limit >= FEW * self.contact.members:
+            if held.asked == 0 and rule.ahead and rule.limit >= FEW * self.contact.members * units:
                 extra = max(0, held.expected() - missing)
             mark = self.own.counter(rule, held.owner, now).take(0, now) if held.span == ACCOUNT else 0
             pending.positions.append(position)

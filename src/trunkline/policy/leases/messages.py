@@ -19,7 +19,7 @@ SILENT: Final = 3
 PATIENCE: Final = 1
 # A member's share ends so long after it was heard for the last time, and then nothing is withheld for it.
 DAY: Final = 86_400
-# Below so many times the members a limit is handed out unit by unit.
+# A limit of less than so many calls for each member is handed out call by call.
 FEW: Final = 20
 MICROSECONDS: Final = 1_000_000
 
