@@ -167,7 +167,8 @@ def decode_answer(body: bytes) -> list[Delta]:
     """Return the deltas of a whole message; raises BrokenAnswer."""
     message: WireMessage = _parse(decode_message, body, "the answer", _loose_message)
     if message.error is not None:
-        raise BrokenAnswer(f"an error with a status of success: {fault_in_stream(message.error).message}")
+        fault = fault_in_stream(message.error)
+        raise BrokenAnswer(f"an error with a status of success: {fault.status} {fault.code or fault.kind}")
     if message.content is None:
         raise BrokenAnswer("the answer has no content")
     usage = message.usage

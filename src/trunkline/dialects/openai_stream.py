@@ -189,7 +189,8 @@ def decode_answer(body: bytes) -> list[Delta]:
     """Return the deltas of a whole completion; raises BrokenAnswer."""
     answer = _parse(body, "the answer")
     if answer.error:
-        raise BrokenAnswer(f"an error with a status of success: {fault_in_stream(answer.error).message}")
+        fault = fault_in_stream(answer.error)
+        raise BrokenAnswer(f"an error with a status of success: {fault.status} {fault.code or fault.kind}")
     if not answer.choices:
         raise BrokenAnswer("the answer has no choices")
     plain = _plain(answer)

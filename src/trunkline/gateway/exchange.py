@@ -111,6 +111,8 @@ class Exchange:
                     if isinstance(error, RateLimited) and not call.asked:
                         self.admission.release(call)  # over the fair share everywhere: a refused call uses up nothing
             if failure is not None:  # outside of `except`: see CONTRIBUTING.md on what compiled code may await where
+                if call.guard is not None:
+                    failure = call.guard.error(failure)
                 await self._answering.fail(call, failure, responder)
         except (asyncio.CancelledError, ConnectionResetError):
             self._settling.cut_short(call)

@@ -1,13 +1,14 @@
 """A call under its policies: what it sends is looked through, and what it is answered held back until it is cleared."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final, final
 
 from msgspec.structs import replace
 
-from trunkline.errors import AnswerReplaced, CallError, ContentFilter
+from trunkline.errors import AnswerReplaced, CallError, ContentFilter, ProviderRejected
 from trunkline.guardrails.hold_back import HoldBack
 from trunkline.guardrails.inspection import Inspection
 from trunkline.guardrails.memory import Cleared
@@ -23,6 +24,8 @@ MOST_FINDINGS: Final = 200  # of one call, in its record
 # Repeat what may be withheld, token by token; a client that gets none is not to wait for them.
 _REPEATING: Final = ("logprobs", "top_logprobs")
 
+_FIELD: Final = re.compile("[a-z_]+")
+_FIELDS: Final = frozenset(ChatRequest.__struct_fields__)
 NANOSECONDS_PER_US: Final = 1000
 AskAll = Callable[[ChatRequest, Sequence[Ask]], Awaitable[None]]
 
@@ -82,6 +85,18 @@ class Guard:
             self.stopped_by = inspection.stop
             raise _stopped(inspection.stop)
         return chat
+
+    def error(self, failure: CallError) -> CallError:
+        """Return how the client hears of a failure: without the words of a provider, where policies watch the output.
+
+        Some quote in them what the model was about to say. Its code stays, and the field of the request that it names.
+        """
+        if not self.policies.output or not isinstance(failure, ProviderRejected):
+            return failure
+        named = _FIELD.match(failure.param or "")
+        param = named.group() if named is not None and named.group() in _FIELDS else None
+        message = "The provider rejects the call. Its words are in the record: under guardrails they do not leave."
+        return ProviderRejected(message, status=failure.status, code=failure.code, param=param)
 
     def hold(self, choices: int, instead: str) -> None:
         """Begin to hold back an answer of so many choices; `instead` is said where a policy blocks one."""
