@@ -93,6 +93,28 @@ def test_a_policy_that_cannot_be_is_refused_with_the_place(policy, path, says):
     assert says in f"{problem.message} {problem.fix}"
 
 
+@pytest.mark.parametrize(
+    ("judge", "path", "says"),
+    [
+        ("route: voise, rubric: Polite.", "route", "there is no route `voise`; did you mean `voice`?"),
+        ("route: openai/gpt-4o, rubric: Polite.", "route", "there is no route `openai/gpt-4o`"),
+        ("rubric: Polite.", "", "route"),
+        ("route: voice, rubric: ''", "rubric", "must say what"),
+        ("route: voice, rubric: Polite., threshold: 2", "threshold", "<= 1"),
+        ("route: voice, rubric: Polite., mode: after", "mode", "no such setting"),
+    ],
+)
+def test_a_judge_that_nobody_could_ask_is_refused(judge, path, says):
+    problem = the_problem(with_policy(f"check: llm_judge, {judge}"))
+    assert problem.path == f"guardrails.p.{path}".rstrip(".")
+    assert says in f"{problem.message}; {problem.fix}"
+
+
+def test_a_judge_looks_at_the_output_unless_told_otherwise():
+    policy = policy_of(with_policy("check: llm_judge, route: voice, rubric: Polite."))
+    assert (policy.on, policy.settings) == (("output",), {"route": "voice", "rubric": "Polite."})
+
+
 def test_a_name_that_is_no_policy_is_refused_where_it_stands():
     text = with_policy(f"check: patterns, {RULES}", "[q, builtin/nothing]")
     text = text.replace("harbor:\n", "harbor:\n    guardrails: [r]\n")

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 import pytest
 
 from gateway.running import play
+from gateway.test_judging import TEXT, policy, told, verdict
 from trunkline.gateway.call import Call
+from trunkline.gateway.judging import AskingCall, Verdict
 from trunkline.guardrails.hold_back import HoldBack
 from trunkline.guardrails.watched import Watched
 from trunkline.simulator import Script
@@ -17,7 +19,7 @@ guardrails:
   promises: {check: promissory, on: [output], action: replace, with: "No."}
 """
 OPTIONS = {"tenant": "guardrails: [words, promises, builtin/secrets]", "more": MORE}
-OF_A_CALL = (Call, HoldBack, Watched)
+OF_A_CALL = (Call, HoldBack, Watched, AskingCall, Verdict)
 CALLS = 5
 
 
@@ -52,3 +54,18 @@ def test_a_call_under_guardrails_leaves_nothing_to_collect(tmp_path, stream, tex
                 del answer
 
     play(tmp_path, story, Script(text=text), Script(text=text), **OPTIONS)
+
+
+def passes(call):
+    return verdict(told(call)[1], found=False)
+
+
+@pytest.mark.parametrize("judge", [passes, Script(text="Fine."), Script(text="Late.", first_token=3600.0)])
+def test_a_call_that_is_judged_and_its_judge_s_leave_nothing_to_collect(tmp_path, judge):
+    async def story(gateway, simulator):
+        await gateway.ask("only-first")
+        with nothing_in_cycles():
+            for _ in range(CALLS):
+                await gateway.ask("only-first")
+
+    play(tmp_path, story, Script(text=TEXT), judge, **policy(timeout="30ms"))

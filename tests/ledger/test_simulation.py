@@ -149,3 +149,13 @@ def test_rows_beyond_the_most_are_counted(past):
 def test_an_index_without_calls_has_nothing_to_judge(past):
     report = simulated(past.written())
     assert (report.calls, report.refused, report.rows) == (0, 0, ())
+
+
+def test_a_judge_s_call_takes_no_request_or_slot_of_the_caller_s_but_tokens(past):
+    past.call(0, user="ann")
+    past.call(0.1, user="ann", judged_call=opened(1).call)
+    index = past.written()
+    for limits in (Limits(requests_per_minute=1), Limits(concurrent_requests=1)):
+        assert simulated(index, replace(HARBOR, user_limits=limits)).refused == 0
+    assert simulated(index, replace(HARBOR, user_limits=Limits(tokens_per_minute=50))).refused == 1
+    assert simulated(index, replace(HARBOR, route_limits={"voice": Limits(requests_per_minute=1)})).refused == 1

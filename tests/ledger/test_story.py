@@ -86,3 +86,9 @@ def test_a_call_that_runs_says_so():
         "opened",
         "running",
     ]
+
+
+def test_a_judge_s_call_says_whose_words_it_judges():
+    story = told(opened(2, judged_call=opened(1).call), closed(2))
+    assert (0.0, "judges", f"what was said in the call {opened(1).call}") in story
+    assert "judges" not in [event for _, event, _ in told(opened(1), closed(1))]

@@ -10,7 +10,7 @@ import rfc8785
 from trunkline.config.checks import names_of, words_of
 from trunkline.config.places import Place, Problems, nearest
 from trunkline.config.schema import Guardrail, Root
-from trunkline.guardrails.check import BadSettings, Check, CheckKind
+from trunkline.guardrails.check import BadSettings, Check, CheckKind, routes_of
 from trunkline.guardrails.presets import PREFIX, PRESETS
 from trunkline.guardrails.registry import UnknownCheck, check_kind, check_names, make_check
 from trunkline.model import snapshot as model
@@ -22,7 +22,7 @@ def check_guardrails(root: Root, problems: Problems) -> dict[str, model.Guardrai
     """Return the policies of the file, and the presets that it names; report what is wrong with any."""
     found: dict[str, model.Guardrail] = {}
     for name, section in (root.guardrails or {}).items():
-        policy = _policy(name, section, problems)
+        policy = _policy(root, name, section, problems)
         if policy is not None:
             found[name] = policy
     for place, names in _lists(root):
@@ -59,7 +59,7 @@ def _built_in(name: str, said: dict[str, Any]) -> model.Guardrail:
     return _versioned(msgspec.convert({"on": kind.stages, **said, "name": name, "version": ""}, model.Guardrail), check)
 
 
-def _policy(name: str, section: Guardrail, problems: Problems) -> model.Guardrail | None:
+def _policy(root: Root, name: str, section: Guardrail, problems: Problems) -> model.Guardrail | None:
     if not section.check:
         return None  # reported
     try:
@@ -75,6 +75,7 @@ def _policy(name: str, section: Guardrail, problems: Problems) -> model.Guardrai
         place = section.place.below(bad.key) if bad.key else section.place
         problems.add(place, f"the check `{section.check}` does not take this: {bad.reason}", _known(kind))
         return None
+    _check_routes(root, section, check, problems)
     return _versioned(
         model.Guardrail(
             name=name,
@@ -92,6 +93,14 @@ def _policy(name: str, section: Guardrail, problems: Problems) -> model.Guardrai
         ),
         check,
     )
+
+
+def _check_routes(root: Root, section: Guardrail, check: Check, problems: Problems) -> None:
+    known = names_of(root, "routes")
+    for route in routes_of(check):
+        if route not in known:
+            place = section.place.below("route") if section.settings.get("route") == route else section.place
+            problems.add(place, f"there is no route `{route}`", nearest(route, known))
 
 
 def _check_action(section: Guardrail, kind: CheckKind, problems: Problems) -> None:

@@ -151,6 +151,8 @@ class Answering:
 
     def sentence(self, call: Call, error: CallError) -> str | None:
         """Return what the call's route says where this error would be silence, if it says anything."""
+        if call.judging is not None:
+            return None  # nobody hears what a judge says
         if isinstance(error, AnswerReplaced):
             return error.sentence
         name = INSTEAD_OF.get(error.code or "")

@@ -4,16 +4,16 @@ Nothing here raises what goes wrong: a question without an answer is decided by 
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from trunkline.gateway.judging import AskingCall
 from trunkline.guardrails.check import BadAnswer, Question
 from trunkline.guardrails.watched import Ask
 from trunkline.model.chat import ChatRequest
-from trunkline.model.identity import Identity
 from trunkline.wire.client import Endpoint, Pool, WireError
 
 AT_ONCE: Final = 8  # questions of one call
@@ -21,31 +21,35 @@ LONGEST_ANSWER: Final = 256 * 1024  # bytes
 MOST_CONNECTIONS: Final = 256  # to one service
 _POOLS: Final = 64  # services that are remembered; a configuration has a few
 
+# Carries a judge's call in the name of another, and returns status and body of its answer.
+Judge = Callable[[AskingCall, Question], Awaitable[tuple[int, bytes]]]
+
 
 class Asking:
     """Asks; one per worker."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
         self._pools: dict[str, Pool] = {}
 
-    async def ask_all(self, call: str, route: str, identity: Identity, chat: ChatRequest, asks: Sequence[Ask]) -> None:
+    async def ask_all(self, call: AskingCall, chat: ChatRequest, asks: Sequence[Ask]) -> None:
         """Have each of these of a call answered, or told that it has failed, several side by side."""
-        context, waiting = context_of(call, route, identity, chat), iter(asks)
-        await asyncio.gather(*[self._ask_each(waiting, context) for _ in asks[:AT_ONCE]])
+        context, waiting = context_of(call, chat), iter(asks)
+        await asyncio.gather(*[self._ask_each(call, waiting, context) for _ in asks[:AT_ONCE]])
 
-    async def _ask_each(self, waiting: Iterator[Ask], context: Mapping[str, Any]) -> None:
+    async def _ask_each(self, call: AskingCall, waiting: Iterator[Ask], context: Mapping[str, Any]) -> None:
         """Ask one after the other of those that wait, of which others take too."""
         for ask in waiting:
-            await self._ask(ask, context)
+            await self._ask(call, ask, context)
 
-    async def _ask(self, ask: Ask, context: Mapping[str, Any]) -> None:
+    async def _ask(self, call: AskingCall, ask: Ask, context: Mapping[str, Any]) -> None:
         asking = ask.policy.asking
         if asking is None:
             raise ValueError("only a check that asks makes a question")
         try:
             async with asyncio.timeout(ask.policy.timeout):
                 question = asking.question(ask.text, ask.stage, context)
-                status, body = await self._post(question, ask.policy.timeout)
+                status, body = await self._answer(call, ask, question)
             ask.answered(asking.read(status, body, ask.text))
         except TimeoutError:
             ask.failed("timeout")
@@ -55,6 +59,13 @@ class Asking:
             ask.failed(f"bad_answer: {error}")
         except Exception as error:  # noqa: BLE001 - a check that throws is decided by its policy, whatever it throws
             ask.failed(f"error: {type(error).__name__}")
+
+    async def _answer(self, call: AskingCall, ask: Ask, question: Question) -> tuple[int, bytes]:
+        if not question.route:
+            return await self._post(question, ask.policy.timeout)
+        if question.route not in ask.policy.routes:
+            raise BadAnswer("nobody was asked: the route is none of the check's")
+        return await self._judge(call, question)
 
     async def _post(self, question: Question, timeout: float) -> tuple[int, bytes]:  # noqa: ASYNC109 - of the connection
         url = urlsplit(question.url)
@@ -84,12 +95,13 @@ class Asking:
             await pool.close()
 
 
-def context_of(call: str, route: str, identity: Identity, chat: ChatRequest) -> Mapping[str, Any]:
+def context_of(call: AskingCall, chat: ChatRequest) -> Mapping[str, Any]:
     """Return what a service may know of a call."""
+    identity = call.identity
     return {
-        "call": call,
+        "call": call.id,
         "tenant": identity.tenant,
-        "route": route,
+        "route": call.route,
         "user": identity.user,
         "session": identity.session,
         "messages": msgspec.to_builtins(chat.messages),

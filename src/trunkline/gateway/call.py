@@ -10,6 +10,7 @@ from trunkline.dialects.openai_client import ChunkEncoder
 from trunkline.errors import CallError
 from trunkline.gateway.guarding import Guard
 from trunkline.gateway.in_force import InForce, Plan, PlannedTarget
+from trunkline.gateway.judging import Judging
 from trunkline.model.chat import ChatRequest
 from trunkline.model.delta import Delta, Usage
 from trunkline.model.identity import Identity
@@ -122,6 +123,7 @@ class Call:
         "id",
         "identity",
         "in_force",
+        "judging",
         "key",
         "left_ns",
         "limit_lines",
@@ -144,8 +146,9 @@ class Call:
         "whole",
     )
 
-    def __init__(self, call_id: str, request: Request, in_force: InForce) -> None:
+    def __init__(self, call_id: str, request: Request, in_force: InForce, judging: Judging | None = None) -> None:
         self.id = call_id
+        self.judging = judging  # whose text it is about, where it is a judge's call
         self.began_ns = request.received or time.monotonic_ns()
         self.request = request
         self.in_force = in_force

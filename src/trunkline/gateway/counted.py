@@ -194,7 +194,8 @@ def _count_log(
     for call in past.calls:
         tenant = rules.get(call.tenant)
         if tenant is not None:
-            claims = tenant.of_plan(call.key_id, call.route).claims(call.user, call.team, call.tags)
+            plan = tenant.of_plan(call.key_id, call.route, judging=call.judging)
+            claims = plan.claims(call.user, call.team, call.tags)
             for claim in claims:
                 _count(limiter, claim, call, contains.get((claim.rule.id, claim.owner), -1), now)
             counted += bool(claims)

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from msgspec.structs import replace
+
 from trunkline.channel.messages import Heard
 from trunkline.dialects.openai_client import decode_request
 from trunkline.errors import (
@@ -31,19 +33,20 @@ from trunkline.gateway.asking import Asking
 from trunkline.gateway.attempt import Reply
 from trunkline.gateway.call import Call
 from trunkline.gateway.guarding import TOO_MANY_CHOICES, Guard
-from trunkline.gateway.in_force import InForce, Plan
+from trunkline.gateway.in_force import InForce
 from trunkline.gateway.journal import SLICE, Journal
+from trunkline.gateway.judging import AskingCall, Judging, Verdict, request_of
 from trunkline.gateway.provider_news import ProviderNews
 from trunkline.gateway.reach import Reach
 from trunkline.gateway.refusals import Refusals
 from trunkline.gateway.settling import Settling
 from trunkline.gateway.shares import Places
 from trunkline.gateway.watch import DeadlinePassed, Deadlines, Watch
+from trunkline.guardrails.check import Question
 from trunkline.guardrails.hold_back import TooManyChoices
 from trunkline.guardrails.memory import Cleared
-from trunkline.model.chat import ChatRequest
+from trunkline.guardrails.policies import Policies
 from trunkline.model.delta import Delta
-from trunkline.model.identity import Identity
 from trunkline.model.records import CallRefused
 from trunkline.operations import OperationalLog
 from trunkline.policy.identity import assert_identity
@@ -72,7 +75,7 @@ class Exchange:
         self._deadlines = Deadlines(self._loop)
         self._settling = Settling(journal, admission, operations)
         self._answering = Answering(journal, self._settling, self._news, self._loop.time)
-        self._asking = Asking()
+        self._asking = Asking(self.judge)
         self._cleared = Cleared()
         self.draining = False
 
@@ -86,13 +89,30 @@ class Exchange:
 
     async def carry(self, request: Request, responder: Responder, in_force: InForce) -> None:
         """Carry one call and answer it; leaves CancelledError to the server when the client has gone."""
-        call = Call(self._new_id(), request, in_force)
+        await self._carry(Call(self._new_id(), request, in_force), responder)
+
+    async def judge(self, asking: AskingCall, question: Question) -> tuple[int, bytes]:
+        """Carry a judge's call in the name of another one; return status and body of its answer.
+
+        It is opened, limited, paid for and recorded as any call, for the same tenant, user and session.
+        """
+        request = request_of(question.body)
+        verdict = Verdict(request)
+        call = Call(self._new_id(), request, asking.in_force, Judging(asking, question.route))
         try:
-            self._admit()
+            await self._carry(call, verdict)
+        except Exception as error:
+            self._operations.fault(error)  # the check takes it for an answer that did not come
+            raise
+        return verdict.status, verdict.body
+
+    async def _carry(self, call: Call, responder: Responder) -> None:
+        try:
+            self._admit(call)
             self._identify(call)
             self._understand(call)
             failure = await self._let_in(call)
-            if len(request.body) > SLICE:
+            if len(call.request.body) > SLICE:
                 await self._keep_request(call)
             self._open(call)
         except CallError as error:
@@ -124,19 +144,25 @@ class Exchange:
             finally:
                 self.admission.settle(call)  # where no record could be written
 
-    def _admit(self) -> None:
-        if self.draining:
+    def _admit(self, call: Call) -> None:
+        if self.draining and call.judging is None:  # a call in flight may end, with whom it has to ask
             raise Draining("This gateway is shutting down; send the call again.", retry_after=1.0)
         if not self._journal.healthy:
             raise AuditUnavailable("The record cannot be written, so no call is carried.", retry_after=5.0)
 
     def _identify(self, call: Call) -> None:
+        if call.judging is not None:
+            call.key = call.judging.asking.key
+            return
         digest = hashlib.sha256(opening.secret_of(call.request.headers)).hexdigest()
         call.key = call.in_force.keys.find(digest, time.time())
 
     def _understand(self, call: Call) -> None:
         if call.key is None:
             raise ValueError("a call is identified before it is understood")
+        if call.judging is not None:
+            self._understand_judge(call, call.judging)
+            return
         if call.request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise InvalidRequest(
                 "The header `content-encoding` must be left out: send the body as it is.", param="content-encoding"
@@ -147,7 +173,7 @@ class Exchange:
         if "prompt" in chat.raw or b"x-trunkline-prompt" in call.request.headers:
             raise InvalidRequest("Prompt references are not supported yet: send the messages.", param="prompt")
         plan, headers = call.plan, call.request.headers
-        identity = call.identity = assert_identity(call.key, plan.tenant, headers, chat, plan.roster, now)
+        call.identity = assert_identity(call.key, plan.tenant, headers, chat, plan.roster, now)
         if chat.unknown:
             handling = call.plan.route.pass_through
             if handling == "refuse":
@@ -157,14 +183,25 @@ class Exchange:
                 )
             if handling == "drop":
                 call.client_dropped = chat.unknown
-        self._guard(call, plan, identity, chat)
+        self._guard(call, call.in_force.policies(plan, opening.guardrails_asked_for(headers)))
 
-    def _guard(self, call: Call, plan: Plan, identity: Identity, chat: ChatRequest) -> None:
+    def _understand_judge(self, call: Call, judging: Judging) -> None:
+        asking, in_force = judging.asking, call.in_force
+        chat = call.chat = decode_request(call.request.body)
+        call.plan = in_force.plan_of_judge(asking.key, judging.route, time.time())
+        call.identity = replace(asking.identity, purpose="judge")
+        if chat.stream:
+            raise InvalidRequest("A judge's answer is read whole: it cannot be a stream.", param="stream")
+        self._guard(call, in_force.policies_of_judge(call.plan, asking.policies))
+
+    def _guard(self, call: Call, policies: Policies | None) -> None:
         """Put the call under the policies that are in force for it, if any are."""
-        policies = call.in_force.policies(plan, opening.guardrails_asked_for(call.request.headers))
+        key, plan, identity, chat = call.key, call.plan, call.identity, call.chat
+        if key is None or plan is None or identity is None or chat is None:
+            raise ValueError("a call is understood before it is guarded")
         if policies is not None:
-            ask_all = partial(self._asking.ask_all, call.id, plan.route.name, identity)
-            guard = call.guard = Guard(policies, chat, ask_all, call.began_ns)
+            asking = AskingCall(call.id, key, plan, identity, call.in_force, policies)
+            guard = call.guard = Guard(policies, chat, partial(self._asking.ask_all, asking), call.began_ns)
             call.chat = guard.prepare()
             call.client_dropped = tuple(dict.fromkeys(call.client_dropped + guard.dropped))
 

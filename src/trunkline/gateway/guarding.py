@@ -78,7 +78,7 @@ class Guard:
             return self._chat
         inspection = Inspection(self.policies, self._chat, cleared)
         await _by_steps(inspection.take())
-        await self._ask(inspection.asks)
+        await self._ask(inspection.questions())
         self._chat = chat = inspection.result()
         self._note(inspection.fired)
         if inspection.stop is not None:

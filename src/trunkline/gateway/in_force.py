@@ -6,9 +6,9 @@ One object is in force at a time; a reload swaps the reference, and a call keeps
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, final
 
-from trunkline.errors import InvalidRequest
+from trunkline.errors import InvalidRequest, ModelNotFound
 from trunkline.gateway.upstreams import Upstream
-from trunkline.guardrails.policies import Policies, Policy
+from trunkline.guardrails.policies import Policies, Policy, of_judges
 from trunkline.guardrails.presets import PRESETS
 from trunkline.guardrails.registry import make_check
 from trunkline.model.snapshot import Capacity, Guardrail, Key, Route, Snapshot, Target, Tenant
@@ -92,13 +92,39 @@ class InForce:
         self.guardrails = guardrails or {}
         # Those that requests ask for beside their plan's; begun anew when there are too many.
         self._asked_for: dict[tuple[str, str, tuple[str, ...]], Policies] = {}
+        self._judging: dict[tuple[str, str], Plan] = {}
+        self._of_judges: dict[tuple[str, str, bytes], Policies | None] = {}
 
     def plan(self, key: Key, model: str, now: float) -> Plan:
         """Return where this key's calls for `model` may go at Unix second `now`; raises what `resolve_route` raises."""
         plan = self._plans.get((key.id, model))
         if plan is None or now >= plan.until:
-            plan = self._plans[key.id, model] = self._make_plan(key, model, now)
+            plan = self._plans[key.id, model] = self._make_plan(key, resolve_route(self.snapshot, key, model), now)
         return plan
+
+    def plan_of_judge(self, key: Key, route: str, now: float) -> Plan:
+        """Return where a judge's calls may go, for calls of this key at Unix second `now`. Raises ModelNotFound.
+
+        It is the configuration that names a judge's route, so that the key need not; what the tenant has not approved
+        is not asked.
+        """
+        plan = self._judging.get((key.id, route))
+        if plan is None or now >= plan.until:
+            known = self.snapshot.routes.get(route)
+            if known is None:
+                raise ModelNotFound(f"There is no route `{route[:100]}` for a judge.", param="model")
+            plan = self._judging[key.id, route] = self._make_plan(key, known, now, judging=True)
+        return plan
+
+    def policies_of_judge(self, plan: Plan, judged: Policies) -> Policies | None:
+        """Return what is in force for a judge's call, of what is for its plan and for the call that it judges."""
+        place = (plan.tenant.name, plan.route.name, judged.digest)
+        if place not in self._of_judges:
+            every = plan.policies.every if plan.policies is not None else ()
+            if len(self._of_judges) >= MOST_ASKED_FOR:
+                self._of_judges.clear()
+            self._of_judges[place] = of_judges(dict.fromkeys([*judged.every, *every]))
+        return self._of_judges[place]
 
     def policies(self, plan: Plan, asked_for: tuple[str, ...]) -> Policies | None:
         """Return what is in force for a call: its plan's, and those that it asks for. Raises InvalidRequest."""
@@ -128,8 +154,7 @@ class InForce:
         """Return the names that this key may put into `model`."""
         return usable_models(self.snapshot, key)
 
-    def _make_plan(self, key: Key, model: str, now: float) -> Plan:
-        route = resolve_route(self.snapshot, key, model)
+    def _make_plan(self, key: Key, route: Route, now: float, *, judging: bool = False) -> Plan:
         tenant = self.snapshot.tenants[key.tenant]
         found = choices(route, tenant, self.snapshot.providers)
         prices = {c.target.name: price_at(self.snapshot.prices[c.target.name], now) for c in found}
@@ -146,7 +171,7 @@ class InForce:
             for choice in found
         )
         until = min((until for _, until in prices.values()), default=NEVER)
-        rules = self.rules[tenant.name].of_plan(key.id, route.name)
+        rules = self.rules[tenant.name].of_plan(key.id, route.name, judging=judging)
         return Plan(
             route, tenant, targets, rules, self.rosters.get(tenant.name), until, self._policies_of(tenant, route)
         )

@@ -33,7 +33,7 @@ class PastCall(NamedTuple):
     """A call as limits count it: who, when (Unix seconds), and what it used. `ended` is None where that is not known.
 
     `opened` and `ended` are indices of records, by which a state tells what it contains. `reserved` are the tokens that
-    it took when it was let in.
+    it took when it was let in, `judging` says that it judged another call's text.
     """
 
     opened: int
@@ -49,6 +49,7 @@ class PastCall(NamedTuple):
     tokens: int
     nano_usd: int
     reserved: int
+    judging: bool = False
 
 
 class PastState(NamedTuple):
@@ -84,6 +85,7 @@ class _Opened(msgspec.Struct):
     user: str | None = None
     team: str | None = None
     tags: dict[str, str] = {}
+    judged_call: str | None = None
 
 
 class _Ended(msgspec.Struct):
@@ -211,6 +213,7 @@ def _call(record: StoredRecord, opened: _Opened, end: StoredRecord | None, ended
         tokens=tokens,
         nano_usd=nano,
         reserved=reserved.tokens,
+        judging=opened.judged_call is not None,
     )
 
 

@@ -108,7 +108,7 @@ class ToolCheck(Protocol):
 class Question:
     """What is to be asked: an HTTP request to a service of the operator's, or a chat request to a route.
 
-    `url` is set for the former; `route` for the latter. `body` is the JSON to send.
+    `url` is set for the former; `route` for the latter, one of the check's `routes`. `body` is the JSON to send.
     """
 
     __slots__ = ("body", "headers", "route", "url")
@@ -121,7 +121,11 @@ class Question:
 
 
 class AskingCheck(Protocol):
-    """Asks somebody. `hold` says for how much text at a time."""
+    """Asks somebody. `hold` says for how much text at a time.
+
+    One that asks models has an attribute `routes`, the names of all routes that it may ask: they must be in the
+    configuration, and no others can be asked.
+    """
 
     @property
     def version(self) -> str:
@@ -143,6 +147,11 @@ class AskingCheck(Protocol):
 
 
 Check = TextCheck | ToolCheck | AskingCheck
+
+
+def routes_of(check: Check) -> tuple[str, ...]:
+    """Return the routes that a check may ask; most ask none."""
+    return tuple(getattr(check, "routes", ()))
 
 
 @final

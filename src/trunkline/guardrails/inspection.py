@@ -1,7 +1,7 @@
 """What a client sends, looked through before a model sees it: every message, tool results and earlier tool calls too.
 
-`take` looks, `asks` are to be answered, `result` returns what may be sent, edited where something was redacted, or has
-`stop` set.
+`take` looks, `questions` are to be answered, `result` returns what may be sent, edited where something was redacted,
+or has `stop` set.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from typing import Final, final
 import msgspec
 
 from trunkline.guardrails.arguments import ArgumentsText
-from trunkline.guardrails.check import Found
+from trunkline.guardrails.check import NOTHING, Found
 from trunkline.guardrails.hold_back import SLICE, spans_of
 from trunkline.guardrails.memory import Cleared
 from trunkline.guardrails.policies import CALLED, PROMPT, SAID, STRICTNESS, TOOL_RESULT, Field, Policies, Policy
@@ -136,6 +136,19 @@ class Inspection:
                 yield
             watched.feed(text[start : start + SLICE], start + SLICE >= len(text))
         self.asks += watched.asks
+
+    def questions(self) -> list[Ask]:
+        """Return what is to be asked.
+
+        Where the request is stopped already no model is asked about it either: no provider is to see what is in it.
+        """
+        stopped = self.stop is not None or any(looked.watched.stopping for looked in self._looked)
+        if not stopped:
+            return self.asks
+        for ask in self.asks:
+            if ask.policy.routes:
+                ask.answered(NOTHING)  # which lets nothing pass that is stopped
+        return [ask for ask in self.asks if not ask.policy.routes]
 
     def result(self) -> ChatRequest:
         """Return the request as it may be sent; with a `stop` it may not."""

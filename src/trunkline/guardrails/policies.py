@@ -7,14 +7,16 @@ import hashlib
 from collections.abc import Iterable
 from typing import Final, Literal, final
 
-from trunkline.guardrails.check import AskingCheck, Check, Hold, TextCheck, ToolCheck
+from trunkline.guardrails.check import AskingCheck, Check, Hold, TextCheck, ToolCheck, routes_of
 
 Action = Literal["block", "replace", "redact", "flag"]
-Stage = Literal["input", "output", "answer", "tool_arguments", "tool_results", "transcript"]
+# `judged` stands in no configuration: what a judge is sent of another call (`of_judges`).
+Stage = Literal["input", "output", "answer", "tool_arguments", "tool_results", "transcript", "judged"]
 OnFailure = Literal["block", "allow"]
 
 STRICTNESS: Final[dict[str, int]] = {"flag": 0, "redact": 1, "replace": 2, "block": 3}
 STOPPING: Final = frozenset({"block", "replace"})
+SENT: Final = frozenset({"input", "tool_results", "transcript"})  # stages of what a provider is sent
 
 
 @final
@@ -29,7 +31,7 @@ class Field:
 
 
 # What a client sends: what people and models have said, what the operator's prompt says, what tools have returned.
-SAID: Final = Field("input", "transcript")
+SAID: Final = Field("input", "transcript", "judged")
 PROMPT: Final = Field("input")
 TOOL_RESULT: Final = Field("tool_results", "input")
 CALLED: Final = Field("input")
@@ -46,12 +48,12 @@ class Policy:
 
     `sentence` is said in place of the rest of an answer where the action is `replace`, and put in place of a redacted
     span, where one is given; `finish_reason` is what a replaced answer ends with. `timeout` is in seconds, for checks
-    that ask.
+    that ask; `routes` are those that they may ask.
     """
 
     __slots__ = (
-        "action", "asking", "finish_reason", "name", "on_error", "on_unscannable", "sentence", "stages", "text",
-        "timeout", "tools", "version",
+        "action", "asking", "finish_reason", "name", "on_error", "on_unscannable", "routes", "sentence", "stages",
+        "text", "timeout", "tools", "version",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - what a configuration may say of a policy, by name
@@ -72,6 +74,7 @@ class Policy:
         self.text: TextCheck | None = check if hasattr(check, "scanner") else None  # type: ignore[assignment]
         self.tools: ToolCheck | None = check if hasattr(check, "examine") else None  # type: ignore[assignment]
         self.asking: AskingCheck | None = check if hasattr(check, "question") else None  # type: ignore[assignment]
+        self.routes = routes_of(check)
         self.stages = frozenset(stages)
         self.action: Action = action
         self.sentence, self.finish_reason = sentence, finish_reason
@@ -114,6 +117,29 @@ class Policies:
         self.arguments = _covering(every, ARGUMENTS)
         self.input = bool(self.said or self.prompt or self.tool_result or self.called)
         self.output = bool(self.answer or self.reasoning or self.arguments)
+
+
+def of_judges(policies: Iterable[Policy]) -> Policies | None:
+    """Return what is in force for a call in which a judge is asked about a text, where these are for the text's call.
+
+    They are those that keep something from a provider by editing it; a judge is at a provider too. None of them asks
+    anybody, so that judges have no judges, and none looks at the judge's instructions or at its verdict. Those that
+    stop calls do so in the call whose text it is: here they would stop the judge.
+    """
+    kept = [
+        Policy(
+            policy.name,
+            policy.version,
+            policy.text,
+            stages=("judged",),
+            action="redact",
+            sentence=policy.sentence,
+            on_error=policy.on_error,
+        )
+        for policy in policies
+        if policy.text is not None and policy.action == "redact" and not policy.stages.isdisjoint(SENT)
+    ]
+    return Policies(kept) if kept else None
 
 
 def _covering(policies: tuple[Policy, ...], field: Field) -> tuple[Policy, ...]:

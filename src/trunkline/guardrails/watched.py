@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, final
 
 from trunkline.guardrails.check import Found, Hold, Scanner
-from trunkline.guardrails.policies import STRICTNESS, Action, Field, Policy
+from trunkline.guardrails.policies import STOPPING, STRICTNESS, Action, Field, Policy
 from trunkline.guardrails.scanners import LONGEST_WHOLE, TooLong
 from trunkline.guardrails.units import UnitCutter
 
@@ -229,6 +229,11 @@ class Watched:
     def holding(self) -> bool:
         """Whether there is text that has not come out."""
         return bool(self._parts) and self.stop is None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether something has been found by now that will stop it, whatever is answered to questions about it."""
+        return self.stop is not None or any(fired.action in STOPPING for fired in self._text.found)
 
     def give_out(self) -> str:
         """Return what is cleared by now and has not been returned before."""

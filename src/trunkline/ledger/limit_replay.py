@@ -42,6 +42,7 @@ class PastCall(NamedTuple):
     needs: Needs | None
     seconds: float | None
     times: int = 1
+    judging: bool = False
 
 
 class _Usual:
@@ -82,7 +83,7 @@ class LimitReplay:
         self._limiter = Limiter()
         self._running: list[tuple[float, int, Reservation]] = []
         self._number = 0
-        self._plans: dict[tuple[str, str, str], PlanRules] = {}
+        self._plans: dict[tuple[str, str, str, bool], PlanRules] = {}
         self._usual: dict[tuple[str, str], _Usual] = {}
         self._tallies: dict[tuple[str, str, str, str], _Tally] = {}
         self._scopes: dict[tuple[str, str, str], str] = {}  # of the rules that are told
@@ -158,14 +159,14 @@ class LimitReplay:
         return round(calls / whole, 4) if whole else None
 
     def _claims(self, call: PastCall) -> Sequence[Claim]:
-        place = (call.tenant, call.key_id, call.route)
+        place = (call.tenant, call.key_id, call.route, call.judging)
         plan = self._plans.get(place)
         if plan is None:
             if len(self._plans) >= MOST_PLANS:
                 self._plans.clear()
             # A key that there is no longer is under the limits of its tenant all the same.
             key = self._keys.get(call.key_id) or Key(id=call.key_id, tenant=call.tenant, digests=())
-            plan = self._plans[place] = self._rules[call.tenant].of_plan(key.id, call.route)
+            plan = self._plans[place] = self._rules[call.tenant].of_plan(key.id, call.route, judging=call.judging)
         return plan.claims(call.user, call.team, call.tags)
 
     def _needs(self, call: PastCall) -> tuple[Needs, float]:

@@ -121,7 +121,8 @@ def sessions(asked: SessionsQuestion, found: Sequence[tuple[str, str]]) -> Query
     where = _of_sessions(asked)
     tenants, names = [tenant for tenant, _ in found], [name for _, name in found]
     sql = f"""
-        SELECT session, tenant, arg_min(user_id, id), arg_min(subject, id), min("at"), max("at"), count(*), sum(cost)
+        SELECT session, tenant, arg_min(user_id, id), arg_min(subject, id), min("at"), max("at"),
+               count(*) FILTER (judged_call IS NULL), sum(cost)
         FROM {FACTS}.calls
         WHERE {where} AND (tenant, session) IN (SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]))
         GROUP BY tenant, session ORDER BY max("at") DESC

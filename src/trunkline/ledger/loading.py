@@ -32,6 +32,7 @@ _OPENED = struct_of(
         "tags": TABLES["calls"]["tags"],
         "snapshot": TEXT,
         "traceparent": TEXT,
+        "judged_call": ID,
     }
 )
 _ENDED = struct_of(
@@ -142,6 +143,7 @@ _FROM_OPENED = (
     "prompt_fingerprint",
     "stream",
     "snapshot",
+    "judged_call",
 )
 _FROM_ENDED = ("outcome", "status", "finish_reason", "provider", "model", "tool_calls")
 _FROM_TIMINGS = ("first_token_ms", "total_ms", "overhead_ms")

@@ -44,6 +44,7 @@ class OpenedPart(msgspec.Struct, gc=False, omit_defaults=True):
     session: str | None = None
     tags: dict[str, str] = {}
     traceparent: str | None = None
+    judged_call: CallId | None = None
 
 
 class UsagePart(msgspec.Struct, gc=False, omit_defaults=True):

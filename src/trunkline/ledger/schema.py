@@ -6,7 +6,7 @@ with SCHEMA_VERSION: an index of another version is made again from the logs.
 
 from collections.abc import Mapping
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 FACTS = "facts"
 
 # Exact for every price list that is known: a token's price has at most twelve decimals.
@@ -58,6 +58,7 @@ CALLS: Columns = {
     "cost_center": TEXT,
     "rule": TEXT,
     "owner": TEXT,
+    "judged_call": ID,
 }
 
 ATTEMPTS: Columns = {
@@ -221,7 +222,8 @@ _SOURCES = {
     """,
     "sessions": f"""
         SELECT session, tenant, arg_min(user_id, id) AS user_id, arg_min(subject, id) AS subject,
-               min("at") AS first_at, max("at") AS last_at, count(*) AS calls, CAST(sum(cost) AS {MONEY}) AS cost
+               min("at") AS first_at, max("at") AS last_at, count(*) FILTER (judged_call IS NULL) AS calls,
+               CAST(sum(cost) AS {MONEY}) AS cost
         FROM {FACTS}.calls WHERE session IS NOT NULL GROUP BY tenant, session
     """,
 }

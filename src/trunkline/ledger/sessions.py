@@ -27,12 +27,13 @@ def show_session(index: Index, data_dir: Path, session: str, tenant: str | None)
     owner = _owner(by_tenant, session, tenant)
     rows = by_tenant[owner]
     cost = sum((row[0] for row in rows if row[0] is not None), Decimal(0))
-    turns, note = _turns(data_dir, [row[1:] for row in rows])
-    return Transcript(session, owner, len(rows), plain_value(cost), transcribed(turns), note)
+    said = [row[2:] for row in rows if row[1]]  # what judges were asked is part of what it cost, not of what was said
+    turns, note = _turns(data_dir, said)
+    return Transcript(session, owner, len(said), plain_value(cost), transcribed(turns), note)
 
 
 _CALLS = f"""
-    SELECT c.tenant, c.cost, c."at", CAST(c.id AS VARCHAR), c.outcome, c.error_code, l.directory,
+    SELECT c.tenant, c.cost, c.judged_call IS NULL, c."at", CAST(c.id AS VARCHAR), c.outcome, c.error_code, l.directory,
            c.segment, c."offset", c.end_segment, c.end_offset
     FROM {FACTS}.calls c JOIN {FACTS}.logs l ON l.log = c.log WHERE c.session = ? ORDER BY c."at", c.id
 """

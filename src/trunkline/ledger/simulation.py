@@ -31,10 +31,11 @@ _SOURCE = f"""
     SELECT "at", CAST(id AS VARCHAR) AS call, tenant, key_id, route, user_id, team, tags,
            outcome IN ('limited', 'over_budget') AND rule IS DISTINCT FROM '{FAIR_SHARE}' AS unmet,
            coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0) AS tokens, coalesce(cost, 0) AS cost,
-           coalesce(total_ms, 0) / 1000 AS seconds, 1 AS "count"
+           coalesce(total_ms, 0) / 1000 AS seconds, 1 AS "count", judged_call IS NOT NULL AS judging
     FROM {FACTS}.calls WHERE {{where}}
     UNION ALL
-    SELECT "at", CAST(first_call AS VARCHAR), tenant, key_id, route, user_id, NULL, MAP {{{{}}}}, true, 0, 0, 0, "count"
+    SELECT "at", CAST(first_call AS VARCHAR), tenant, key_id, route, user_id, NULL, MAP {{{{}}}}, true, 0, 0, 0,
+           "count", false
     FROM {FACTS}.refusals
     WHERE {{where}} AND tenant IS NOT NULL AND key_id IS NOT NULL AND route IS NOT NULL
       AND outcome IN ('limited', 'over_budget', 'cancelled_before')
@@ -132,11 +133,10 @@ def _check(tenants: Mapping[str, Tenant], asked: SimulationQuestion) -> None:
 
 
 def _past_call(row: tuple[Any, ...]) -> PastCall:
-    at, call, tenant, key_id, route, user, team, tags, unmet, tokens, cost, seconds, count = row
+    at, call, tenant, key_id, route, user, team, tags, unmet, tokens, cost, seconds, count, judging = row
     needs = None if unmet else Needs(int(tokens), nano_usd(plain(cost)))
-    return PastCall(
-        at, call, tenant, key_id, route, user, team, tags or {}, needs, None if unmet else float(seconds), int(count)
-    )
+    took = None if unmet else float(seconds)
+    return PastCall(at, call, tenant, key_id, route, user, team, tags or {}, needs, took, int(count), bool(judging))
 
 
 def _moment(second: float) -> datetime:

@@ -41,6 +41,8 @@ def _admission(opened: Json) -> Iterator[Moment]:
         f"route {opened['route']}{named}, {form}{tools}; estimated {estimate['prompt_tokens']} +"
         f" {estimate['completion_tokens']} tokens, {estimate['cost']} USD; snapshot {opened['snapshot'][:12]}",
     )
+    if opened.get("judged_call"):
+        yield Moment(0.0, "judges", f"what was said in the call {opened['judged_call']}")
     if opened.get("client_request_id"):
         yield Moment(0.0, "client", f"calls it {opened['client_request_id']}")
     if opened.get("traceparent"):

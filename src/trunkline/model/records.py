@@ -149,6 +149,7 @@ class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
 
     `reserved` is what it took of limits and budgets, if it was let in under any; `over_limits` are the limits and
     budgets that it exceeded and that only observe or warn. `guardrails` are the policies in force, as `name@version`.
+    `judged_call` is the call whose text a judge's call is about.
     """
 
     call: str
@@ -177,6 +178,7 @@ class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     reserved: Reserved | None = None
     over_limits: tuple[str, ...] = ()
     guardrails: tuple[str, ...] = ()
+    judged_call: str | None = None
     snapshot: str
     build: str
 

@@ -88,12 +88,16 @@ class TenantRules:
             for key in keys
         }
 
-    def of_plan(self, key_id: str, route: str) -> PlanRules:
-        """Return the rules for a key's calls on a route."""
+    def of_plan(self, key_id: str, route: str, *, judging: bool = False) -> PlanRules:
+        """Return the rules for a key's calls on a route, or for those that judge there what others of its calls say."""
         fixed = [Claim(rule, self._tenant.name) for rule in self._of_tenant]
         fixed += [Claim(rule, route) for rule in self._of_route.get(route, [])]
         fixed += [Claim(rule, key_id) for rule in self._of_key.get(key_id, [])]
-        return PlanRules(fixed, self._of_user, self._of_team, [(self._tag, rule) for rule in self._of_tag])
+        by_user, by_team = self._of_user, self._of_team
+        if judging:
+            fixed = [claim for claim in fixed if _holds_for_judges(claim.rule)]
+            by_user, by_team = list(filter(_holds_for_judges, by_user)), list(filter(_holds_for_judges, by_team))
+        return PlanRules(fixed, by_user, by_team, [(self._tag, rule) for rule in self._of_tag])
 
     def known(self) -> list[Claim]:
         """Return the rules whose owner is known beforehand, with that owner: the tenant, a route, a key."""
@@ -133,6 +137,16 @@ class TenantRules:
         rule = Rule(self._tenant.name, name, scope, quota, new_counter, blocks=enforced)
         self.rules.append(rule)
         return rule
+
+
+def _holds_for_judges(rule: Rule) -> bool:
+    """Whether a judge's call uses units of a rule.
+
+    Tokens and money are spent whoever asks. Its request and its slot are those of the call that it judges, which has
+    them until it ends: if it needed a slot of its own, calls that have all of them would wait for one another. A
+    limit of requests on its own route is meant for it.
+    """
+    return rule.measure in {"tokens", "money"} or (rule.measure == "requests" and rule.scope == "route")
 
 
 def rules_of(tenants: Mapping[str, Tenant], keys: Mapping[str, Key]) -> dict[str, TenantRules]:
