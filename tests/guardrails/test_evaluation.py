@@ -32,6 +32,26 @@ def test_what_is_below_the_thresholds_is_said():
     assert score(("bad", "bad"), ("none", "x")).failures(Thresholds()) == []
 
 
+def test_a_rule_may_be_asked_for_less_than_the_others():
+    found = score(("bad", "fine"), ("other", "fine"), ("none", "x"))
+    asked = Thresholds(0.9, recall_of={"bad": 0.0, "other": 0.5})
+    assert found.failures(asked) == ["recall of other is 0.000, below 0.5"]
+
+
+def test_where_any_rule_counts_a_case_is_found_under_whichever_name():
+    cases = [Case("other", "bad"), Case("other", "fine")]
+    found = evaluate(Words("bad"), cases, any_rule=True)
+    assert [(one.rule, one.found) for one in found.rules] == [("other", 1)]
+    assert [case.text for case in found.misses] == ["fine"]
+
+
+def test_kinds_of_what_has_nothing_are_counted_apart():
+    cases = [Case("none", "bad", "facts"), Case("none", "x", "facts"), Case("none", "y", "orders"), Case("none", "bad")]
+    found = evaluate(Words("bad"), cases)
+    assert [(one.kind, one.cases, one.found) for one in found.kinds] == [("facts", 2, 1), ("orders", 1, 0)]
+    assert (found.clean, found.clean_found) == (4, 2)
+
+
 def test_no_cases_have_no_score():
     found = score()
     assert (found.rules, found.false_positives) == ((), 0.0)

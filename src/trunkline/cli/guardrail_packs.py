@@ -78,7 +78,7 @@ def _scored(name: str, check: TextCheck, data: bytes, thresholds: Thresholds) ->
         cases = read_cases(data)
     except msgspec.MsgspecError as error:
         raise Failed(f"the cases of {name} cannot be read: {error}") from None
-    score = evaluate(check, cases)
+    score = evaluate(check, cases, any_rule=thresholds.any_rule)
     began = time.perf_counter()
     evaluate(check, cases)  # once more: the first time expressions are made ready
     taken = time.perf_counter() - began

@@ -20,6 +20,7 @@ def print_scores(scores: Sequence[Evaluated], form: Form) -> None:
     for name, score, microseconds, _ in scores:
         rows += [_row(name, rule.rule, rule.cases, rule.found, microseconds, rule) for rule in score.rules]
         rows.append(_row(name, "(none)", score.clean, score.clean_found, microseconds, None))
+        rows += [_row(name, f"(none: {one.kind})", one.cases, one.found, microseconds, None) for one in score.kinds]
     sys.stdout.write(written(SCORES, rows, form))
 
 
