@@ -136,9 +136,7 @@ def evaluate(check: TextCheck, cases: Iterable[Case], *, any_rule: bool = False)
         tuple(rules),
         len(clean),
         sum(bool(found) for _, found in clean),
-        tuple(
-            case for case, found in every if case.label != NOTHING and not _is_found(case, found, any_rule=any_rule)
-        ),
+        tuple(case for case, found in every if case.label != NOTHING and not _is_found(case, found, any_rule=any_rule)),
         tuple(case for case, found in clean if found),
         tuple(
             KindScore(
