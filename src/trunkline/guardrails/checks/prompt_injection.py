@@ -127,7 +127,8 @@ _RULES: Final = (
 )  # fmt: skip
 LONGEST_PAYLOAD: Final = 8192  # characters; what is longer is looked at piece by piece
 SHORTEST_PAYLOAD: Final = 20
-_PAYLOAD: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{SHORTEST_PAYLOAD},{LONGEST_PAYLOAD}}}={{0,2}}")
+LONGEST_PADDING: Final = 2
+_PAYLOAD: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{SHORTEST_PAYLOAD},{LONGEST_PAYLOAD}}}={{0,{LONGEST_PADDING}}}")
 _PAYLOAD_LETTERS: Final = string.ascii_letters + string.digits + "+/_-"
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})+")
 # Letters that are not seen: the tags of Unicode, which spell no flag (a black flag begins one).
@@ -213,8 +214,9 @@ def _unfinished(text: str) -> int:
 
     Of a long run all pieces but the last are whole.
     """
-    bare = text.removesuffix("=")
-    bare = bare[:-1] if len(bare) < len(text) and bare.endswith("=") else bare
+    bare = text.rstrip("=")
+    if len(text) - len(bare) > LONGEST_PADDING:
+        bare = text  # what is padded so far has ended
     begin = len(bare.rstrip(_PAYLOAD_LETTERS))
     keep = begin + max(len(bare) - begin - 1, 0) // LONGEST_PAYLOAD * LONGEST_PAYLOAD
     begin = len(text.rstrip(_TAG_LETTERS))
