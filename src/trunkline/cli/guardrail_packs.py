@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from trunkline.cli.failure import Failed, Misused, failed_by
+from trunkline.config.guardrail_checks import names_in_force, preset_policies
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.configuration import Configuration
 from trunkline.gateway.in_force import make_policies
@@ -107,13 +108,15 @@ def policies_of(config: str, names: Sequence[str]) -> list[Policy]:
     except ConfigInvalid as invalid:
         raise failed_by(invalid) from None
     try:
-        policies = make_policies(snapshot, {})
+        presets = {inner: said for name in names for inner, said in preset_policies(name).items()}
+        policies = make_policies(presets | snapshot.guardrails, {})
     except (UnknownCheck, ValueError) as error:
         raise Failed(str(error)) from None
-    unknown = [name for name in names if name not in policies]
+    wanted = names_in_force(names)
+    unknown = [name for name in wanted if name not in policies]
     if unknown:
         raise Misused(f"there is no policy `{unknown[0]}` in {config}; there are {', '.join(policies) or 'none'}")
-    chosen = [policy for name, policy in policies.items() if not names or name in names]
+    chosen = [policy for name, policy in policies.items() if not names or name in wanted]
     if not chosen:
         raise Failed(f"{config} has no policies")
     return [policy for policy in chosen if policy.text is not None]

@@ -47,10 +47,15 @@ def _lists(root: Root) -> Iterable[tuple[Place, tuple[str, ...]]]:
         yield tenant.place, tenant.guardrails
 
 
+def preset_policies(name: str) -> dict[str, model.Guardrail]:
+    """Return the policies of a preset, none if there is no such preset."""
+    return {inner: _built_in(inner, dict(said)) for inner, said in PRESETS.get(name, {}).items()}
+
+
 def _preset(here: Place, name: str, problems: Problems) -> dict[str, model.Guardrail]:
     if name not in PRESETS:
         problems.add(here, f"there is no preset `{name}`", nearest(name, tuple(PRESETS)))
-    return {inner: _built_in(inner, dict(said)) for inner, said in PRESETS.get(name, {}).items()}
+    return preset_policies(name)
 
 
 def _built_in(name: str, said: dict[str, Any]) -> model.Guardrail:

@@ -196,13 +196,13 @@ class InForce:
         )
 
 
-def make_policies(snapshot: Snapshot, known: Mapping[str, Policy]) -> dict[str, Policy]:
-    """Return the policies of a snapshot; those that are as they were before are not made again.
+def make_policies(guardrails: Mapping[str, Guardrail], known: Mapping[str, Policy]) -> dict[str, Policy]:
+    """Return the policies that a snapshot describes; those that are as they were before are not made again.
 
     Raises ValueError where a check is not installed here, or does not take its settings.
     """
     made: dict[str, Policy] = {}
-    for name, said in snapshot.guardrails.items():
+    for name, said in guardrails.items():
         before = known.get(name)
         made[name] = before if before is not None and before.version == said.version else _make_policy(said)
     return made
