@@ -25,18 +25,21 @@ providers:
 routes:
   fast: {{targets: [{{provider: openai, model: gpt-4o-mini}}], guardrails: [rivals]}}
   voice: {{targets: [{{provider: anthropic, model: claude-haiku-4-5}}], guardrails: [rivals, tools]}}
+  judge: {{targets: [{{provider: anthropic, model: claude-haiku-4-5}}], guardrails: [rivals]}}
 guardrails:
   rivals: {{check: patterns, on: [output], action: flag, rules: [{{name: rival, words: [Acme]}}]}}
   personal: {{check: pii, action: redact, on_unscannable: allow}}
   tools: {{check: tool_policy, deny: [wire_transfer]}}
   strict: {{check: patterns, on: [input], action: flag, rules: [{{name: gift, words: [gift]}}]}}
   asks: {{check: webhook, on: [output], url: "http://127.0.0.1:9/check", on_error: allow, on_unscannable: allow}}
+  suitable: {{check: llm_judge, route: judge, rubric: No rival is named., action: flag, timeout: 20s}}
 tenants:
   acme:
     guardrails: [personal, asks]
     keys:
       app: {{secret: "{secret}"}}
   other:
+    guardrails: [suitable]
     limits: {{requests_per_day: 1}}
     wait_up_to: 0s
     keys: {{its: {{secret: "{other}"}}}}
@@ -47,10 +50,14 @@ LONG = "Nothing to see here. " * 400
 
 
 def answered(call) -> Script:
-    """The simulated models repeat what comes behind `say:` in the last words of the user."""
+    """The simulated models repeat what comes behind `say:` in the last words of the user; a judge finds Acme."""
     messages = call.body["messages"]
     last = messages[-1]["content"]
     text = last if isinstance(last, str) else "".join(part.get("text", "") for part in last)
+    if "You are a judge." in str(call.body.get("system")):
+        verdict = "fail" if "Acme" in text else "pass"
+        said = {"mark": text.split("\n")[0], "reason": "It is about Acme.", "verdict": verdict, "score": 1}
+        return Script(text=json.dumps(said))
     if text.startswith("transfer"):
         return Script(tool_calls=(ToolCall("wire_transfer", {"to": "Acme"}),))
     if text.endswith("leak"):
@@ -157,8 +164,8 @@ def test_what_was_in_force_finds_again_what_the_records_have_and_nothing_else(pl
     assert counts(report, "action", "calls", "findings", "on_input", "on_output") == RECORDED
     assert {(row["new"], row["no_more"]) for row in report["rows"]} == {(0, 0)}
     assert {example["change"] for row in report["rows"] for example in row["examples"]} == {"as_before"}
-    assert (report["calls"], report["scanned"], report["not_kept"], report["unreadable"]) == (8, 8, 0, 0)
-    assert report["not_run"] == ["asks"]
+    assert (report["calls"], report["scanned"], report["not_kept"], report["unreadable"]) == (9, 8, 0, 0)
+    assert report["not_run"] == ["asks", "suitable"]
     assert report["effects"] == {"blocked": 1, "replaced": 0, "redacted": 2, "flagged": 3, "bypassed": 1}
 
 
@@ -169,6 +176,7 @@ def test_they_are_the_findings_that_calls_are_shown_with(place):
         assert told.returncode == 0, told.stderr
         recorded.update((one["policy"], one["rule"]) for one in json.loads(told.stdout)["ended"].get("findings", ()))
     del recorded["asks", "check_failed"]
+    assert recorded.pop(("suitable", "rubric")) == 1
     assert recorded == {rule: found for rule, (_, _, found, _, _) in RECORDED.items()}
 
 
@@ -226,16 +234,37 @@ def test_a_policy_that_is_named_is_tried_on_all_calls_and_no_other_is(place):
         ("rivals", "rival"): (3, 1, 0), ("builtin/pii", "email"): (2, 2, 0), ("builtin/pii", "unscannable"): (1, 1, 0),
     }  # fmt: skip
     assert (preset["not_run"], preset["idle"]) == ([], [])
-    assert place.scanned("--policy", "asks")["not_run"] == ["asks"]
-    unknown = place.scan("--since", "1h", "--policy", "gone")
-    assert (unknown.returncode, "there is no policy `gone`" in unknown.stderr) == (64, True)
+    assert place.scanned("--policy", "asks", "--policy", "tools")["not_run"] == ["asks"]
+    for words, says in (
+        (["gone"], "there is no policy `gone`"),
+        (
+            ["asks", "--policy", "suitable"],
+            "asks, suitable: a service or a model would be asked",
+        ),
+    ):
+        refused = place.scan("--since", "1h", "--policy", *words)
+        assert (refused.returncode, says in refused.stderr) == (64, True), refused.stderr
+
+
+def test_what_was_said_to_a_judge_and_by_it_is_not_looked_at(place):
+    """The judge's route has a policy that would find its verdict, and a policy of all calls what it was sent."""
+    report = place.scanned("--route", "judge", changed={"words: [gift]}]}": "words: [Acme]}], everywhere: true}"})
+    assert (report["calls"], report["of_judges"], report["scanned"], report["rows"]) == (1, 1, 0, [])
+    told = place.scan("--since", "1h", "--route", "judge")
+    assert told.stdout == "0 of 1 call looked at\n"
+    assert "trunkline: not looked at: 1 call to a judge" in told.stderr
 
 
 def test_tenant_route_and_time_choose(place):
-    assert place.scanned("--tenant", "other")["calls"] == 1
+    assert place.scanned("--tenant", "other")["calls"] == 2
     assert place.scanned("--route", "voice")["calls"] == 3
     assert place.scanned("--route", "voice", "--tenant", "other")["calls"] == 0
     assert place.scanned("--until", "30m")["calls"] == 0
+    assert place.scan("--since", "1h", "--until", "30m").stdout == "there are no such calls in that time\n"
+    for option, there_are in (("--tenant", "acme, other"), ("--route", "fast, voice, judge")):
+        misspelt = place.scan("--since", "1h", option, "voise")
+        assert misspelt.returncode == 64
+        assert misspelt.stderr.endswith(f"there are {there_are}\n")
     for words in (
         ["--since", "1h", "--until", "2h"],
         ["--since", "1h", "text"],
@@ -249,9 +278,10 @@ def test_a_call_of_no_policy_is_said_to_be_one_and_its_findings_are_no_more(plac
     changed = {"gpt-4o-mini}], guardrails: [rivals]": "gpt-4o-mini}], guardrails: []", "  other:\n": "  others:\n"}
     done = place.scan("--since", "1h", "--tenant", "other", changed=changed)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[2].startswith("0 of 1 calls were looked at")
-    assert "1 calls are of no policy of the file" in done.stderr
-    assert "1 calls are of tenants that the configuration does not have" in done.stderr
+    assert done.stdout.splitlines()[2] == "0 of 2 calls looked at"
+    assert "not looked at: 1 call under no policy of the file that is run" in done.stderr
+    assert "not looked at: 1 call to a judge" in done.stderr
+    assert "of tenants that the configuration does not have: 1 call\n" in done.stderr
     report = place.scanned("--tenant", "other", changed=changed)
     assert counts(report, "calls", "no_more") == {("rivals", "rival"): (0, 1)}
 
@@ -263,7 +293,7 @@ def test_pages_of_places_make_no_difference(place, monkeypatch):
     monkeypatch.setattr(
         guardrail_past, "replace", lambda *words, **more: shown.append(more) or original(*words, **more)
     )
-    monkeypatch.setattr(guardrail_past, "PLACES_AT_ONCE", 3)
+    monkeypatch.setattr(guardrail_past, "PLACES_AT_ONCE", 4)
     assert place.scanned() == whole
     assert len(shown) == 3  # how many at once, and where to go on, twice
 
@@ -272,9 +302,9 @@ def test_a_list_for_programs_has_totals_beside_it(place):
     done = place.scan("--since", "1h", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert {(row["policy"], row["rule"]): row["calls"] for row in rows}["rivals", "rival"] == "2"
-    said = "trunkline: 8 of 8 calls were looked at; would have been: 1 blocked, 2 redacted, 3 flagged, 1 bypassed\n"
+    said = "trunkline: 8 of 9 calls looked at; would have been: 1 blocked, 2 redacted, 3 flagged, 1 bypassed\n"
     assert said in done.stderr
-    assert "trunkline: not run, for they ask somebody: asks\n" in done.stderr
+    assert "trunkline: not run, for they would ask a service or a model: asks, suitable\n" in done.stderr
 
 
 def test_a_file_that_is_not_good_is_reported(place):
@@ -292,6 +322,6 @@ def test_without_a_gateway_it_is_the_same_and_what_is_gone_is_said(running):
     for segment in place.directory.glob("data/log/gw-1/worker-*/*.seg"):
         segment.rename(segment.with_suffix(".gone"))
     report = place.scanned()
-    assert (report["calls"], report["scanned"], report["not_kept"], report["rows"]) == (8, 0, 8, [])
+    assert (report["calls"], report["scanned"], report["not_kept"], report["rows"]) == (9, 0, 8, [])
     done = place.scan("--since", "1h")
-    assert "trunkline: 8 calls have no bodies in the logs (any more)" in done.stderr
+    assert "trunkline: not looked at: 8 calls whose bodies are not in the logs (any more)" in done.stderr

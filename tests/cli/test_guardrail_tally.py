@@ -20,7 +20,7 @@ HIDES = Policy("hides", "1", Words("key"), action="redact")
 
 def place(number: int) -> CallPlace:
     at = f"2026-06-15T12:00:{number % 60:02}Z"
-    return CallPlace(f"call-{number}", at, "acme", "fast", False, "answered", "gw/worker-0", (0, 1), (0, 2))
+    return CallPlace(f"call-{number}", at, "acme", "fast", False, "answered", False, "gw/worker-0", (0, 1), (0, 2))
 
 
 def past(number, asked="", said="", recorded=(), policies=(FLAGS, HIDES), whole=True):
@@ -87,6 +87,22 @@ def test_examples_are_few_and_those_of_a_change_come_first():
     none = tally(examples=0)
     none.take(past(1, "bad"))
     assert none.rows()[0].examples == ()
+
+
+def test_examples_that_read_the_same_are_shown_once_and_not_looked_for_without_end():
+    tallied = tally(examples=2)
+    for number in range(100):
+        tallied.take(past(number, "so bad", said="gone" if number else "", recorded=(was("gone"),)))
+    tallied.take(past(100, "too bad"))
+    flags, gone = tallied.rows()
+    # The hundredth has other words, and is not reached: as many as are read for each example have the same.
+    assert [(one.call, one.excerpt) for one in flags.examples] == [("call-0", "so «bad»")]
+    assert [(one.call, one.excerpt) for one in gone.examples] == [("call-0", "«so »bad")]
+    assert (flags.calls, gone.no_more) == (101, 100)
+    soon = tally(examples=2)
+    for number, words in enumerate(("so bad", "so bad", "too bad")):
+        soon.take(past(number, words))
+    assert [one.excerpt for one in soon.rows()[0].examples] == ["so «bad»", "too «bad»"]
 
 
 def test_what_is_secret_is_in_no_example():

@@ -102,7 +102,7 @@ def _thresholds() -> dict[str, Thresholds]:
 
 
 def policies_of(config: str, names: Sequence[str]) -> list[Policy]:
-    """Return the policies of a configuration that look at text, or those of these names. Raises Failed."""
+    """Return the policies of a configuration, or those of these names. Raises Failed and Misused."""
     try:
         snapshot = Configuration(config).compile().snapshot
     except ConfigInvalid as invalid:
@@ -119,11 +119,11 @@ def policies_of(config: str, names: Sequence[str]) -> list[Policy]:
     chosen = [policy for name, policy in policies.items() if not names or name in wanted]
     if not chosen:
         raise Failed(f"{config} has no policies")
-    return [policy for policy in chosen if policy.text is not None]
+    return chosen
 
 
 def scanned(policies: Sequence[Policy], text: str) -> tuple[list[Fired], str]:
-    """Return what policies find in a text, and what would leave of it."""
+    """Return what policies that look at text find in one, and what would leave of it."""
     watched = Watched(policies, "sentence", ANSWER, "text")
     for start in range(0, max(len(text), 1), SLICE):
         watched.feed(text[start : start + SLICE], start + SLICE >= len(text))

@@ -36,12 +36,12 @@ class PastScan(msgspec.Struct, frozen=True):
     """What policies would have done to the calls of a time.
 
     Of all `calls`, `scanned` were looked at, `partly_kept` of them without their request or their answer. The others:
-    `not_kept` have no bodies (any more), `not_in_force` are calls for which the file has no policy, `not_let_in` were
-    over a limit or a budget, `unreadable` cannot be understood. `effects` are calls by the strictest thing that would
-    have come of one. `not_run` are policies that would have to ask somebody; `idle` are in force for none of the calls.
-    `strangers` are calls of tenants that the file does not have: for them what is in force everywhere is. `left_out`
-    are findings of rules beyond the most that are counted; `behind` is how many bytes of the logs the index has yet to
-    read.
+    `not_kept` have no bodies (any more), `not_in_force` are calls for which the file has no policy that is run,
+    `not_let_in` were over a limit or a budget, `of_judges` were made by a check to ask a model about another call,
+    `unreadable` cannot be understood. `effects` are calls by the strictest thing that would have come of one. `not_run`
+    are policies that would have to ask somebody; `idle` are in force for none of the calls. `strangers` are calls of
+    tenants that the file does not have: for them what is in force everywhere is. `left_out` are findings of rules
+    beyond the most that are counted; `behind` is how many bytes of the logs the index has yet to read.
     """
 
     calls: int
@@ -50,6 +50,7 @@ class PastScan(msgspec.Struct, frozen=True):
     partly_kept: int
     not_in_force: int
     not_let_in: int
+    of_judges: int
     unreadable: int
     strangers: int
     effects: dict[str, int]
@@ -82,6 +83,11 @@ class Plans:
         except ValueError as error:
             raise Failed(str(error)) from None
         self.not_run = tuple(sorted(name for name in inner or guardrails if self._made[name].asking is not None))
+        if inner and len(self.not_run) == len(inner):
+            asking = ", ".join(self.not_run)
+            raise Misused(
+                f"{asking}: a service or a model would be asked, which a scan of past calls does not do; name another"
+            )
         self._plans: dict[tuple[str, str, tuple[str, ...]], Policies | None] = {}
         self.used: set[str] = set()
 
@@ -97,6 +103,18 @@ class Plans:
     def knows(self, tenant: str) -> bool:
         """Whether the file has this tenant."""
         return tenant in self._proposed.tenants
+
+    def must_know(self, asked: PlacesQuestion, config: str) -> None:
+        """Raise Misused where the file has no such tenant or route: no call is of it, and it may be misspelt."""
+        for kind, name, known in (
+            ("tenant", asked.tenant, self._proposed.tenants),
+            ("route", asked.route, self._proposed.routes),
+        ):
+            if name is not None and name not in known and "/" not in name:
+                there_are = ", ".join(known)
+                raise Misused(
+                    f"there is no {kind} `{name}` in {config} or in the calls of that time; there are {there_are}"
+                )
 
     @property
     def compared(self) -> tuple[str, ...] | None:
@@ -149,6 +167,8 @@ def scan_past(
         question = asked
         places = carry_out(config, lambda office: office.ledger.places(question))  # noqa: B023 - carried out at once
         of = of or places.of
+        if not places.calls and not done:
+            plans.must_know(asked, config)
         for place in places.calls:
             scan.take(place)
             done += 1
@@ -163,12 +183,15 @@ class _Scan:
         self._data_dir, self._plans = data_dir, plans
         self._cleared = Cleared()
         self._tally = Tally(examples, *plans.hiding())
-        self._calls = self._scanned = self._strangers = 0
+        self._calls = self._scanned = self._strangers = self._of_judges = 0
         self._not_kept = self._partly_kept = self._not_in_force = self._not_let_in = self._unreadable = 0
 
     def take(self, place: CallPlace) -> None:
-        """Look at a call. Raises Failed."""
+        """Look at a call, but not at a judge's: what was judged is looked at where it was said. Raises Failed."""
         self._calls += 1
+        if place.judging:
+            self._of_judges += 1
+            return
         self._strangers += not self._plans.knows(place.tenant)
         try:
             call = read_call(self._data_dir, place)
@@ -183,8 +206,8 @@ class _Scan:
         plans, tally = self._plans, self._tally
         return PastScan(
             self._calls, self._scanned, self._not_kept, self._partly_kept, self._not_in_force, self._not_let_in,
-            self._unreadable, self._strangers, tally.effects, tally.rows(), plans.not_run, plans.idle, tally.left_out,
-            behind,
+            self._of_judges, self._unreadable, self._strangers, tally.effects, tally.rows(), plans.not_run, plans.idle,
+            tally.left_out, behind,
         )  # fmt: skip
 
     def _judge(self, place: CallPlace, call: PastCall) -> None:

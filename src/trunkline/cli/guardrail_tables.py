@@ -89,8 +89,17 @@ def print_past(scan: "PastScan", form: Form) -> None:
 
 
 def _total(scan: "PastScan") -> str:
+    if not scan.calls:
+        return "there are no such calls in that time"
+    looked_at = f"{scan.scanned:,} of {_calls(scan.calls)} looked at"
+    if not scan.scanned:
+        return looked_at
     effects = ", ".join(f"{count:,} {effect}" for effect, count in scan.effects.items() if count)
-    return f"{scan.scanned:,} of {scan.calls:,} calls were looked at; would have been: {effects or 'none touched'}"
+    return f"{looked_at}; would have been: {effects}" if effects else f"{looked_at}; none would have been touched"
+
+
+def _calls(count: int) -> str:
+    return f"{count:,} call{'' if count == 1 else 's'}"
 
 
 def _examples(rows: "Sequence[Row]") -> str:
@@ -106,20 +115,23 @@ def _examples(rows: "Sequence[Row]") -> str:
 
 def _notes(scan: "PastScan") -> Iterator[str]:
     """Yield what has to be said of what was not looked at."""
-    if scan.not_kept:
-        yield f"{scan.not_kept:,} calls have no bodies in the logs (any more): nobody can say what they would have had"
+    if not scan.calls:
+        return
+    for count, which in (
+        (scan.not_kept, "whose bodies are not in the logs (any more)"),
+        (scan.unreadable, "whose bodies are not understood"),
+        (scan.not_in_force, "under no policy of the file that is run; --policy tries one on all calls"),
+        (scan.not_let_in, "over a limit or a budget, at which no policy would have looked"),
+        (scan.of_judges, "to a judge; what was judged is in the call in which it was said"),
+    ):
+        if count:
+            yield f"not looked at: {_calls(count)} {which}"
     if scan.partly_kept:
-        yield f"{scan.partly_kept:,} calls have only their request or only their answer in the logs; that was looked at"
-    if scan.unreadable:
-        yield f"{scan.unreadable:,} calls could not be read: what was kept of them is not understood"
-    if scan.not_in_force:
-        yield f"{scan.not_in_force:,} calls are of no policy of the file; --policy tries one on all calls"
-    if scan.not_let_in:
-        yield f"{scan.not_let_in:,} calls were over a limit or a budget: no policy would have looked at them"
+        yield f"looked at in part: {_calls(scan.partly_kept)} of which the logs have the request or the answer alone"
     if scan.strangers:
-        yield f"{scan.strangers:,} calls are of tenants that the configuration does not have"
+        yield f"of tenants that the configuration does not have: {_calls(scan.strangers)}"
     if scan.not_run:
-        yield f"not run, for they ask somebody: {', '.join(scan.not_run)}"
+        yield f"not run, for they would ask a service or a model: {', '.join(scan.not_run)}"
     if scan.idle:
         yield f"in force for none of these calls: {', '.join(scan.idle)}; --policy tries one on all calls"
     if scan.left_out:

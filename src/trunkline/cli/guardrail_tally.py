@@ -12,6 +12,7 @@ from trunkline.guardrails.watched import UNSCANNABLE, Fired
 from trunkline.ledger.place_answers import CallPlace
 
 MOST_ROWS: Final = 1_000  # a plugin's check may have any number of rules
+TRIES: Final = 20  # for each example that is wanted: how many findings are read until one has other words
 ANSWER: Final = "choices["  # how the place of a finding in an answer begins
 Change = Literal["new", "no_more", "as_before"]
 # Which examples are shown rather than others.
@@ -89,6 +90,18 @@ class _Sum:
         self.actions: dict[str, None] = {}
         self.calls = self.findings = self.on_input = self.on_output = self.new = self.no_more = 0
         self.examples: dict[Change, list[Example]] = {change: [] for change in _FIRST}
+        self.tries: dict[Change, int] = dict.fromkeys(_FIRST, 0)
+
+    def wants(self, change: Change, most: int) -> bool:
+        """Whether another finding is to be read for an example; not all of a million that have the same words."""
+        return len(self.examples[change]) < most and self.tries[change] < most * TRIES
+
+    def take(self, example: Example) -> None:
+        """Keep an example unless there is one like it: what is said in every turn is sent with every turn."""
+        examples = self.examples[example.change]
+        self.tries[example.change] += 1
+        if not example.excerpt or all(other.excerpt != example.excerpt for other in examples):
+            examples.append(example)
 
 
 class Tally:
@@ -144,12 +157,13 @@ class Tally:
         one.on_input += len(findings) - answers
         for fired in findings:
             one.actions[fired.action] = None
-        room = self._most_examples - len(one.examples[change])
-        for fired in findings[: max(room, 0)]:
+        for fired in findings:
+            if not one.wants(change, self._most_examples):
+                break
             found = fired.found
             place = (fired.where, found.start, found.end)
             words = self._words(past, key, fired.action, *place)
-            one.examples[change].append(Example(past.place.call, past.place.at, *place, change, words, found.why))
+            one.take(Example(past.place.call, past.place.at, *place, change, words, found.why))
 
     def _miss(self, key: tuple[str, str], found: Recorded, past: Past) -> None:
         one = self._sum(key)
@@ -157,10 +171,10 @@ class Tally:
             self.left_out += 1
             return
         one.no_more += 1
-        if len(one.examples["no_more"]) < self._most_examples:
+        if one.wants("no_more", self._most_examples):
             place = (found.where, found.start, found.end)
             words = self._words(past, key, found.action, *place)
-            one.examples["no_more"].append(Example(past.place.call, past.place.at, *place, "no_more", words))
+            one.take(Example(past.place.call, past.place.at, *place, "no_more", words))
 
     def _words(self, past: Past, key: tuple[str, str], action: str, where: str, start: int, end: int) -> str:
         policy, rule = key

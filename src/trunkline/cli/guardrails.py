@@ -100,10 +100,18 @@ def _scan_text(text: str | None, config: str, form: Form, file: str | None, poli
     if (text is None) == (file is None):
         raise Misused("name a text, or a file with --file, and not both; or past calls with --since")
     said = _read(file) if file is not None else sys.stdin.read() if text == "-" else str(text)
-    fired, released = scanned(policies_of(config, policy), said)
+    policies = policies_of(config, policy)
+    run = [one for one in policies if one.text is not None]
+    left_out = ", ".join(sorted(one.name for one in policies if one.text is None))
+    if not run:
+        raise Failed(f"no policy looks at a text by itself; these would ask somebody or look at tool calls: {left_out}")
+    fired, released = scanned(run, said)
     print_findings(fired, said, form)
     if form is Form.table:
         sys.stdout.write(f"\nwhat would leave: {released!r}\n" if fired else "nothing was found\n")
+        sys.stdout.flush()
+    if left_out:
+        sys.stderr.write(f"trunkline: not run, for they would ask somebody or look at tool calls: {left_out}\n")
 
 
 def _scan_past(  # noqa: PLR0913, PLR0917 - what the command was told

@@ -20,7 +20,8 @@ class PlacesQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 class CallPlace(msgspec.Struct, frozen=True, gc=False):
     """A call that has ended, and where its two records stand: the log, and of each the segment and the offset.
 
-    `at` is RFC 3339 in UTC; `directory` is below the data directory's logs.
+    `at` is RFC 3339 in UTC; `judging` says whether a check asked a model in it about another call; `directory` is below
+    the data directory's logs.
     """
 
     call: str
@@ -29,6 +30,7 @@ class CallPlace(msgspec.Struct, frozen=True, gc=False):
     route: str
     stream: bool
     outcome: str
+    judging: bool
     directory: str
     opened: tuple[int, int]
     ended: tuple[int, int]

@@ -28,14 +28,16 @@ def places_of(index: Index, asked: PlacesQuestion, behind: int) -> Places:
     rows = index.ask(
         f"""
         SELECT c."at", epoch_us(c."at"), CAST(c.id AS VARCHAR), c.tenant, c.route, c.stream, c.outcome,
-               l.directory, c.segment, c."offset", c.end_segment, c.end_offset
+               c.judged_call IS NOT NULL, l.directory, c.segment, c."offset", c.end_segment, c.end_offset
         FROM {_SOURCE} {where} ORDER BY c."at", c.id LIMIT {asked.most}
         """,
         values,
     )
     calls = tuple(
-        CallPlace(call, str(plain_value(at)), tenant, route, stream, outcome, directory, (first, offset), (last, end))
-        for at, _, call, tenant, route, stream, outcome, directory, first, offset, last, end in rows
+        CallPlace(
+            call, str(plain_value(at)), tenant, route, stream, outcome, judging, directory, (first, offset), (last, end)
+        )
+        for at, _, call, tenant, route, stream, outcome, judging, directory, first, offset, last, end in rows
     )
     more = len(rows) == asked.most
     return Places(calls, (int(rows[-1][1]), rows[-1][2]) if more else None, int(of), behind)
