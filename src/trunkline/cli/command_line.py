@@ -39,7 +39,7 @@ COMMANDS = {
     "sessions": Entry("trunkline.cli.sessions", "List conversations, and show one as a transcript."),
     "costs": Entry("trunkline.cli.costs", "Say what calls have cost, by whom and what; compare with a bill."),
     "limits": Entry("trunkline.cli.limits", "Say how limits and budgets are used, and what they would have done."),
-    "guardrails": Entry("trunkline.cli.guardrails", "Try checks on labelled cases, and policies on a text."),
+    "guardrails": Entry("trunkline.cli.guardrails", "Try checks on labelled cases, policies on texts and past calls."),
     "sql": Entry("trunkline.cli.sql", "Ask the ledger in SQL, read-only."),
     "index": Entry("trunkline.cli.index", "Make the ledger's index again, or take old calls out of it."),
     "demo": Entry("trunkline.cli.demo.command", "Watch a gateway at work between simulated providers."),

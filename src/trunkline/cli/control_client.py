@@ -24,6 +24,7 @@ from trunkline.control.answers import (
     NewCosts,
     NewKey,
     NewUsers,
+    ProposedGuardrails,
     Simulate,
     UserList,
     UserQuery,
@@ -109,6 +110,11 @@ class Live:
                     case SimulationFailed(reason):
                         raise Failed(reason)
         raise Failed("control ended before it had answered: try again")
+
+    def guardrails(self) -> ProposedGuardrails:
+        """Return the policies of the file. Raises ConfigurationFailed, Failed or NobodyAnswers."""
+        asked = {"config": str(Path(self._config).resolve())}
+        return msgspec.convert(self._ask("POST", "/api/guardrails", asked), ProposedGuardrails)
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         with self._answered(method, path, body) as response:

@@ -26,6 +26,7 @@ from trunkline.control.answers import (
     NewCosts,
     NewKey,
     NewUsers,
+    ProposedGuardrails,
     Refused,
     UserList,
     UserQuery,
@@ -128,6 +129,11 @@ class InProcess:
         with _failures(self._data_dir):
             snapshot = self._configuration.compile(read_state(self._data_dir)).snapshot
         return self.ledger.simulate(snapshot, asked, on_step)
+
+    def guardrails(self) -> ProposedGuardrails:
+        """Return the policies of the file. Raises Failed."""
+        with _failures(self._data_dir):
+            return ProposedGuardrails.of(self._configuration.compile(read_state(self._data_dir)).snapshot)
 
     def _change(self, work: Callable[[Registry, Compiled], Awaitable[Result]]) -> Result:
         """Do the work on what the file says now."""

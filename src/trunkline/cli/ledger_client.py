@@ -20,6 +20,7 @@ from trunkline.ledger.answers import (
     Transcript,
 )
 from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
+from trunkline.ledger.place_answers import Places, PlacesQuestion
 
 OnProgress = Callable[[IndexStatus], None]
 POLL = 0.25
@@ -48,6 +49,9 @@ class LedgerOffice(Protocol):
 
     def paid(self, asked: PaidQuestion) -> PaidReport:
         """Return what was paid to providers."""
+
+    def places(self, asked: PlacesQuestion) -> Places:
+        """Return where calls stand in the logs, the oldest first."""
 
     def rebuild(self, on_progress: OnProgress) -> IndexStatus:
         """Make the index again; returns when all of the logs is in it."""
@@ -92,6 +96,10 @@ class LiveLedger:
     def paid(self, asked: PaidQuestion) -> PaidReport:
         """Return what was paid to providers."""
         return msgspec.convert(self._ask("POST", "/api/costs/paid", msgspec.to_builtins(asked)), PaidReport)
+
+    def places(self, asked: PlacesQuestion) -> Places:
+        """Return where calls stand in the logs, the oldest first."""
+        return msgspec.convert(self._ask("POST", "/api/calls/places", msgspec.to_builtins(asked)), Places)
 
     def rebuild(self, on_progress: OnProgress) -> IndexStatus:
         """Make the index again; control goes on with it whether somebody waits or not."""

@@ -29,6 +29,7 @@ from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestio
 from trunkline.ledger.index import IndexDamaged
 from trunkline.ledger.ledger import Ledger
 from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
+from trunkline.ledger.place_answers import Places, PlacesQuestion
 from trunkline.model.snapshot import Snapshot
 from trunkline.operations import neutral
 
@@ -74,6 +75,11 @@ class LocalLedger:
         """Return what was paid to providers. Raises Failed or Misused."""
         with self._up_to_date() as ledger:
             return ledger.paid(asked)
+
+    def places(self, asked: PlacesQuestion) -> Places:
+        """Return where calls stand in the logs, the oldest first. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            return ledger.places(asked)
 
     def rebuild(self, on_progress: OnProgress) -> IndexStatus:
         """Make the index again. Raises Failed."""

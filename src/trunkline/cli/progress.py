@@ -65,3 +65,14 @@ class SimulationProgress(_Bar):
     def show(self, step: SimulationStep) -> None:
         """Show how far it is."""
         self._move(step.done, step.of, f"{step.done:,} of {step.of:,} calls")
+
+
+class ScanProgress(_Bar):
+    """A bar over the calls."""
+
+    def __init__(self) -> None:
+        super().__init__("scanning")
+
+    def show(self, done: int, of: int) -> None:
+        """Show how far it is."""
+        self._move(done, of, f"{done:,} of {of:,} calls")

@@ -3,6 +3,7 @@
     GET    /metrics          for Prometheus
     GET    /api/status       processes, snapshot, logs
     POST   /api/apply        {"config": path}             -> {"digest", "lines"}
+    POST   /api/guardrails   {"config": path}             -> {"guardrails", "tenants", "routes"}, as the file has them
     GET    /api/keys                                      -> {"keys": [...]}
     POST   /api/keys         {"tenant", "id", ...}        -> {"key", "secret"}, once
     DELETE /api/keys/{id}                                 -> {"key"}
@@ -26,7 +27,17 @@ from fastapi.responses import JSONResponse
 
 from trunkline.channel.messages import WorkerState
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.answers import Apply, LimitsInUse, NewCosts, NewKey, NewUsers, Refused, UserQuery
+from trunkline.control.answers import (
+    Apply,
+    AskGuardrails,
+    LimitsInUse,
+    NewCosts,
+    NewKey,
+    NewUsers,
+    ProposedGuardrails,
+    Refused,
+    UserQuery,
+)
 from trunkline.control.journal import Unrecorded
 from trunkline.control.ledger_api import add_ledger
 from trunkline.control.ledger_desk import LedgerDesk
@@ -90,6 +101,12 @@ def _add_processes(app: FastAPI, registry: Registry, status: Status, who: Who, l
         applied = await registry.apply(who(request), "applied")
         log.event("info", "applied", snapshot=applied.digest, changes=len(applied.lines), who=who(request))
         return Answer(applied)
+
+    @app.post("/api/guardrails")
+    async def guardrails(request: Request) -> Response:
+        asked = await _asked(request, AskGuardrails)
+        registry.configuration.must_be(asked.config)
+        return Answer(ProposedGuardrails.of(await registry.proposed()))
 
 
 def _add_keys(app: FastAPI, registry: Registry, who: Who, log: OperationalLog) -> None:

@@ -2,6 +2,7 @@
 
 GET  /api/calls            ?tenant=&team=&user=&subject=&session=&route=&outcome=&finding=&tool=&since=&until=&limit=
 GET  /api/calls/{call_id}  ?bodies=yes
+POST /api/calls/places     {"since", "until", ...}: where calls stand in the logs
 POST /api/sql              {"query", "limit"}
 POST /api/costs            {"by", "span", ...}: what calls have cost
 POST /api/costs/paid       {"by", "span", ...}: what was paid to providers
@@ -20,6 +21,7 @@ from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.listeners import LOCAL
 from trunkline.ledger.answers import CallsQuestion, Forget, Period, SessionsQuestion, SqlQuestion
 from trunkline.ledger.cost_answers import CostsQuestion, PaidQuestion
+from trunkline.ledger.place_answers import PlacesQuestion
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 Answer = Callable[[Any], Response]
@@ -39,6 +41,11 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
         if bodies:
             _at_home(request)
         return answer(await desk.ask(lambda ledger: ledger.call(call_id, bodies=bodies)))
+
+    @app.post("/api/calls/places")
+    async def places_of_calls(request: Request) -> Response:
+        question = await asked(request, PlacesQuestion)
+        return answer(await desk.ask(lambda ledger: ledger.places(question)))
 
     @app.get("/api/sessions")
     async def list_sessions(request: Request) -> Response:
@@ -66,6 +73,10 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
         question = await asked(request, PaidQuestion)
         return answer(await desk.ask(lambda ledger: ledger.paid(question)))
 
+    _add_index(app, desk, answer, asked)
+
+
+def _add_index(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[Request, type[Any]], Any]) -> None:
     @app.get("/api/index")
     async def index_status() -> Response:
         return answer(await desk.ask(lambda ledger: ledger.status()))

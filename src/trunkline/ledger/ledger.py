@@ -28,6 +28,8 @@ from trunkline.ledger.costs import paid, report
 from trunkline.ledger.follow import STEP_RECORDS, Counting, Follower
 from trunkline.ledger.index import Index, IndexUnusable, is_damage
 from trunkline.ledger.limit_answers import SimulationQuestion
+from trunkline.ledger.place_answers import Places, PlacesQuestion
+from trunkline.ledger.places import places_of
 from trunkline.ledger.questions import list_calls, list_sessions, show_call
 from trunkline.ledger.sessions import show_session
 from trunkline.ledger.simulation import Simulation
@@ -160,6 +162,11 @@ class Ledger:
         """Return a session as one conversation. Raises Misunderstood or Unanswerable."""
         self._refresh()
         return show_session(self._index, self._data_dir, session, tenant)
+
+    def places(self, asked: PlacesQuestion) -> Places:
+        """Return where calls stand in the logs, the oldest first. Raises Misunderstood."""
+        behind = self._refresh()
+        return places_of(self._index, asked, behind)
 
     def simulation(
         self, tenants: Mapping[str, Tenant], keys: Mapping[str, Key], asked: SimulationQuestion
