@@ -75,7 +75,12 @@ def test_abbreviations_and_initials_end_no_sentence():
 
 
 def test_no_is_an_answer_where_it_begins_a_sentence_and_a_number_elsewhere():
-    assert sentences("No. It is account no. 5 of two. no. Yes") == ["No. ", "It is account no. 5 of two. ", "no. ", "Yes"]
+    assert sentences("No. It is account no. 5 of two. no. Yes") == [
+        "No. ",
+        "It is account no. 5 of two. ",
+        "no. ",
+        "Yes",
+    ]
     assert clauses("Well, no. 5 is it") == ["Well, ", "no. ", "5 is it"]
 
 

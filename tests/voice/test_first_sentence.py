@@ -18,13 +18,15 @@ from livekit.agents.voice.transcription.text_transforms import _apply_text_trans
 from pipecat.utils.text.simple_text_aggregator import SimpleTextAggregator
 
 from gateway.running import PATIENCE, SECRET, check, running, until
-from trunkline.simulator import Simulator
+from trunkline.simulator import Script, Simulator, Stall
+from trunkline.simulator.tokens import split
 from voice import livekit_agent, pipecat_bot
 from voice.page import first_sentence_rows, made_by
 from voice.stories import QUESTION
 
 WORD = re.compile(r"\s*\S+")
 HANDOVERS = 20  # turns of the loop, more than there are queues between a piece of text and the voice
+SHORT = 20  # characters of a sentence with which LiveKit speaks the next one too
 LINE = "x\n"  # ends as soon as it has come, whatever holds it
 ANSWERS = [
     "All is well with the household. It really is so, believe me. Shall I go on? Just say so.",
@@ -34,7 +36,10 @@ ANSWERS = [
     "Mr. Henderson called at nine in the morning. How do you want me to answer? He is at home. Just say so.",
     "Yes. The household is in order, as it was. Nothing has changed since May. Shall I go on? Just say so.",
     "No. That is not how it was agreed upon. Nothing has changed since May. Shall I go on? Just say so.",
+    'The note of May says: "Steady as she goes." It really is so, believe me. Shall I go on? Just say so.',
+    "Here is how it all stands as of today.\nSixty percent are equities. Thirty percent are bonds. Just say so.",
 ]
+SILENCED = ANSWERS[:-1]  # where all words come at once, LiveKit's filter waits for more behind a line's end
 POLICIES = {
     "patterns": "check: patterns, action: redact, rules: [{name: rival, words: [Acme]}]",
     "secrets": "check: secrets, action: redact",
@@ -101,17 +106,14 @@ KINDS = (PIPECAT, CLEARED, LIVEKIT, LIVEKIT_WHOLE)
 class Speaker:
     """A provider with OpenAI's dialect, for one call at a time; a second choice says a line with each word."""
 
-    def __init__(self, choices=2):
-        self._choices = choices
+    def __init__(self):
         self._words = asyncio.Queue()
 
     def say(self, word):
         self._words.put_nowait(word)
 
     def _chunk(self, word):
-        said = [
-            {"index": index, "delta": {"content": text}} for index, text in enumerate((word, LINE)[: self._choices])
-        ]
+        said = [{"index": index, "delta": {"content": text}} for index, text in enumerate((word, LINE))]
         data = b"data: %b\n\n" % json.dumps({"id": "c1", "model": "gpt-4o-mini", "choices": said}).encode()
         return b"%x\r\n%b\r\n" % (len(data), data)
 
@@ -154,11 +156,13 @@ async def first_spoken(gateway, speaker, answer, take) -> int:
 
 
 def in_force(cell: str) -> dict[str, str]:
-    """Return the options of a gateway with the policies that a row of the table names."""
+    """Return the options of a gateway whose route has the policies that a row of the table names."""
     names = re.findall(r"`(\w+)`", cell)
+    if not names:
+        return {}
     lines = [f"  {name}: {{{POLICIES[name]}, on: [output]}}" for name in names]
-    hold = "hold: clause" if "`hold: clause`" in cell else ""
-    return {"more": "guardrails:\n" + "\n".join(lines), "tenant": f"guardrails: [{', '.join(names)}]", "route": hold}
+    hold = "\n    hold: clause" if "`hold: clause`" in cell else ""
+    return {"more": "\n".join(["guardrails:", *lines]), "route": f"guardrails: [{', '.join(names)}]{hold}"}
 
 
 def counted(directory, options: dict[str, str], kinds) -> list[list[int]]:
@@ -186,19 +190,23 @@ def unguarded(tmp_path_factory):
 
 
 def first_sentence(answer: str) -> str:
-    return re.match(r"(?:Mr\. )?.*?[.!?] ", answer)[0]
+    return re.match(r"(?:Mr\. )?.*?[.!?][\"”]?\s", answer)[0]
 
 
 def test_without_a_guardrail_a_sentence_is_spoken_with_a_word_of_the_next(unguarded):
     """The first for pipecat, the second for LiveKit, which takes short ones together with what follows.
 
-    "No." may be a number's for one word more.
+    "No." may be a number's for one word more, and a sentence in quotation marks part of another. Behind a line's end
+    LiveKit waits for no second word where it keeps lines.
     """
     for answer, pipecat_at, _, *livekit_at in zip(ANSWERS, *unguarded, strict=True):
         first = first_sentence(answer)
         next_word = len(WORD.findall(first)) + 1
-        assert pipecat_at == next_word + (first == "No. ")
-        assert all(number > next_word + 1 if len(first) < 20 else number == next_word + 1 for number in livekit_at)
+        assert pipecat_at == next_word + (first == "No. " or first.endswith('." '))
+        if len(first) < SHORT:
+            assert min(livekit_at) > next_word + 1
+        else:
+            assert livekit_at == [next_word + 1, next_word + (not first.endswith("\n"))]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
@@ -210,7 +218,7 @@ def test_the_first_sentence_comes_as_much_later_as_the_page_says(tmp_path, ungua
         if words.isdecimal():
             assert max(later) == int(words), later
         else:
-            assert min(later) > 1, later  # a setting is needed
+            assert max(later) > 1, later  # a setting is needed
             assert words == ("a sentence or clause" if "hold" in cell else "a sentence")
 
 
@@ -219,60 +227,64 @@ def test_the_first_sentence_comes_as_much_later_as_the_page_says(tmp_path, ungua
 PATIENT = "timeouts: {first_token: 60s, gap: 60s, total: 60s}"  # longer than a test waits: silence sets nothing free
 
 
-def hear_first(directory, talking, options, answer, number, **chosen) -> str:
-    """Hold a conversation whose answer stops with the word of this number, and return what is spoken of it."""
+def falling_silent(answer: str, words: int) -> Script:
+    """Return what a provider does that says so many words, and then nothing."""
+    return Script(text=answer, fault=Stall(after_tokens=len(split("".join(WORD.findall(answer)[:words])))))
+
+
+def first_heard(directory, talk, options: dict[str, str], enough: list[int]) -> list[str]:
+    """Hold a conversation for each answer, which stops with the word of this number; return what is spoken first."""
     options = options | {"route": f"{options.get('route', '')}\n    {PATIENT}"}
 
     async def main():
-        speaker = Speaker(choices=1)
-        async with (
-            asyncio.timeout(PATIENCE),
-            Simulator() as simulator,
-            speaker.listening() as url,
-            running(simulator, directory, openai=url, **options) as gateway,
-        ):
-            for word in WORD.findall(answer)[:number]:
-                speaker.say(word)
-            async with talking(gateway, SECRET, model="only-first", **chosen) as bot:
-                await bot.say(QUESTION)
-                (spoken,) = await bot.voice.heard(1)
-                await bot.interrupt()
-                await until(lambda: gateway.worker._server.in_flight == 0)
-            speaker.say(None)
+        async with Simulator() as simulator, running(simulator, directory, **options) as gateway:
+            found = []
+            for answer, words in zip(SILENCED, enough, strict=False):
+                simulator.openai.play(falling_silent(answer, words))
+                async with asyncio.timeout(PATIENCE), talk(gateway) as bot:
+                    await bot.say(QUESTION)
+                    (spoken,) = await bot.voice.heard(1)
+                    await bot.interrupt()
+                    await until(lambda: gateway.worker._server.in_flight == 0)
+                found.append(spoken)
             check(gateway)
-            return spoken.strip()
+            return found
 
     return uvloop.run(main())
 
 
-SOME = (0, 2, 4)  # of the answers: each is a whole conversation
+def assert_first_sentences(spoken: list[str]) -> None:
+    """Short sentences are spoken alone, or together with the next one."""
+    for answer, said in zip(SILENCED, spoken, strict=True):
+        first = first_sentence(answer).strip()
+        assert said.strip() == first or (len(first) < SHORT and said.startswith(first))
+
+
 EVERY_ROW = pytest.mark.parametrize("row", [[""] + ["0"] * 4, *ROWS], ids=["none", *[row[0] for row in ROWS]])
 
 
 @EVERY_ROW
 def test_pipecat_speaks_the_first_sentence_with_no_later_word_than_the_page_says(tmp_path, unguarded, row):
     cell, _, words, *_ = row
-    for number in SOME:
-        enough = unguarded[0][number] + int(words)
+
+    def talk(gateway):
         between = [made_by("sentences")] if cell else []
-        options = in_force(cell) if cell else {}
-        answer, directory = ANSWERS[number], tmp_path / str(number)
-        directory.mkdir()
-        spoken = hear_first(directory, pipecat_bot.talking, options, answer, enough, between=between)
-        assert spoken == first_sentence(answer).strip()
+        return pipecat_bot.talking(gateway, SECRET, model="only-first", between=between)
+
+    enough = [number + int(words) for number in unguarded[0]]
+    assert_first_sentences(first_heard(tmp_path, talk, in_force(cell), enough))
 
 
 @EVERY_ROW
-@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("streams", [False, True], ids=["whole", "streams"])
 def test_livekit_speaks_the_first_sentence_with_no_later_word_than_the_page_says(tmp_path, unguarded, row, streams):
     cell, *_, words = row
-    for number in SOME:
-        enough = unguarded[2][number] + int(words)
+
+    def talk(gateway):
         chosen = {"agent": made_by("Advisor")} if cell else {}
         if streams:
             chosen["adapt"] = lambda engine: tts.StreamAdapter(tts=engine, sentence_tokenizer=livekit_agent.WAITING)
-        options = in_force(cell) if cell else {}
-        answer, directory = ANSWERS[number], tmp_path / str(number)
-        directory.mkdir()
-        spoken = hear_first(directory, livekit_agent.talking, options, answer, enough, **chosen)
-        assert spoken == first_sentence(answer).strip()
+        return livekit_agent.talking(gateway, SECRET, model="only-first", **chosen)
+
+    enough = [number + int(words) for number in unguarded[2]]
+    assert_first_sentences(first_heard(tmp_path, talk, in_force(cell), enough))
