@@ -220,4 +220,5 @@ def test_a_piece_of_several_words_goes_on_beneath_itself_too():
     for piece in ("Up 5.8 percent. ", "That is since January. "):
         narrator.piece(piece)
     narrator.ends_to_say()
-    assert out.getvalue().splitlines() == ["  assistant  Up 5.8 percent. ", "             That is since ", "             January. "]
+    shown = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert shown == ["  assistant  Up 5.8 percent.", "             That is since", "             January."]
