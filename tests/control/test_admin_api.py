@@ -98,6 +98,10 @@ def test_the_admin_token_shows_no_conversation(tmp_path):
                 status, body = await asyncio.to_thread(ask, port, "GET", path, authorization=BEARER)
                 assert status == 400
                 assert "on the gateway's machine only" in body["error"]["message"]
+            as_json = {"authorization": BEARER, "content_type": "application/json"}
+            status, body = await asyncio.to_thread(ask, port, "POST", "/api/replay", b'{"call": "x"}', **as_json)
+            assert status == 400
+            assert "on the gateway's machine only" in body["error"]["message"]
 
     asyncio.run(main())
 

@@ -53,7 +53,7 @@ class Live:
 
     def __init__(self, data_dir: Path, config: str) -> None:
         self._data_dir, self._config = data_dir, config
-        self.ledger = LiveLedger(self._ask)
+        self.ledger = LiveLedger(self._ask, self._lines)
 
     def status(self) -> dict[str, Any]:
         """Return what control knows of the processes. Raises NobodyAnswers."""
@@ -99,16 +99,20 @@ class Live:
         Raises ConfigurationFailed, Misused, Failed or NobodyAnswers.
         """
         question = Simulate(asked, str(Path(self._config).resolve()))
-        with self._answered("POST", "/api/limits/simulate", msgspec.to_builtins(question)) as response:
-            while line := response.readline(MAX_ANSWER):
-                match msgspec.json.decode(line, type=SimulationWord):
-                    case SimulationReport() as report:
-                        return report
-                    case SimulationStep() as step:
-                        on_step(step)
-                    case SimulationFailed(reason):
-                        raise Failed(reason)
+        for line in self._lines("POST", "/api/limits/simulate", msgspec.to_builtins(question)):
+            match msgspec.json.decode(line, type=SimulationWord):
+                case SimulationReport() as report:
+                    return report
+                case SimulationStep() as step:
+                    on_step(step)
+                case SimulationFailed(reason):
+                    raise Failed(reason)
         raise Failed("control ended before it had answered: try again")
+
+    def _lines(self, method: str, path: str, body: object) -> Iterator[bytes]:
+        with self._answered(method, path, body) as response:
+            while line := response.readline(MAX_ANSWER):
+                yield line
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         with self._answered(method, path, body) as response:

@@ -1,12 +1,13 @@
 """Questions about past calls: who answers them, and asking a running gateway's control process."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from trunkline.cli.failure import Failed
 from trunkline.ledger.answers import (
     CallsQuestion,
     Forget,
@@ -20,6 +21,7 @@ from trunkline.ledger.answers import (
     Transcript,
 )
 from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
+from trunkline.ledger.evidence_answers import Chunk, EvidenceFailed, ReplayEnd, ReplayQuestion, ReplayWord
 
 OnProgress = Callable[[IndexStatus], None]
 POLL = 0.25
@@ -33,6 +35,9 @@ class LedgerOffice(Protocol):
 
     def call(self, named: str, *, bodies: bool) -> Story:
         """Return the story of a call."""
+
+    def replay(self, named: str) -> Iterator[Chunk | ReplayEnd]:
+        """Yield what was released of a call, and its end; that it was asked for is on record before."""
 
     def sessions(self, asked: SessionsQuestion) -> Table:
         """Return sessions, the latest first."""
@@ -57,10 +62,10 @@ class LedgerOffice(Protocol):
 
 
 class LiveLedger:
-    """The ledger of a running gateway; `ask` makes a request of the admin API."""
+    """The ledger of a running gateway; `ask` makes a request of the admin API, `lines` one that lines answer."""
 
-    def __init__(self, ask: Callable[..., Any]) -> None:
-        self._ask = ask
+    def __init__(self, ask: Callable[..., Any], lines: Callable[..., Iterator[bytes]]) -> None:
+        self._ask, self._lines = ask, lines
 
     def calls(self, asked: CallsQuestion) -> Table:
         """Return calls, newest first."""
@@ -70,6 +75,14 @@ class LiveLedger:
         """Return the story of a call."""
         path = f"/api/calls/{quote(named, safe='')}{'?bodies=yes' if bodies else ''}"
         return msgspec.convert(self._ask("GET", path), Story)
+
+    def replay(self, named: str) -> Iterator[Chunk | ReplayEnd]:
+        """Yield what was released of a call, and its end."""
+        for line in self._lines("POST", "/api/replay", msgspec.to_builtins(ReplayQuestion(named))):
+            word: ReplayWord = msgspec.json.decode(line, type=ReplayWord)
+            if isinstance(word, EvidenceFailed):
+                raise Failed(word.reason)
+            yield word
 
     def sessions(self, asked: SessionsQuestion) -> Table:
         """Return sessions, the latest first."""

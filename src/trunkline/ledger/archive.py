@@ -1,7 +1,8 @@
 """Getting records and bodies of a call back from the logs, by where the index says that they stand."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -13,6 +14,13 @@ from trunkline.audit.format.references import BodyRef
 from trunkline.ledger.follow import whole_record
 
 TIMING = "_timing"
+
+
+class Piece(NamedTuple):
+    """What one frame has of a part, and of the timing beside it, where it has one."""
+
+    data: bytes
+    timing: bytes | None
 
 
 class Stored:
@@ -31,6 +39,17 @@ class Stored:
                 if not name.endswith(TIMING):
                     parts[name] = parts.get(name, b"") + data
         return parts
+
+    def has(self, part: str) -> bool:
+        """Whether the record names a body with this part."""
+        return any(part in reference.parts for reference in self._bodies)
+
+    def pieces(self, part: str) -> Iterator[Piece]:
+        """Yield a part of the record's bodies, frame by frame; raises CorruptLog if something is missing."""
+        for reference in self._bodies:
+            if part in reference.parts:
+                found = self._body(reference)
+                yield Piece(found[part], found.get(part + TIMING))
 
     def _body(self, reference: BodyRef) -> dict[str, bytes]:
         return body_of(self._directory, reference, self._segment, self._offset)

@@ -29,6 +29,7 @@ from trunkline.ledger.follow import STEP_RECORDS, Counting, Follower
 from trunkline.ledger.index import Index, IndexUnusable, is_damage
 from trunkline.ledger.limit_answers import SimulationQuestion
 from trunkline.ledger.questions import list_calls, list_sessions, show_call
+from trunkline.ledger.replay import Replay, replay_of
 from trunkline.ledger.sessions import show_session
 from trunkline.ledger.simulation import Simulation
 from trunkline.ledger.telemetry import CallCounts
@@ -150,6 +151,11 @@ class Ledger:
         """Return a call's story. Raises Misunderstood or Unanswerable."""
         self._refresh()
         return show_call(self._index, self._data_dir, named, bodies=bodies)
+
+    def replay(self, named: str) -> Replay:
+        """Return what was released of a call. Raises Misunderstood or Unanswerable."""
+        self._refresh()
+        return replay_of(self._index, self._data_dir, named)
 
     def sessions(self, asked: SessionsQuestion) -> Table:
         """Return sessions, the latest first. Raises Misunderstood."""
