@@ -11,8 +11,8 @@ import uvloop
 
 from gateway.raw_client import connected, parse, payload, request, send
 from gateway.running import PATIENCE, check, running
-from trunkline.ledger.answers import Unanswerable
-from trunkline.ledger.evidence_answers import Chunk, ReplayEnd
+from trunkline.ledger.answers import Period, Unanswerable
+from trunkline.ledger.evidence_answers import Chunk, ExportData, ExportEnd, ExportQuestion, Missing, ReplayEnd
 from trunkline.ledger.ledger import Ledger
 from trunkline.simulator import Cut, ErrorAnswer, Script, Simulator, Stall, ToolCall
 
@@ -56,13 +56,14 @@ CONFIGURED = {"more": POLICIES, "route": "breaker: {failures: 1000, within: 1s, 
 
 @dataclass
 class Call:
-    """A call as its client knows it: what it got, in which pieces; `whole` unless it left."""
+    """A call as its client knows it: what it got, in which pieces; `id` is the session of one that was not `heard`."""
 
     kind: str
     stream: bool
     id: str
     body: bytes
     chunks: list[bytes]
+    heard: bool = True
 
 
 def scripts(n: int):
@@ -101,7 +102,7 @@ async def ask(gateway, kind: str, stream: bool, number: int) -> Call:
         provider, before = gateway.simulator.openai, gateway.simulator.openai.call_count
         writer.write(asked)
         await provider.wait_for_calls(before + 1)
-    return Call("left early", stream, f"s-{number}", b"", [])
+    return Call(kind, stream, f"s-{number}", b"", [], heard=False)
 
 
 async def carry(directory: Path, count: int) -> list[Call]:
@@ -137,10 +138,10 @@ def compare(directory: Path, calls: list[Call]) -> None:
     try:
         ledger.catch_up()
         for call in calls:
-            if call.kind != "left early":
+            if call.heard:
                 same(ledger, call)
         # Of a call whose client never had a byte, it knows no id: they are found by their outcome.
-        unheard = [call for call in calls if call.kind == "left early"]
+        unheard = [call for call in calls if not call.heard]
         index = ledger._index
         early = index.ask("SELECT CAST(id AS VARCHAR), session FROM calls WHERE outcome = 'cancelled_before'")
         assert {session for _, session in early} == {call.id for call in unheard}
@@ -160,6 +161,41 @@ def same(ledger: Ledger, call: Call) -> None:
     assert times == sorted(times)
     if call.chunks and call.kind != "long":  # one whose client reads more slowly than it is sent comes in other pieces
         assert [chunk.data for chunk in chunks] == call.chunks, call.kind
+
+
+def export(directory: Path, form: str) -> bytes:
+    ledger = Ledger(directory / "data", lambda _: None)
+    ledger.open()
+    try:
+        ledger.catch_up()
+        *words, end = ledger.export(ExportQuestion(period=Period(), format=form)).words("me")
+    finally:
+        ledger.close()
+    assert isinstance(end, ExportEnd)
+    assert (end.lost, end.missing) == (0, Missing(0, 0, 0))
+    return b"".join(word.data for word in words if isinstance(word, ExportData))
+
+
+# What a client got is not what the provider had said, by policy.
+WITHHELD = {"cut", "replaced", "redacted"}
+
+
+def test_mixed_calls_are_exported_as_they_were(tmp_path):
+    calls = {call.id: call for call in uvloop.run(carry(tmp_path, 60))}
+    for line in map(json.loads, export(tmp_path, "jsonl").splitlines()):
+        call = calls.pop(line["call"], None) or calls.pop(line["opened"]["session"])
+        assert json.loads(line["bodies"]["request"])["messages"][0]["content"].startswith(call.kind)
+        if call.heard:
+            assert line["bodies"]["response"].encode() == call.body
+        if call.stream and call.body.startswith(b"data:"):
+            assert sum(size for _, size in line["timings"]["response"]) == len(call.body)
+    assert calls == {}
+    _, *sections = export(tmp_path, "html").decode().split("<section>")
+    for section in sections:
+        (kind,) = [kind for kind in MIX if f">{kind}\n" in section.replace("<mark>", "").replace("</mark>", "")]
+        assert ("What the provider had answered" in section) == (kind in WITHHELD), (kind, section)
+        if kind in WITHHELD:
+            assert "<mark>Acme</mark>" in section
 
 
 def test_some_hundred_mixed_calls_are_replayed_to_the_byte(tmp_path):

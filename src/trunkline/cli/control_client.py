@@ -39,6 +39,8 @@ from trunkline.ledger.limit_answers import (
 
 # A change waits for the log and for every worker; a control process that has just started imports first.
 ANSWER_WITHIN = 60.0
+# Requests that change something, perhaps also where their answer does not come.
+CHANGING = ("/api/apply", "/api/keys", "/api/users", "/api/costs/import", "/api/index/forget")
 MAX_ANSWER = 64 * 1024 * 1024
 
 
@@ -136,7 +138,8 @@ class Live:
             yield response
         except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
             what = "it took too long" if isinstance(error, TimeoutError) else "it ended before it had answered"
-            done = "; whether it was done, `trunkline keys list` shows" if method != "GET" else ": try again"
+            changing = method != "GET" and path.startswith(CHANGING)
+            done = "; whether it was done, `trunkline keys list` shows" if changing else ": try again"
             raise Failed(f"control did not answer: {what}{done}") from error
         finally:
             connection.close()

@@ -52,7 +52,7 @@ class InProcess:
         self._configuration, self._data_dir = configuration, data_dir
         self._store = SnapshotStore(data_dir)
         self._who = user_name(os.getuid())
-        self.ledger = LocalLedger(data_dir, self._note)
+        self.ledger = LocalLedger(data_dir, self._who, self._note)
 
     def apply(self) -> Applied:
         """Check the file and make it the last good one. Raises Failed."""

@@ -21,7 +21,18 @@ from trunkline.ledger.answers import (
     Transcript,
 )
 from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
-from trunkline.ledger.evidence_answers import Chunk, EvidenceFailed, ReplayEnd, ReplayQuestion, ReplayWord
+from trunkline.ledger.evidence_answers import (
+    Chunk,
+    EvidenceFailed,
+    ExportData,
+    ExportEnd,
+    ExportQuestion,
+    ExportStep,
+    ExportWord,
+    ReplayEnd,
+    ReplayQuestion,
+    ReplayWord,
+)
 
 OnProgress = Callable[[IndexStatus], None]
 POLL = 0.25
@@ -38,6 +49,9 @@ class LedgerOffice(Protocol):
 
     def replay(self, named: str) -> Iterator[Chunk | ReplayEnd]:
         """Yield what was released of a call, and its end; that it was asked for is on record before."""
+
+    def export(self, asked: ExportQuestion) -> Iterator[ExportData | ExportStep | ExportEnd]:
+        """Yield a file of calls with all that is on record of them; that it was asked for is on record before."""
 
     def sessions(self, asked: SessionsQuestion) -> Table:
         """Return sessions, the latest first."""
@@ -80,6 +94,14 @@ class LiveLedger:
         """Yield what was released of a call, and its end."""
         for line in self._lines("POST", "/api/replay", msgspec.to_builtins(ReplayQuestion(named))):
             word: ReplayWord = msgspec.json.decode(line, type=ReplayWord)
+            if isinstance(word, EvidenceFailed):
+                raise Failed(word.reason)
+            yield word
+
+    def export(self, asked: ExportQuestion) -> Iterator[ExportData | ExportStep | ExportEnd]:
+        """Yield a file of calls with all that is on record of them."""
+        for line in self._lines("POST", "/api/audit/export", msgspec.to_builtins(asked)):
+            word: ExportWord = msgspec.json.decode(line, type=ExportWord)
             if isinstance(word, EvidenceFailed):
                 raise Failed(word.reason)
             yield word

@@ -12,6 +12,7 @@ from trunkline.audit.files.settings import CorruptLog
 from trunkline.cli.failure import Failed, Misused
 from trunkline.cli.ledger_client import OnProgress
 from trunkline.cli.progress import IndexProgress
+from trunkline.control.reads import read_by_export
 from trunkline.ledger.answers import (
     CallsQuestion,
     Forget,
@@ -26,7 +27,7 @@ from trunkline.ledger.answers import (
     Unanswerable,
 )
 from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
-from trunkline.ledger.evidence_answers import Chunk, ReplayEnd
+from trunkline.ledger.evidence_answers import Chunk, ExportData, ExportEnd, ExportQuestion, ExportStep, ReplayEnd
 from trunkline.ledger.index import IndexDamaged
 from trunkline.ledger.ledger import Ledger
 from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
@@ -37,11 +38,11 @@ from trunkline.operations import neutral
 class LocalLedger:
     """Opens the index for each question, and reads what the logs have since got.
 
-    `note` records that what was asked or answered is about to be shown; raises Failed where it cannot.
+    `who` asks; `note` records that what was asked or answered is about to be shown; raises Failed where it cannot.
     """
 
-    def __init__(self, data_dir: Path, note: Callable[..., None]) -> None:
-        self._data_dir, self._note = data_dir, note
+    def __init__(self, data_dir: Path, who: str, note: Callable[..., None]) -> None:
+        self._data_dir, self._who, self._note = data_dir, who, note
         os.umask(0o077)  # the database makes files of its own: they are for nobody else either
 
     def calls(self, asked: CallsQuestion) -> Table:
@@ -63,6 +64,13 @@ class LocalLedger:
             found = ledger.replay(named)
             self._note(action="replay", calls=1, call=found.call)
             yield from found.words()
+
+    def export(self, asked: ExportQuestion) -> Iterator[ExportData | ExportStep | ExportEnd]:
+        """Yield a file of calls with all that is on record of them. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            found = ledger.export(asked)
+            self._note(**read_by_export(asked, found.calls))
+            yield from found.words(self._who)
 
     def sessions(self, asked: SessionsQuestion) -> Table:
         """Return sessions, the latest first. Raises Failed or Misused."""

@@ -2,7 +2,8 @@
 
 GET  /api/calls/{call_id}    ?bodies=yes; without, a story has nothing of that and is for the console's port too
 GET  /api/sessions/{session} ?tenant=
-POST /api/replay             {"call"}  -> lines of JSON: Chunk..., ReplayEnd
+POST /api/replay             {"call"}         -> lines of JSON: Chunk..., ReplayEnd
+POST /api/audit/export       ExportQuestion   -> lines of JSON: ExportData and ExportStep..., ExportEnd
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,10 +17,10 @@ from fastapi.responses import StreamingResponse
 from trunkline.control.answers import Refused
 from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.listeners import LOCAL
-from trunkline.control.reads import AuditRead
+from trunkline.control.reads import AuditRead, read_by_export
 from trunkline.control.registry import Registry
 from trunkline.ledger.answers import Unanswerable
-from trunkline.ledger.evidence_answers import EvidenceFailed, ReplayQuestion
+from trunkline.ledger.evidence_answers import EvidenceFailed, ExportQuestion, ReplayQuestion
 
 LINES = "application/x-ndjson"
 # Words that are made in one go, so that others have a turn in between; a word has at most a third of a megabyte.
@@ -31,7 +32,7 @@ class Reading:
     """Says whose requests may see what was said, and records each of them; `who` names the caller."""
 
     def __init__(self, who: Callable[[Request], str], registry: Registry) -> None:
-        self._who, self._registry = who, registry
+        self.who, self._registry = who, registry
 
     @staticmethod
     def check(request: Request) -> None:
@@ -41,7 +42,7 @@ class Reading:
 
     async def note(self, request: Request, **what: Any) -> None:
         """Record that the caller is about to be shown something (`AuditRead`). Raises Unrecorded: then it must not."""
-        await self._registry.note(AuditRead(who=self._who(request), **what))
+        await self._registry.note(AuditRead(who=self.who(request), **what))
 
 
 def add_evidence(
@@ -74,6 +75,14 @@ def add_evidence(
         found = await desk.ask(lambda ledger: ledger.replay(question.call))
         await reading.note(request, action="replay", calls=1, call=found.call)
         return StreamingResponse(lines_of(found.words(), desk), media_type=LINES)
+
+    @app.post("/api/audit/export")
+    async def export(request: Request) -> Response:
+        reading.check(request)
+        question: ExportQuestion = await asked(request, ExportQuestion)
+        found = await desk.ask(lambda ledger: ledger.export(question))
+        await reading.note(request, **read_by_export(question, found.calls))
+        return StreamingResponse(lines_of(found.words(reading.who(request)), desk), media_type=LINES)
 
 
 async def lines_of(words: Iterator[msgspec.Struct], desk: LedgerDesk) -> AsyncIterator[bytes]:

@@ -1,8 +1,11 @@
 """Looks at what was asked and answered: each is in control's log before anybody sees anything."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+
+from trunkline.ledger.evidence_answers import ExportFormat, ExportQuestion
+from trunkline.ledger.wording import asked_for
 
 Action = Literal["bodies", "session", "replay", "export"]
 
@@ -21,4 +24,9 @@ class AuditRead(msgspec.Struct, frozen=True, tag_field="type", tag="audit.read",
     session: str | None = None
     tenant: str | None = None
     filter: dict[str, str] = {}
-    format: str | None = None
+    format: ExportFormat | None = None
+
+
+def read_by_export(asked: ExportQuestion, calls: int) -> dict[str, Any]:
+    """Return what the record of an export says of it, beside who has made it."""
+    return {"action": "export", "calls": calls, "filter": asked_for(asked), "format": asked.format}

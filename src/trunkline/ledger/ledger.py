@@ -22,9 +22,12 @@ from trunkline.ledger.answers import (
     Story,
     Table,
     Transcript,
+    Unanswerable,
 )
 from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
 from trunkline.ledger.costs import paid, report
+from trunkline.ledger.evidence_answers import ExportQuestion
+from trunkline.ledger.export import Exporting
 from trunkline.ledger.follow import STEP_RECORDS, Counting, Follower
 from trunkline.ledger.index import Index, IndexUnusable, is_damage
 from trunkline.ledger.limit_answers import SimulationQuestion
@@ -156,6 +159,14 @@ class Ledger:
         """Return what was released of a call. Raises Misunderstood or Unanswerable."""
         self._refresh()
         return replay_of(self._index, self._data_dir, named)
+
+    def export(self, asked: ExportQuestion) -> Exporting:
+        """Return what makes a file of calls. Raises Misunderstood, or Unanswerable where the index lacks some yet."""
+        behind = self._refresh()
+        if behind:
+            megabytes = max(1, behind >> 20)
+            raise Unanswerable(f"the index has yet to read {megabytes:,} MB of the logs: export when it has")
+        return Exporting(self._index, self._data_dir, asked, self._following().damaged)
 
     def sessions(self, asked: SessionsQuestion) -> Table:
         """Return sessions, the latest first. Raises Misunderstood."""

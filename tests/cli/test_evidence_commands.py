@@ -1,16 +1,20 @@
-"""`trunkline replay` and what is recorded of who looks, while a gateway runs and after it has stopped."""
+"""`trunkline replay`, `audit export`, and what is recorded of who looks, with a gateway that runs and without one."""
 
 import fcntl
+import hashlib
 import http.client
 import io
 import json
 import os
 import signal
+import stat
 
 import pytest
 from running_gateway import PATIENCE, SECRET, command, command_process, gateway, write_configuration
 
 from trunkline.audit.files.reader import read_records
+from trunkline.cli.failure import Failed
+from trunkline.cli.new_file import new_file
 from trunkline.cli.playback import Written, play
 from trunkline.control.users import user_name
 from trunkline.simulator import Script, Simulator
@@ -98,6 +102,69 @@ def test_a_call_that_is_none_is_one_line_and_nothing_is_recorded(calls, call, st
     assert reads(directory) == before
 
 
+def test_an_export_is_a_file_of_all_that_was_asked_for(calls):
+    directory, made = calls
+    before = len(reads(directory))
+    out = directory / f"out-{before}"
+    out.mkdir()
+    result = command(directory, "audit", "export", "--since", "1h", "--session", "s-1", "--out", str(out))
+    assert (result.returncode, result.stderr) == (0, "")
+    (file,) = out.iterdir()
+    data = file.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    assert result.stdout == f"{file}: 2 calls, {len(data):,} bytes, SHA-256 {digest}\n"
+    assert file.suffix == ".jsonl"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    found = {line["call"]: line["bodies"]["response"].encode() for line in map(json.loads, data.splitlines())}
+    assert found == dict(made)
+    page = out / "page.html"
+    words = ("--since", "2020-01-01", "--until", "2100-01-01", "--outcome", "answered", "--format", "html")
+    assert command(directory, "audit", "export", *words, "--out", str(page)).returncode == 0
+    assert page.read_text().count("<section>") == 2
+    assert "holds \\x9b31m three" in page.read_text()
+    first, second = reads(directory)[before:]
+    who = user_name(os.getuid())
+    assert f"<dd>{who}</dd>" in page.read_text()
+    assert (first["who"], first["action"], first["calls"], first["format"]) == (who, "export", 2, "jsonl")
+    assert list(first["filter"]) == ["since", "session"]
+    assert second["filter"] == {
+        "since": "2020-01-01T00:00:00.000Z", "until": "2100-01-01T00:00:00.000Z", "outcome": "answered"
+    }  # fmt: skip
+
+
+def test_no_file_is_overwritten_and_none_is_left_half_made(calls):
+    directory, _ = calls
+    out = directory / "there.jsonl"
+    out.write_text("mine")
+    before = reads(directory)
+    for words, status, said in (
+        (("--out", str(out)), 1, "is there already"),
+        (("--out", str(directory / "none" / "x")), 1, "No such file"),
+        (("--out", str(directory / "x"), "--outcome", "splendid"), 64, "there is no outcome"),
+        (("--out", str(directory / "x"), "--format", "parquet"), 64, "parquet"),
+        (("--out", str(directory / "x"), "--tenant", ""), 64, "a name has"),
+        (("--out", str(directory / "x"), "--until", "soon"), 64, "is no time"),
+        ((), 64, "--out"),
+    ):
+        result = command(directory, "audit", "export", "--since", "1d", *words)
+        assert (result.returncode, result.stdout) == (status, "")
+        assert said in result.stderr
+        assert result.stderr.count("\n") == 1
+    assert out.read_text() == "mine"
+    assert not [path for path in directory.iterdir() if path.name.endswith(".part") or path.name == "x"]
+    assert reads(directory) == before
+
+
+def test_an_export_that_fails_midway_leaves_nothing(tmp_path):
+    path = tmp_path / "x"
+    with pytest.raises(ZeroDivisionError), new_file(path) as file:
+        file.write(b"%d" % (len(list(tmp_path.iterdir())) // 0))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(Failed, match="is there already"), new_file(path):
+        path.write_bytes(b"another's")
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("x", b"another's")]
+
+
 def test_a_look_that_cannot_be_recorded_shows_nothing(place):
     directory, ((call, body), _), running = place
     if running.process.poll() is None:
@@ -105,10 +172,12 @@ def test_a_look_that_cannot_be_recorded_shows_nothing(place):
         running.process.wait(PATIENCE)
     with open(directory / "data" / "log" / "gw-1" / "control" / "lock", "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for words in (("replay", call), ("calls", "show", call, "--bodies"), ("sessions", "show", "s-1")):
+        export = ("audit", "export", "--since", "1h", "--out", "unseen.jsonl")
+        for words in (("replay", call), ("calls", "show", call, "--bodies"), ("sessions", "show", "s-1"), export):
             result = command(directory, *words)
             assert (result.returncode, result.stdout) == (1, "")
             assert "record log" in result.stderr
+    assert not (directory / "unseen.jsonl").exists()
     assert command_process(directory, "replay", call).stdout.encode() == body
 
 
