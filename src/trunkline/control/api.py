@@ -11,8 +11,8 @@
     POST   /api/users        {"tenant", "file", "text"}   -> {"users", "added", "removed", "changed"}
     POST   /api/costs/import {"tenant", "file", "text"}   -> {"rows", "amount"}
 
-and what `ledger_api` and `limits_api` add. Errors are `{"error": {"message", "problems"}}`: 400 and 422 say what to
-mend, 404 why a question has no answer, 503 that nothing could be changed.
+and what `ledger_api`, `evidence_api` and `limits_api` add. Errors are `{"error": {"message", "problems"}}`: 400 and
+422 say what to mend, 404 why a question has no answer, 503 that nothing could be changed.
 """
 
 import asyncio
@@ -38,6 +38,7 @@ from trunkline.control.answers import (
     Refused,
     UserQuery,
 )
+from trunkline.control.evidence_api import Reading, add_evidence
 from trunkline.control.journal import Unrecorded
 from trunkline.control.ledger_api import add_ledger
 from trunkline.control.ledger_desk import LedgerDesk
@@ -84,7 +85,9 @@ def build(
     _add_imports(app, registry, who, log)
     _add_metrics(app, desk, workers, limits)
     add_limits(app, registry, limits, desk, _asked)
+    reading = Reading(who, registry)
     add_ledger(app, desk, Answer, _asked)
+    add_evidence(app, desk, reading, Answer, _asked)
     _handle_errors(app, log)
     return app
 
