@@ -14,8 +14,8 @@ Action = Literal["bodies", "session", "replay", "export", "scan"]
 class AuditRead(msgspec.Struct, frozen=True, tag_field="type", tag="audit.read", omit_defaults=True, kw_only=True):
     """Somebody was shown what was asked or answered in so many `calls`; the record's `at` says when.
 
-    `action` is `bodies` (one `call`), `session` (a `session` of a `tenant`), `replay` (one `call`), `export` (those that
-    a `filter` chose, written as `format`) or `scan` (those that a `filter` chose, looked at by policies).
+    `action` is `bodies` (one `call`), `session` (a `session` of a `tenant`), `replay` (one `call`), `export` (those
+    that a `filter` chose, written as `format`) or `scan` (those that a `filter` chose, looked at by policies).
     """
 
     who: str
@@ -41,4 +41,8 @@ def read_by_scan(asked: PlacesQuestion, calls: int) -> dict[str, Any]:
         "tenant": asked.tenant,
         "route": asked.route,
     }
-    return {"action": "scan", "calls": calls, "filter": {name: word for name, word in words.items() if word is not None}}
+    return {
+        "action": "scan",
+        "calls": calls,
+        "filter": {name: word for name, word in words.items() if word is not None},
+    }
