@@ -99,7 +99,7 @@ def test_a_body_is_found_near_its_record_or_far_from_it(tmp_path, monkeypatch):
         for record, offset in batch.records
         if b'"type":"call.closed"' in record
     ]
-    for nearby in (0, 500, batches.NEARBY):
+    for nearby in ((0,), (500,), (500, 2 << 20), batches.NEARBY):
         monkeypatch.setattr(batches, "NEARBY", nearby)
         found = [body_of(tmp_path / "log", named, segment, offset) for named in decode_head(record).bodies]
         assert found == [{"response": b"first "}, {"response": b"last"}]

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 from running_gateway import COMMAND
 
+from trunkline.cli.demo import advice
 from trunkline.cli.demo.advisors import ADVISORS, BO, CLEO, directory_file
 from trunkline.cli.demo.command import play
 from trunkline.cli.demo.commands import output_of, written
@@ -29,6 +30,7 @@ SCENES = [
     "What was said?",
     "Anything else?",
     "A limited advisor",
+    advice.TITLE,
     "The record",
 ]
 
@@ -147,10 +149,32 @@ def test_who_asks_too_much_is_limited_and_told_and_the_others_are_served(played)
     assert re.search(r"^  ann +user_limits\.requests_per_minute +100\.0 +12 +12 +0 ", shown, flags=re.MULTILINE)
 
 
+def test_a_promise_is_stopped_and_the_approved_sentence_said_and_the_record_tells_why(played):
+    shown = scene(played, advice.TITLE)
+    sent, heard, told = re.split(r"\n(?=And this is|The record: )", shown)
+    assert advice.ANSWER in " ".join(sent.split())
+    assert advice.CLEAR + advice.APPROVED in " ".join(heard.split())
+    assert advice.FORBIDDEN.strip() not in " ".join(heard.split())
+    assert re.search(r"^  replaced: .*\n  finish_reason: stop\n", heard, flags=re.MULTILINE)
+    assert f"  trunkline.guardrail: {advice.POLICY}\n" in heard
+    hold = re.search(r"^  trunkline.hold_ms: (\S+)$", heard, flags=re.MULTILINE)
+    call = re.search(r"x-trunkline-call: (\S+)", heard)
+    assert hold is not None
+    assert call is not None
+    assert float(hold[1]) > 0
+    assert f"  $ trunkline calls show {call[1]}\n" in told
+    story = " ".join(told.split())
+    assert f"{float(hold[1]):g} ms of the time was holding text back for checks" in story
+    start = len(advice.CLEAR)
+    found = re.search(rf"replace {advice.POLICY} found {advice.RULE} .* characters {start} to (\d+)", story)
+    assert found is not None
+    assert start < int(found[1]) <= start + len(advice.FORBIDDEN)
+
+
 def test_the_record_has_every_call(played):
     flood = {row[0]: int(row[2]) for row in table(scene(played, "A limited advisor"), "user")}
     calls = len(re.findall(r"^  \.\.[0-9a-f]{6} ", scene(played, "The record"), flags=re.MULTILINE))
-    assert calls == 15 + sum(flood.values()) + 1  # and the one that heard a sentence
+    assert calls == 15 + sum(flood.values()) + 2  # and the two that heard a sentence
 
 
 def test_real_providers_are_asked_everything_but_to_fail():
@@ -158,9 +182,8 @@ def test_real_providers_are_asked_everything_but_to_fail():
     with simulated() as stage:
         play(dataclasses.replace(stage, simulator=None), Narrator(Console(file=out, width=WIDTH)))
     titles = re.findall(r"^\d+\. (.*?) ─+$", out.getvalue(), flags=re.MULTILINE)
-    assert titles == [
-        title for title in SCENES if title not in {"A failover at peak", "A limited advisor", "The record"}
-    ]
+    staged = {"A failover at peak", "A limited advisor", advice.TITLE, "The record"}
+    assert titles == [title for title in SCENES if title not in staged]
 
 
 def test_a_command_that_fails_fails_the_demo_with_its_own_words(tmp_path):
@@ -188,3 +211,14 @@ def test_a_stream_goes_on_beneath_itself():
         narrator.piece(piece)
     narrator.ends_to_say()
     assert out.getvalue() == "  assistant  Up 5.8 percent\n             since January\n"
+
+
+def test_a_piece_of_several_words_goes_on_beneath_itself_too():
+    out = io.StringIO()
+    narrator = Narrator(Console(file=out, width=30))
+    narrator.begins_to_say("assistant")
+    for piece in ("Up 5.8 percent. ", "That is since January. "):
+        narrator.piece(piece)
+    narrator.ends_to_say()
+    shown = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert shown == ["  assistant  Up 5.8 percent.", "             That is since", "             January."]

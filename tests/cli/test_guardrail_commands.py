@@ -15,6 +15,7 @@ routes:
 guardrails:
   house: {check: patterns, action: replace, with: "Let us not.", rules: [{name: rival, words: [Acme]}]}
   tools: {check: tool_policy, deny: [sell]}
+  suitable: {check: llm_judge, route: voice, rubric: Polite.}
 """
 
 
@@ -72,6 +73,7 @@ def test_a_policy_is_tried_on_cases_of_ones_own(config, tmp_path):
         (["test", "--policy", "tools", "--cases", "x", "-c", "CONFIG"], 1, "does not look at text"),
         (["test", "--policy", "house", "--cases", "x", "-c", "/nowhere"], 64, "there is no file /nowhere"),
         (["scan", "x", "-c", "CONFIG", "--policy", "gone"], 64, "there is no policy `gone`"),
+        (["scan", "x", "-c", "CONFIG", "--policy", "tools", "--policy", "suitable"], 1, "tool calls: suitable, tools"),
         (["scan", "-c", "CONFIG"], 64, "name a text"),
         (["scan", "-c", "CONFIG", "--file", "/nowhere"], 1, "cannot be read"),
     ],
@@ -107,4 +109,6 @@ def test_a_text_is_scanned_under_the_policies_of_the_file(config, tmp_path):
     file.write_text(text)
     only = trunkline("guardrails", "scan", "--file", str(file), "-c", config, "--policy", "house", "--format", "json")
     assert [row["rule"] for row in json.loads(only.stdout)] == ["rival"]
-    assert trunkline("guardrails", "scan", "All is well.", "-c", config).stdout == "nothing was found\n"
+    clean = trunkline("guardrails", "scan", "All is well.", "-c", config)
+    assert clean.stdout == "nothing was found\n"
+    assert clean.stderr == "trunkline: not run, for they would ask somebody or look at tool calls: suitable, tools\n"

@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 
-from trunkline.cli.progress import MEGABYTE, IndexProgress, SimulationProgress
+from trunkline.cli.progress import MEGABYTE, ExportProgress, IndexProgress, SimulationProgress
 from trunkline.ledger.answers import IndexStatus
+from trunkline.ledger.evidence_answers import ExportStep
 from trunkline.ledger.limit_answers import SimulationStep
 
 
@@ -48,6 +49,12 @@ def test_a_simulation_shows_the_calls_that_it_has_played(monkeypatch):
     with looking(monkeypatch) as terminal, SimulationProgress() as progress:
         progress.show(SimulationStep(done=2_000, of=10_000))
     assert "2,000 of 10,000 calls" in shown(terminal)
+
+
+def test_an_export_shows_the_calls_that_it_has(monkeypatch):
+    with looking(monkeypatch) as terminal, ExportProgress() as progress:
+        progress.show(ExportStep(done=1_200, of=3_000))
+    assert "1,200 of 3,000 calls" in shown(terminal)
 
 
 def test_nothing_is_shown_where_nobody_looks():

@@ -124,3 +124,70 @@ def test_a_name_that_is_no_policy_is_refused_where_it_stands():
         "routes.voice.guardrails[1]": "there is no preset `builtin/nothing`",
         "tenants.harbor.guardrails[0]": "there is no policy `r`",
     }
+
+
+HOOK = 'check: webhook, url: "https://guard.example.com/v1"'
+
+
+def with_hook(more: str, url: str = "https://guard.example.com/v1") -> str:
+    return with_policy(f'check: webhook, url: "{url}", {more}')
+
+
+def test_what_a_service_is_told_is_a_secret_and_the_names_of_the_headers_are_not():
+    text = with_hook('headers: {x-desk: hid-den2, Authorization: "Bearer ${OPENAI_API_KEY}"}')
+    good = compiled(text)
+    assert good.snapshot.guardrails["p"].headers == ("Authorization", "x-desk")
+    assert good.secrets.guardrails == {"p": {"x-desk": "hid-den2", "Authorization": "Bearer sk-proj-of-openai"}}
+    shown = good.canonical.decode() + repr(good) + str(good.snapshot)
+    assert "hid-den" not in shown
+    assert "sk-proj-of-openai" not in shown
+    assert decode_snapshot(good.canonical).guardrails == good.snapshot.guardrails
+
+
+def test_another_value_of_a_header_is_no_other_policy_and_another_name_is():
+    versions = [
+        policy_of(with_hook(f"headers: {{{headers}}}")).version
+        for headers in ("authorization: one", "authorization: two", "x-key: one")
+    ]
+    assert versions[0] == versions[1] != versions[2]
+    assert policy_of(with_policy(HOOK)).headers == ()
+    assert compiled(with_policy(HOOK)).secrets.guardrails == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "says"),
+    [
+        (with_policy(f"check: patterns, {RULES}, headers: {{x-a: b}}"), "guardrails.p.headers", "asks nobody"),
+        (
+            with_policy("check: llm_judge, route: voice, rubric: Polite., headers: {x-a: b}"),
+            "guardrails.p.headers",
+            "the check `llm_judge` asks models over the gateway's own routes, so sends none",
+        ),
+        (with_hook("headers: {Host: here}"), "guardrails.p.headers.Host", "the gateway's own"),
+        (with_hook("headers: {content-type: x}"), "guardrails.p.headers.content-type", "the gateway's own"),
+        (with_hook("headers: {x-a: b, X-A: c}"), "guardrails.p.headers.X-A", "there twice"),
+        (with_hook('headers: {x-a: "b\\nc: d"}'), "guardrails.p.headers.x-a", "visible ASCII"),
+        (with_hook("headers: {x a: b}"), "guardrails.p.headers.x a", "a header's name"),
+        (with_hook("headers: {x-a: [b]}"), "guardrails.p.headers.x-a", "visible ASCII"),
+        (
+            with_hook("hold: whole", "https://guard.example.com/v1?key=${OPENAI_API_KEY}"),
+            "guardrails.p.url",
+            "would be in the snapshot",
+        ),
+        (with_hook('format: "${OPENAI_API_KEY}"'), "guardrails.p.format", "does not take this"),
+        (
+            with_policy('check: pii, entities: [ssn, "${OPENAI_API_KEY}"]'),
+            "guardrails.p.entities",
+            "does not take this",
+        ),
+    ],
+)
+def test_headers_that_cannot_be_sent_and_secrets_in_the_wrong_place_are_refused(text, path, says):
+    problem = the_problem(text)
+    assert (problem.path, says in str(problem)) == (path, True), str(problem)
+    assert "sk-proj-of-openai" not in str(problem)
+
+
+def test_a_reference_may_be_part_of_an_address_that_has_no_query():
+    text = with_hook("hold: whole", "https://guard.example.com/${OPENAI_API_KEY}")
+    assert policy_of(text).settings["url"].endswith("/sk-proj-of-openai")

@@ -10,9 +10,12 @@ from contextlib import asynccontextmanager
 import pytest
 from test_control_registry import Workers, registry, types, write
 
+from trunkline.audit.files.data_dir import open_data_dir
+from trunkline.audit.files.writer import LogSettings, LogWriter
 from trunkline.channel.link import Link
 from trunkline.channel.messages import ToControl
 from trunkline.cli.control_client import Live
+from trunkline.cli.failure import Failed
 from trunkline.control.answers import NewKey
 from trunkline.control.app import serve_admin
 from trunkline.control.ledger_desk import LedgerDesk
@@ -20,6 +23,8 @@ from trunkline.control.limits_desk import LimitsDesk
 from trunkline.control.listeners import MAX_BODY
 from trunkline.control.sockets import admin_sockets
 from trunkline.control.users import user_name
+from trunkline.ledger.answers import Period
+from trunkline.ledger.evidence_answers import ExportQuestion
 from trunkline.operations import OperationalLog
 
 TOKEN = "b7c0d9f02a1e4c83956bd2f1a7e4c0d3"
@@ -98,8 +103,53 @@ def test_the_admin_token_shows_no_conversation(tmp_path):
                 status, body = await asyncio.to_thread(ask, port, "GET", path, authorization=BEARER)
                 assert status == 400
                 assert "on the gateway's machine only" in body["error"]["message"]
+            as_json = {"authorization": BEARER, "content_type": "application/json"}
+            for path, asked in (("/api/replay", b'{"call": "x"}'), ("/api/audit/export", b'{"period": {}}')):
+                status, body = await asyncio.to_thread(ask, port, "POST", path, asked, **as_json)
+                assert status == 400
+                assert "on the gateway's machine only" in body["error"]["message"]
 
     asyncio.run(main())
+
+
+def test_what_cannot_be_recorded_is_not_shown(tmp_path):
+    async def main():
+        async with serving(tmp_path) as (_, control):
+            call = "01a214f8-68c2-7ee4-baa0-000000000001"
+            write_call(tmp_path / "data", call)
+            live = Live(tmp_path / "data", "")
+            ledger = live.ledger
+            await asyncio.to_thread(live._ask, "POST", "/api/index", {})
+            looks = [
+                lambda: list(ledger.replay(call)),
+                lambda: ledger.call(call, bodies=True),
+                lambda: ledger.session("s-1", None),
+                lambda: list(ledger.export(ExportQuestion(period=Period()))),
+            ]
+            for look in looks:
+                assert "All is well." in repr(await asyncio.to_thread(look))
+            await control._journal.close()
+            for look in looks:
+                with pytest.raises(Failed, match="the record log cannot be written"):
+                    await asyncio.to_thread(look)
+            assert await asyncio.to_thread(lambda: ledger.call(call, bodies=False).call) == call
+
+    asyncio.run(main())
+
+
+def write_call(data_dir, call: str) -> None:
+    """Write the log of a worker that has carried one call."""
+    data = open_data_dir(data_dir)
+    where, origin = data.log_directory("gw-1", "worker-0"), data.origin("gw-1", "worker-0")
+    log, _ = LogWriter.open(where, origin, LogSettings(), on_event=lambda _name, /, **_facts: None)
+    opened = {"call": call, "tenant": "acme", "key_id": "app", "session": "s-1", "purpose": "production",
+              "endpoint": "/", "route": "fast", "stream": False, "prompt_fingerprint": "f", "snapshot": "s",
+              "estimate": {"prompt_tokens": 1, "completion_tokens": 1, "cost": "0"}}  # fmt: skip
+    answer = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "All is well."}}]}
+    log.append("call.opened", call, json.dumps(opened).encode(), {"request": b"{}"})
+    closed = {"call": call, "outcome": "answered", "status": 200, "timings": {"total_ms": 1.0, "overhead_ms": 1.0}}
+    log.append("call.closed", "r-2", json.dumps(closed).encode(), {"response": json.dumps(answer).encode()})
+    log.close_sync()
 
 
 def test_a_new_admin_token_holds_as_soon_as_it_is_applied(tmp_path):

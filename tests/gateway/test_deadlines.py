@@ -42,6 +42,18 @@ def test_pings_and_role_chunks_are_no_first_token(tmp_path, ping):
     play(tmp_path, story, GOOD, opened, second=", first_token: 100ms")
 
 
+def test_waiting_for_a_stream_that_begins_with_a_role_alone_is_not_the_gateway_s_time_in_its_head(tmp_path):
+    async def story(gateway, simulator):
+        heard = await hear(gateway, {"model": "only-first", "stream": True})
+        closed = gateway.record("call.closed")
+        assert closed["timings"]["first_byte_ms"] >= 150
+        assert float(heard.headers["x-trunkline-overhead-ms"]) < 75
+        assert closed["timings"]["overhead_ms"] < closed["timings"]["total_ms"] / 2
+
+    opened = Script(text="one", first_token=0.15, fault=Stall(after_tokens=0))
+    play(tmp_path, story, opened, GOOD, first=", first_token: 300ms")
+
+
 @pytest.mark.parametrize("model", ["only-first", "only-second"])
 @pytest.mark.parametrize("ping", [None, 0.02], ids=["silence", "pings"])
 def test_a_gap_that_is_too_long_ends_the_stream_pings_or_not(tmp_path, model, ping):

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from trunkline.guardrails.units import LONGEST, UnitCutter
 
-texts = st.text(st.sampled_from("ab .,;!?…:-–\n。、，\"')*MrDri0"), max_size=700)
+texts = st.text(st.sampled_from("ab .,;!?…:-–\n。、，\"')*MrDri0No"), max_size=700)
 
 
 def cut(pieces, clauses=False):
@@ -72,6 +72,16 @@ def test_a_line_and_an_ideographic_full_stop_end_a_sentence_alone():
 
 def test_abbreviations_and_initials_end_no_sentence():
     assert sentences("Mr. J. Smith of Acme Inc. called. I. Yes") == ["Mr. J. Smith of Acme Inc. called. ", "I. ", "Yes"]
+
+
+def test_no_is_an_answer_where_it_begins_a_sentence_and_a_number_elsewhere():
+    assert sentences("No. It is account no. 5 of two. no. Yes") == [
+        "No. ",
+        "It is account no. 5 of two. ",
+        "no. ",
+        "Yes",
+    ]
+    assert clauses("Well, no. 5 is it") == ["Well, ", "no. ", "5 is it"]
 
 
 def test_a_question_mark_behind_an_abbreviation_does():

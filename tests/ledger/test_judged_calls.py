@@ -7,6 +7,8 @@ import pytest
 
 from ledger.logs import Machine, asked, call_id, closed, follow, open_index, opened
 from trunkline.ledger.answers import SessionsQuestion
+from trunkline.ledger.place_answers import PlacesQuestion
+from trunkline.ledger.places import places_of
 from trunkline.ledger.questions import list_sessions
 from trunkline.ledger.sessions import show_session
 
@@ -45,6 +47,11 @@ def index(machine):
 def test_it_names_the_call_that_it_judges(index):
     rows = asked(index, "SELECT CAST(id AS VARCHAR), CAST(judged_call AS VARCHAR), purpose FROM calls ORDER BY id")
     assert rows == [(call_id(CLIENT), None, "production"), (call_id(JUDGE), call_id(CLIENT), "judge")]
+
+
+def test_its_place_in_the_logs_says_what_it_is(index):
+    places = places_of(index, PlacesQuestion(since=0.0, until=4e9), 0).calls
+    assert [(place.call, place.judging) for place in places] == [(call_id(CLIENT), False), (call_id(JUDGE), True)]
 
 
 def test_it_is_part_of_what_a_session_costs_and_not_of_its_calls(index):

@@ -76,6 +76,13 @@ def test_what_did_not_reach_the_client_is_told():
     assert "foo" in details["dropped"]
 
 
+def test_a_sentence_said_in_place_of_an_answer_is_told():
+    story = told(opened(1), closed(1, outcome="replaced", received_chars=40, released_chars=90))
+    details = {event: detail for _, event, detail in story}
+    assert details["instead"] == "a sentence of the configuration was said"
+    assert "withheld" not in details
+
+
 def test_a_call_whose_worker_died_ends_abandoned():
     assert [event for _, event, _ in told(opened(1), abandoned(1))][-2:] == ["abandoned", "settled"]
 

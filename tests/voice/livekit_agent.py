@@ -7,13 +7,14 @@ import asyncio
 import contextlib
 
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, tts
+from livekit.agents import Agent, AgentSession, tokenize, tts
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 from livekit.plugins.openai import LLM
 
 RATE = 8000  # samples per second of the silence that stands for speech
+WAITING = tokenize.blingfire.SentenceTokenizer()  # as services that stream have it: it waits for the next sentence
 
 
 class Engine(tts.TTS):
@@ -22,6 +23,13 @@ class Engine(tts.TTS):
     def __init__(self):
         super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=RATE, num_channels=1)
         self.sentences = []
+        self.said = asyncio.Condition()
+
+    async def heard(self, count):
+        """Wait for the sentence of this number, counted from the start."""
+        async with self.said:
+            await self.said.wait_for(lambda: len(self.sentences) >= count)
+        return self.sentences
 
     def synthesize(self, text, *, conn_options=DEFAULT_API_CONNECT_OPTIONS):
         return Silence(tts=self, input_text=text, conn_options=conn_options)
@@ -32,7 +40,9 @@ class Silence(tts.ChunkedStream):
         output_emitter.initialize(request_id="silence", sample_rate=RATE, num_channels=1, mime_type="audio/pcm")
         output_emitter.push(bytes(RATE // 5))
         output_emitter.flush()
-        self._tts.sentences.append(self.input_text)
+        async with self._tts.said:
+            self._tts.sentences.append(self.input_text)
+            self._tts.said.notify_all()
 
 
 class Ear(AudioOutput):
@@ -85,15 +95,16 @@ class Bot:
 
 
 @contextlib.asynccontextmanager
-async def talking(gateway, secret, *, tools=(), model="voice", **options):
+async def talking(gateway, secret, *, tools=(), model="voice", agent=Agent, adapt=lambda engine: engine, **options):
+    """Hold a conversation; `adapt` makes of the engine what the session gets, `agent` is the kind of agent."""
     llm = LLM(model=model, base_url=gateway.url, api_key=secret, **options)
     engine = Engine()
     # The gateway has tried again already; what it says is to be heard at once.
     connecting = SessionConnectOptions(llm_conn_options=APIConnectOptions(max_retry=0, timeout=20.0))
-    session = AgentSession(llm=llm, tts=engine, conn_options=connecting)
+    session = AgentSession(llm=llm, tts=adapt(engine), conn_options=connecting)
     session.output.audio = ear = Ear()
     bot = Bot(session, engine, ear)
-    await session.start(Agent(instructions="You are brief.", tools=list(tools)), record=False)
+    await session.start(agent(instructions="You are brief.", tools=list(tools)), record=False)
     try:
         yield bot
     finally:

@@ -64,9 +64,9 @@ class GatewayLLMService(OpenAILLMService):
 
 
 class Bot:
-    """One conversation."""
+    """One conversation; `between` are processors between the model and the voice."""
 
-    def __init__(self, url, secret, *, tools=(), extra=None, model="voice", **options):
+    def __init__(self, url, secret, *, tools=(), extra=None, model="voice", between=(), **options):
         self.context = LLMContext(tools=list(tools))
         settings = GatewayLLMService.Settings(model=model, system_instruction="You are brief.", extra=extra or {})
         self.llm = GatewayLLMService(api_key=secret, base_url=url, settings=settings, **options)
@@ -79,7 +79,7 @@ class Bot:
         self.errors = asyncio.Queue()
         pair.assistant().add_event_handler("on_assistant_turn_stopped", self._stopped)
         self.worker = PipelineWorker(
-            Pipeline([pair.user(), self.llm, self.voice, pair.assistant()]), cancel_on_idle_timeout=False
+            Pipeline([pair.user(), self.llm, *between, self.voice, pair.assistant()]), cancel_on_idle_timeout=False
         )
         self.worker.set_reached_upstream_filter((ErrorFrame,))
         self.worker.add_event_handler("on_frame_reached_upstream", self._failed)
@@ -98,6 +98,10 @@ class Bot:
     async def begin_speaking(self):
         """Have the caller open their mouth, as the voice detector would say."""
         await self.worker.queue_frame(VADUserStartedSpeakingFrame())
+
+    async def interrupt(self):
+        """Have the caller cut in."""
+        await self.begin_speaking()
 
     async def finish_speaking(self, text):
         await self.worker.queue_frame(TranscriptionFrame(text, "caller", "2026-01-01T00:00:00Z", finalized=True))

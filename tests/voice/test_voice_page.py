@@ -2,13 +2,12 @@
 
 import asyncio
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "voice.md").read_text()
-PIPECAT, LIVEKIT = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+from voice.page import PAGE, ROOT, snippet_with
+
+PIPECAT, LIVEKIT = snippet_with("GatewayLLMService"), snippet_with("conn_options")
 
 
 @pytest.mark.parametrize("code", [PIPECAT, LIVEKIT], ids=["pipecat", "livekit"])

@@ -24,6 +24,7 @@ from trunkline.control.answers import (
     NewCosts,
     NewKey,
     NewUsers,
+    ProposedGuardrails,
     Simulate,
     UserList,
     UserQuery,
@@ -39,6 +40,8 @@ from trunkline.ledger.limit_answers import (
 
 # A change waits for the log and for every worker; a control process that has just started imports first.
 ANSWER_WITHIN = 60.0
+# Requests that change something, perhaps also where their answer does not come.
+CHANGING = ("/api/apply", "/api/keys", "/api/users", "/api/costs/import", "/api/index/forget")
 MAX_ANSWER = 64 * 1024 * 1024
 
 
@@ -53,7 +56,7 @@ class Live:
 
     def __init__(self, data_dir: Path, config: str) -> None:
         self._data_dir, self._config = data_dir, config
-        self.ledger = LiveLedger(self._ask)
+        self.ledger = LiveLedger(self._ask, self._lines)
 
     def status(self) -> dict[str, Any]:
         """Return what control knows of the processes. Raises NobodyAnswers."""
@@ -99,16 +102,25 @@ class Live:
         Raises ConfigurationFailed, Misused, Failed or NobodyAnswers.
         """
         question = Simulate(asked, str(Path(self._config).resolve()))
-        with self._answered("POST", "/api/limits/simulate", msgspec.to_builtins(question)) as response:
-            while line := response.readline(MAX_ANSWER):
-                match msgspec.json.decode(line, type=SimulationWord):
-                    case SimulationReport() as report:
-                        return report
-                    case SimulationStep() as step:
-                        on_step(step)
-                    case SimulationFailed(reason):
-                        raise Failed(reason)
+        for line in self._lines("POST", "/api/limits/simulate", msgspec.to_builtins(question)):
+            match msgspec.json.decode(line, type=SimulationWord):
+                case SimulationReport() as report:
+                    return report
+                case SimulationStep() as step:
+                    on_step(step)
+                case SimulationFailed(reason):
+                    raise Failed(reason)
         raise Failed("control ended before it had answered: try again")
+
+    def guardrails(self) -> ProposedGuardrails:
+        """Return the policies of the file. Raises ConfigurationFailed, Failed or NobodyAnswers."""
+        asked = {"config": str(Path(self._config).resolve())}
+        return msgspec.convert(self._ask("POST", "/api/guardrails", asked), ProposedGuardrails)
+
+    def _lines(self, method: str, path: str, body: object) -> Iterator[bytes]:
+        with self._answered(method, path, body) as response:
+            while line := response.readline(MAX_ANSWER):
+                yield line
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         with self._answered(method, path, body) as response:
@@ -132,7 +144,8 @@ class Live:
             yield response
         except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
             what = "it took too long" if isinstance(error, TimeoutError) else "it ended before it had answered"
-            done = "; whether it was done, `trunkline keys list` shows" if method != "GET" else ": try again"
+            changing = method != "GET" and path.startswith(CHANGING)
+            done = "; whether it was done, `trunkline keys list` shows" if changing else ": try again"
             raise Failed(f"control did not answer: {what}{done}") from error
         finally:
             connection.close()

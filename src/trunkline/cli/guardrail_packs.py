@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from trunkline.cli.failure import Failed, Misused, failed_by
+from trunkline.config.guardrail_checks import names_in_force, preset_policies
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.configuration import Configuration
 from trunkline.gateway.in_force import make_policies
@@ -101,26 +102,28 @@ def _thresholds() -> dict[str, Thresholds]:
 
 
 def policies_of(config: str, names: Sequence[str]) -> list[Policy]:
-    """Return the policies of a configuration that look at text, or those of these names. Raises Failed."""
+    """Return the policies of a configuration, or those of these names. Raises Failed and Misused."""
     try:
         snapshot = Configuration(config).compile().snapshot
     except ConfigInvalid as invalid:
         raise failed_by(invalid) from None
     try:
-        policies = make_policies(snapshot, {})
+        presets = {inner: said for name in names for inner, said in preset_policies(name).items()}
+        policies = make_policies(presets | snapshot.guardrails, {})
     except (UnknownCheck, ValueError) as error:
         raise Failed(str(error)) from None
-    unknown = [name for name in names if name not in policies]
+    wanted = names_in_force(names)
+    unknown = [name for name in wanted if name not in policies]
     if unknown:
         raise Misused(f"there is no policy `{unknown[0]}` in {config}; there are {', '.join(policies) or 'none'}")
-    chosen = [policy for name, policy in policies.items() if not names or name in names]
+    chosen = [policy for name, policy in policies.items() if not names or name in wanted]
     if not chosen:
         raise Failed(f"{config} has no policies")
-    return [policy for policy in chosen if policy.text is not None]
+    return chosen
 
 
 def scanned(policies: Sequence[Policy], text: str) -> tuple[list[Fired], str]:
-    """Return what policies find in a text, and what would leave of it."""
+    """Return what policies that look at text find in one, and what would leave of it."""
     watched = Watched(policies, "sentence", ANSWER, "text")
     for start in range(0, max(len(text), 1), SLICE):
         watched.feed(text[start : start + SLICE], start + SLICE >= len(text))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from trunkline.audit.files.data_dir import DataDirError
 from trunkline.audit.files.writer import CorruptLog, LogFailed
@@ -26,6 +26,7 @@ from trunkline.control.answers import (
     NewCosts,
     NewKey,
     NewUsers,
+    ProposedGuardrails,
     Refused,
     UserList,
     UserQuery,
@@ -34,6 +35,7 @@ from trunkline.control.configuration import Configuration
 from trunkline.control.directories import looked_up
 from trunkline.control.journal import Journal, Unrecorded, read_directory, read_state
 from trunkline.control.keys import views
+from trunkline.control.reads import AuditRead
 from trunkline.control.registry import NoWorkers, Registry
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.users import user_name
@@ -51,7 +53,7 @@ class InProcess:
         self._configuration, self._data_dir = configuration, data_dir
         self._store = SnapshotStore(data_dir)
         self._who = user_name(os.getuid())
-        self.ledger = LocalLedger(data_dir)
+        self.ledger = LocalLedger(data_dir, self._who, self._note)
 
     def apply(self) -> Applied:
         """Check the file and make it the last good one. Raises Failed."""
@@ -128,6 +130,28 @@ class InProcess:
         with _failures(self._data_dir):
             snapshot = self._configuration.compile(read_state(self._data_dir)).snapshot
         return self.ledger.simulate(snapshot, asked, on_step)
+
+    def guardrails(self) -> ProposedGuardrails:
+        """Return the policies of the file. Raises Failed."""
+        with _failures(self._data_dir):
+            return ProposedGuardrails.of(self._configuration.compile(read_state(self._data_dir)).snapshot)
+
+    def _note(self, **what: Any) -> None:
+        """Record that what was asked or answered is about to be shown (`AuditRead`). Raises Failed: then it is not."""
+        with _failures(self._data_dir):
+            asyncio.run(self._noted(AuditRead(who=self._who, **what), self._node()))
+
+    async def _noted(self, read: AuditRead, node: str) -> None:
+        journal = Journal.open(self._data_dir, node, lambda _name, /, **_facts: None)
+        try:
+            await journal.note(read)
+        finally:
+            await journal.close()
+
+    def _node(self) -> str:
+        """Return the machine's name for its log: as of the last gateway here, for the file may not be good."""
+        current = self._store.current()
+        return current[1].node if current is not None else self._configuration.compile().snapshot.node
 
     def _change(self, work: Callable[[Registry, Compiled], Awaitable[Result]]) -> Result:
         """Do the work on what the file says now."""

@@ -1,12 +1,13 @@
 """Questions about past calls: who answers them, and asking a running gateway's control process."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from trunkline.cli.failure import Failed
 from trunkline.ledger.answers import (
     CallsQuestion,
     Forget,
@@ -20,6 +21,19 @@ from trunkline.ledger.answers import (
     Transcript,
 )
 from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
+from trunkline.ledger.evidence_answers import (
+    Chunk,
+    EvidenceFailed,
+    ExportData,
+    ExportEnd,
+    ExportQuestion,
+    ExportStep,
+    ExportWord,
+    ReplayEnd,
+    ReplayQuestion,
+    ReplayWord,
+)
+from trunkline.ledger.place_answers import Places, PlacesQuestion
 
 OnProgress = Callable[[IndexStatus], None]
 POLL = 0.25
@@ -33,6 +47,12 @@ class LedgerOffice(Protocol):
 
     def call(self, named: str, *, bodies: bool) -> Story:
         """Return the story of a call."""
+
+    def replay(self, named: str) -> Iterator[Chunk | ReplayEnd]:
+        """Yield what was released of a call, and its end; that it was asked for is on record before."""
+
+    def export(self, asked: ExportQuestion) -> Iterator[ExportData | ExportStep | ExportEnd]:
+        """Yield a file of calls with all that is on record of them; that it was asked for is on record before."""
 
     def sessions(self, asked: SessionsQuestion) -> Table:
         """Return sessions, the latest first."""
@@ -49,6 +69,9 @@ class LedgerOffice(Protocol):
     def paid(self, asked: PaidQuestion) -> PaidReport:
         """Return what was paid to providers."""
 
+    def places(self, asked: PlacesQuestion) -> Places:
+        """Return where calls stand in the logs, the oldest first."""
+
     def rebuild(self, on_progress: OnProgress) -> IndexStatus:
         """Make the index again; returns when all of the logs is in it."""
 
@@ -57,10 +80,10 @@ class LedgerOffice(Protocol):
 
 
 class LiveLedger:
-    """The ledger of a running gateway; `ask` makes a request of the admin API."""
+    """The ledger of a running gateway; `ask` makes a request of the admin API, `lines` one that lines answer."""
 
-    def __init__(self, ask: Callable[..., Any]) -> None:
-        self._ask = ask
+    def __init__(self, ask: Callable[..., Any], lines: Callable[..., Iterator[bytes]]) -> None:
+        self._ask, self._lines = ask, lines
 
     def calls(self, asked: CallsQuestion) -> Table:
         """Return calls, newest first."""
@@ -70,6 +93,22 @@ class LiveLedger:
         """Return the story of a call."""
         path = f"/api/calls/{quote(named, safe='')}{'?bodies=yes' if bodies else ''}"
         return msgspec.convert(self._ask("GET", path), Story)
+
+    def replay(self, named: str) -> Iterator[Chunk | ReplayEnd]:
+        """Yield what was released of a call, and its end."""
+        for line in self._lines("POST", "/api/replay", msgspec.to_builtins(ReplayQuestion(named))):
+            word: ReplayWord = msgspec.json.decode(line, type=ReplayWord)
+            if isinstance(word, EvidenceFailed):
+                raise Failed(word.reason)
+            yield word
+
+    def export(self, asked: ExportQuestion) -> Iterator[ExportData | ExportStep | ExportEnd]:
+        """Yield a file of calls with all that is on record of them."""
+        for line in self._lines("POST", "/api/audit/export", msgspec.to_builtins(asked)):
+            word: ExportWord = msgspec.json.decode(line, type=ExportWord)
+            if isinstance(word, EvidenceFailed):
+                raise Failed(word.reason)
+            yield word
 
     def sessions(self, asked: SessionsQuestion) -> Table:
         """Return sessions, the latest first."""
@@ -92,6 +131,10 @@ class LiveLedger:
     def paid(self, asked: PaidQuestion) -> PaidReport:
         """Return what was paid to providers."""
         return msgspec.convert(self._ask("POST", "/api/costs/paid", msgspec.to_builtins(asked)), PaidReport)
+
+    def places(self, asked: PlacesQuestion) -> Places:
+        """Return where calls stand in the logs, the oldest first."""
+        return msgspec.convert(self._ask("POST", "/api/calls/places", msgspec.to_builtins(asked)), Places)
 
     def rebuild(self, on_progress: OnProgress) -> IndexStatus:
         """Make the index again; control goes on with it whether somebody waits or not."""

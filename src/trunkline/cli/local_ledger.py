@@ -12,6 +12,7 @@ from trunkline.audit.files.settings import CorruptLog
 from trunkline.cli.failure import Failed, Misused
 from trunkline.cli.ledger_client import OnProgress
 from trunkline.cli.progress import IndexProgress
+from trunkline.control.reads import read_by_export, read_by_scan
 from trunkline.ledger.answers import (
     CallsQuestion,
     Forget,
@@ -26,18 +27,23 @@ from trunkline.ledger.answers import (
     Unanswerable,
 )
 from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
+from trunkline.ledger.evidence_answers import Chunk, ExportData, ExportEnd, ExportQuestion, ExportStep, ReplayEnd
 from trunkline.ledger.index import IndexDamaged
 from trunkline.ledger.ledger import Ledger
 from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
+from trunkline.ledger.place_answers import Places, PlacesQuestion
 from trunkline.model.snapshot import Snapshot
 from trunkline.operations import neutral
 
 
 class LocalLedger:
-    """Opens the index for each question, and reads what the logs have since got."""
+    """Opens the index for each question, and reads what the logs have since got.
 
-    def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir
+    `who` asks; `note` records that what was asked or answered is about to be shown; raises Failed where it cannot.
+    """
+
+    def __init__(self, data_dir: Path, who: str, note: Callable[..., None]) -> None:
+        self._data_dir, self._who, self._note = data_dir, who, note
         os.umask(0o077)  # the database makes files of its own: they are for nobody else either
 
     def calls(self, asked: CallsQuestion) -> Table:
@@ -48,7 +54,24 @@ class LocalLedger:
     def call(self, named: str, *, bodies: bool) -> Story:
         """Return the story of a call. Raises Failed or Misused."""
         with self._up_to_date() as ledger:
-            return ledger.call(named, bodies=bodies)
+            story = ledger.call(named, bodies=bodies)
+            if story.bodies:
+                self._note(action="bodies", calls=1, call=story.call)
+            return story
+
+    def replay(self, named: str) -> Iterator[Chunk | ReplayEnd]:
+        """Yield what was released of a call, and its end. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            found = ledger.replay(named)
+            self._note(action="replay", calls=1, call=found.call)
+            yield from found.words()
+
+    def export(self, asked: ExportQuestion) -> Iterator[ExportData | ExportStep | ExportEnd]:
+        """Yield a file of calls with all that is on record of them. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            found = ledger.export(asked)
+            self._note(**read_by_export(asked, found.calls))
+            yield from found.words(self._who)
 
     def sessions(self, asked: SessionsQuestion) -> Table:
         """Return sessions, the latest first. Raises Failed or Misused."""
@@ -58,7 +81,9 @@ class LocalLedger:
     def session(self, session: str, tenant: str | None) -> Transcript:
         """Return a session as one conversation. Raises Failed or Misused."""
         with self._up_to_date() as ledger:
-            return ledger.session(session, tenant)
+            told = ledger.session(session, tenant)
+            self._note(action="session", calls=told.calls, session=told.session, tenant=told.tenant)
+            return told
 
     def sql(self, asked: SqlQuestion) -> Table:
         """Return the answer to a query. Raises Failed or Misused."""
@@ -74,6 +99,14 @@ class LocalLedger:
         """Return what was paid to providers. Raises Failed or Misused."""
         with self._up_to_date() as ledger:
             return ledger.paid(asked)
+
+    def places(self, asked: PlacesQuestion) -> Places:
+        """Return where calls stand in the logs, the oldest first. Raises Failed or Misused."""
+        with self._up_to_date() as ledger:
+            found = ledger.places(asked)
+            if asked.after is None and found.of:
+                self._note(**read_by_scan(asked, found.of))
+            return found
 
     def rebuild(self, on_progress: OnProgress) -> IndexStatus:
         """Make the index again. Raises Failed."""

@@ -23,6 +23,7 @@ from trunkline.control.answers import (
     NewCosts,
     NewKey,
     NewUsers,
+    ProposedGuardrails,
     UserList,
     UserQuery,
 )
@@ -70,6 +71,9 @@ class Office(Protocol):
 
     def simulate(self, asked: SimulationQuestion, on_step: Callable[[SimulationStep], None]) -> SimulationReport:
         """Return what the limits of the file would have done to past calls."""
+
+    def guardrails(self) -> ProposedGuardrails:
+        """Return the policies of the file, and for whose calls they are."""
 
 
 def carry_out(config: str, work: Callable[[Office], Result]) -> Result:

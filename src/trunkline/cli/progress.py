@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from trunkline.ledger.answers import IndexStatus
+from trunkline.ledger.evidence_answers import ExportStep
 from trunkline.ledger.limit_answers import SimulationStep
 
 MEGABYTE = 1 << 20
@@ -63,5 +64,27 @@ class SimulationProgress(_Bar):
         super().__init__("simulating")
 
     def show(self, step: SimulationStep) -> None:
+        """Show how far it is."""
+        self._move(step.done, step.of, f"{step.done:,} of {step.of:,} calls")
+
+
+class ScanProgress(_Bar):
+    """A bar over the calls."""
+
+    def __init__(self) -> None:
+        super().__init__("scanning")
+
+    def show(self, done: int, of: int) -> None:
+        """Show how far it is."""
+        self._move(done, of, f"{done:,} of {of:,} calls")
+
+
+class ExportProgress(_Bar):
+    """A bar over the calls of an export."""
+
+    def __init__(self) -> None:
+        super().__init__("exporting")
+
+    def show(self, step: ExportStep) -> None:
         """Show how far it is."""
         self._move(step.done, step.of, f"{step.done:,} of {step.of:,} calls")

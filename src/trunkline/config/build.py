@@ -39,7 +39,7 @@ def snapshot(
 
 
 def secrets(root: schema.Root) -> model.Secrets:
-    """Return what only the providers, and Redis, may be told."""
+    """Return what only the providers, the services that guardrails ask, and Redis may be told."""
     providers = {
         name: model.ProviderSecrets(
             api_keys=section.api_key or (),
@@ -48,7 +48,8 @@ def secrets(root: schema.Root) -> model.Secrets:
         )
         for name, section in root.providers.items()
     }
-    return model.Secrets(providers=providers, redis_url=root.limits.redis_url)
+    guardrails = {name: section.headers for name, section in (root.guardrails or {}).items() if section.headers}
+    return model.Secrets(providers=providers, redis_url=root.limits.redis_url, guardrails=guardrails)
 
 
 def _provider(name: str, section: schema.Provider) -> model.Provider:

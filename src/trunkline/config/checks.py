@@ -1,11 +1,13 @@
 """What no section can see alone: names that must exist elsewhere, files that must be there, times that must fit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from trunkline.config.document import Mapping, Scalar, Sequence
 from trunkline.config.kinds import NODE
 from trunkline.config.places import Place, Problems, nearest
 from trunkline.config.schema import Provider, Root, Route, Target, Tenant
+from trunkline.config.section import Section
 from trunkline.config.sources import Sources, Unreadable
 
 # Each of them decides where a call goes, what it costs, whose it is or in what form it is answered.
@@ -128,16 +130,25 @@ def _check_base_url(provider: Provider, problems: Problems) -> None:
 
 
 def _check_headers(provider: Provider, problems: Problems) -> None:
-    seen: set[str] = set()
-    for name in provider.headers or {}:
-        place = provider.place.below("headers").below(name)
-        lower = name.lower()
-        if lower in OWN_HEADERS | DIALECT_HEADERS.get(provider.dialect, frozenset()):
-            problems.add(place, "this header is the gateway's own", "remove it")
-        elif lower in KEY_HEADERS and provider.api_key is not None:
+    own = OWN_HEADERS | DIALECT_HEADERS.get(provider.dialect, frozenset())
+    for name, place in headers_of(provider, provider.headers, own, problems):
+        if name in KEY_HEADERS and provider.api_key is not None:
             problems.add(place, "this header carries the api_key already", "remove it, or write `api_key: null`")
+
+
+def headers_of(
+    section: Section, headers: Iterable[str] | None, own: AbstractSet[str], problems: Problems
+) -> Iterator[tuple[str, Place]]:
+    """Yield in lower case the names of a section's `headers` that it may have; report those in `own`, and any twice."""
+    seen: set[str] = set()
+    for name in headers or ():
+        place, lower = section.place.below("headers").below(name), name.lower()
+        if lower in own:
+            problems.add(place, "this header is the gateway's own", "remove it")
         elif lower in seen:
             problems.add(place, "this header is there twice", "remove one of the two")
+        else:
+            yield lower, place
         seen.add(lower)
 
 

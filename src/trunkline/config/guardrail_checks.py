@@ -1,13 +1,14 @@
 """Guardrails: policies whose check must be there and take its settings, and the lists that name them."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 import rfc8785
 
-from trunkline.config.checks import names_of, words_of
+from trunkline.config.checks import OWN_HEADERS, headers_of, names_of, words_of
+from trunkline.config.document import Mapping, Node, Sequence
 from trunkline.config.places import Place, Problems, nearest
 from trunkline.config.schema import Guardrail, Root
 from trunkline.guardrails.check import BadSettings, Check, CheckKind, routes_of
@@ -15,6 +16,7 @@ from trunkline.guardrails.presets import PREFIX, PRESETS
 from trunkline.guardrails.registry import UnknownCheck, check_kind, check_names, make_check
 from trunkline.model import snapshot as model
 
+REFERENCE: Final = "${"
 VERSION_DIGITS: Final = 12  # hexadecimal ones of a SHA-256: for a person to tell versions apart
 
 
@@ -47,10 +49,15 @@ def _lists(root: Root) -> Iterable[tuple[Place, tuple[str, ...]]]:
         yield tenant.place, tenant.guardrails
 
 
+def preset_policies(name: str) -> dict[str, model.Guardrail]:
+    """Return the policies of a preset, none if there is no such preset."""
+    return {inner: _built_in(inner, dict(said)) for inner, said in PRESETS.get(name, {}).items()}
+
+
 def _preset(here: Place, name: str, problems: Problems) -> dict[str, model.Guardrail]:
     if name not in PRESETS:
         problems.add(here, f"there is no preset `{name}`", nearest(name, tuple(PRESETS)))
-    return {inner: _built_in(inner, dict(said)) for inner, said in PRESETS.get(name, {}).items()}
+    return preset_policies(name)
 
 
 def _built_in(name: str, said: dict[str, Any]) -> model.Guardrail:
@@ -73,9 +80,12 @@ def _policy(root: Root, name: str, section: Guardrail, problems: Problems) -> mo
         check = make_check(section.check, section.settings)
     except BadSettings as bad:
         place = section.place.below(bad.key) if bad.key else section.place
-        problems.add(place, f"the check `{section.check}` does not take this: {bad.reason}", _known(kind))
+        # A reason may quote what was written, and what a reference stands for may be a secret.
+        reason = "" if _refers(place.node) else f": {bad.reason}"
+        problems.add(place, f"the check `{section.check}` does not take this{reason}", _known(kind))
         return None
     _check_routes(root, section, check, problems)
+    _check_secrets(section, check, problems)
     return _versioned(
         model.Guardrail(
             name=name,
@@ -89,6 +99,7 @@ def _policy(root: Root, name: str, section: Guardrail, problems: Problems) -> mo
             on_error=section.on_error,
             on_unscannable=section.on_unscannable,
             timeout=section.timeout,
+            headers=tuple(sorted(section.headers or ())),
             everywhere=section.everywhere,
         ),
         check,
@@ -103,6 +114,15 @@ def _check_routes(root: Root, section: Guardrail, check: Check, problems: Proble
             problems.add(place, f"there is no route `{route}`", nearest(route, known))
 
 
+def _refers(node: Node) -> bool:
+    """Whether anything in a value is a reference to the environment or a file."""
+    if isinstance(node, Mapping):
+        return any(_refers(below) for _, below in node.entries)
+    if isinstance(node, Sequence):
+        return any(_refers(item) for item in node.items)
+    return REFERENCE in node.written
+
+
 def _check_action(section: Guardrail, kind: CheckKind, problems: Problems) -> None:
     action = section.place.below("action")
     if section.action not in kind.actions:
@@ -113,6 +133,23 @@ def _check_action(section: Guardrail, kind: CheckKind, problems: Problems) -> No
         problems.add(section.place.below("with"), "is for `replace` and `redact` only", "remove it")
 
 
+def _check_secrets(section: Guardrail, check: Check, problems: Problems) -> None:
+    """Report headers that nobody would be sent, and what would be in the snapshot and may be a secret."""
+    place = section.place.below("headers")
+    if section.headers and not hasattr(check, "question"):
+        problems.add(place, f"the check `{section.check}` asks nobody, so sends none", "remove them")
+    elif section.headers and routes_of(check):
+        message = f"the check `{section.check}` asks models over the gateway's own routes, so sends none"
+        problems.add(place, message, "remove them; those for a provider stand in `providers`")
+    for _ in headers_of(section, section.headers, OWN_HEADERS, problems):
+        pass
+    url = section.settings.get("url")
+    written = section.place.below("url").written
+    if hasattr(check, "question") and isinstance(url, str) and "?" in url and REFERENCE in written:
+        message = "has a query and a reference: what that stands for would be in the snapshot and may be a secret"
+        problems.add(section.place.below("url"), message, "send a secret in `headers`, and write the address out")
+
+
 def _known(kind: CheckKind) -> str:
     names = kind.settings.__struct_encode_fields__
     return f"its settings are: {', '.join(names)}" if names else "it has no settings"
@@ -121,6 +158,6 @@ def _known(kind: CheckKind) -> str:
 def _versioned(policy: model.Guardrail, check: Check) -> model.Guardrail:
     """Give a policy the version that stands for what it does, whatever it is called."""
     said = msgspec.to_builtins(msgspec.structs.replace(policy, name="", version=""))
-    whole: Mapping[str, Any] = {"policy": said, "check": check.version}
+    whole: dict[str, Any] = {"policy": said, "check": check.version}
     digest = hashlib.sha256(rfc8785.dumps(whole)).hexdigest()
     return msgspec.structs.replace(policy, version=digest[:VERSION_DIGITS])

@@ -204,6 +204,11 @@ class Guardrail(Section):
         says="images, audio and files, which no check reads; likewise",
     )
     timeout: float = option(units.duration("1ms", "60s"), GUARDRAIL.timeout, says="of a check that asks somebody")
+    headers: dict[str, str] | None = option(
+        Named(kinds.HEADER, kinds.HEADER_VALUE, "header values", most=16),
+        None,
+        says="headers for the service that a check asks, such as `authorization`; their values are secrets",
+    )
     everywhere: bool = option(flag, default=False, says="`true`: in force for every call of every tenant")
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from trunkline.channel.messages import LimitUse
 from trunkline.ledger.limit_answers import SimulationQuestion
+from trunkline.model.snapshot import Guardrail, Snapshot
 
 
 class Refused(Exception):
@@ -129,6 +130,34 @@ class Simulate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     asked: SimulationQuestion
     config: str | None = None
+
+
+class AskGuardrails(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Say which guardrails the file has, in force or not; `config` as for `Apply`."""
+
+    config: str | None = None
+
+
+class RouteGuardrails(msgspec.Struct, frozen=True):
+    """The policies of a route, and how much text of a call for it a policy looks at that looks at units."""
+
+    guardrails: tuple[str, ...]
+    hold: Literal["sentence", "clause"]
+
+
+class ProposedGuardrails(msgspec.Struct, frozen=True):
+    """The policies of the file by name, and by tenant and route the names of those that are for its calls."""
+
+    guardrails: dict[str, Guardrail]
+    tenants: dict[str, tuple[str, ...]]
+    routes: dict[str, RouteGuardrails]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "ProposedGuardrails":
+        """Return those of a snapshot."""
+        tenants = {name: tenant.guardrails for name, tenant in snapshot.tenants.items()}
+        routes = {name: RouteGuardrails(route.guardrails, route.hold) for name, route in snapshot.routes.items()}
+        return cls(snapshot.guardrails, tenants, routes)
 
 
 class LimitsInUse(msgspec.Struct, frozen=True):

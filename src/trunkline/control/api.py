@@ -3,6 +3,7 @@
     GET    /metrics          for Prometheus
     GET    /api/status       processes, snapshot, logs
     POST   /api/apply        {"config": path}             -> {"digest", "lines"}
+    POST   /api/guardrails   {"config": path}             -> {"guardrails", "tenants", "routes"}, as the file has them
     GET    /api/keys                                      -> {"keys": [...]}
     POST   /api/keys         {"tenant", "id", ...}        -> {"key", "secret"}, once
     DELETE /api/keys/{id}                                 -> {"key"}
@@ -10,8 +11,8 @@
     POST   /api/users        {"tenant", "file", "text"}   -> {"users", "added", "removed", "changed"}
     POST   /api/costs/import {"tenant", "file", "text"}   -> {"rows", "amount"}
 
-and what `ledger_api` and `limits_api` add. Errors are `{"error": {"message", "problems"}}`: 400 and 422 say what to
-mend, 404 why a question has no answer, 503 that nothing could be changed.
+and what `ledger_api`, `evidence_api` and `limits_api` add. Errors are `{"error": {"message", "problems"}}`: 400 and
+422 say what to mend, 404 why a question has no answer, 503 that nothing could be changed.
 """
 
 import asyncio
@@ -26,7 +27,18 @@ from fastapi.responses import JSONResponse
 
 from trunkline.channel.messages import WorkerState
 from trunkline.config.problems import ConfigInvalid
-from trunkline.control.answers import Apply, LimitsInUse, NewCosts, NewKey, NewUsers, Refused, UserQuery
+from trunkline.control.answers import (
+    Apply,
+    AskGuardrails,
+    LimitsInUse,
+    NewCosts,
+    NewKey,
+    NewUsers,
+    ProposedGuardrails,
+    Refused,
+    UserQuery,
+)
+from trunkline.control.evidence_api import Reading, add_evidence
 from trunkline.control.journal import Unrecorded
 from trunkline.control.ledger_api import add_ledger
 from trunkline.control.ledger_desk import LedgerDesk
@@ -73,7 +85,9 @@ def build(
     _add_imports(app, registry, who, log)
     _add_metrics(app, desk, workers, limits)
     add_limits(app, registry, limits, desk, _asked)
+    reading = Reading(who, registry)
     add_ledger(app, desk, Answer, _asked)
+    add_evidence(app, desk, reading, Answer, _asked)
     _handle_errors(app, log)
     return app
 
@@ -90,6 +104,12 @@ def _add_processes(app: FastAPI, registry: Registry, status: Status, who: Who, l
         applied = await registry.apply(who(request), "applied")
         log.event("info", "applied", snapshot=applied.digest, changes=len(applied.lines), who=who(request))
         return Answer(applied)
+
+    @app.post("/api/guardrails")
+    async def guardrails(request: Request) -> Response:
+        asked = await _asked(request, AskGuardrails)
+        registry.configuration.must_be(asked.config)
+        return Answer(ProposedGuardrails.of(await registry.proposed()))
 
 
 def _add_keys(app: FastAPI, registry: Registry, who: Who, log: OperationalLog) -> None:

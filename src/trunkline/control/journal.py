@@ -13,6 +13,7 @@ from trunkline.audit.files.data_dir import LOGS, open_data_dir
 from trunkline.audit.files.reader import StoredRecord, read_body, read_records
 from trunkline.audit.files.writer import LogFailed, LogSettings, LogWriter
 from trunkline.audit.format.references import BodyRef
+from trunkline.control.reads import AuditRead
 from trunkline.control.state import TYPES, Change, State, fold
 from trunkline.model.ids import prefix_of, uuid7
 
@@ -48,7 +49,16 @@ class Journal:
 
     async def record(self, change: Change, bodies: Mapping[str, bytes] | None = None) -> None:
         """Write a change; it is durable, and in `state`, when this returns. Raises Unrecorded."""
-        fields = msgspec.to_builtins(change)
+        await self._write(change, bodies)
+        at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        self.state = fold(self.state, [(at, change)])
+
+    async def note(self, read: AuditRead) -> None:
+        """Write that somebody is about to be shown something; it is durable when this returns. Raises Unrecorded."""
+        await self._write(read, None)
+
+    async def _write(self, record: Change | AuditRead, bodies: Mapping[str, bytes] | None) -> None:
+        fields = msgspec.to_builtins(record)
         kind = fields.pop("type")
         try:
             position = self._writer.append(
@@ -57,8 +67,6 @@ class Journal:
             await self._writer.wait(position)
         except LogFailed as error:
             raise Unrecorded(f"the record log cannot be written: {error}") from error
-        at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        self.state = fold(self.state, [(at, change)])
 
     def look(self) -> None:
         """Do what time brings; to be called about once a second."""

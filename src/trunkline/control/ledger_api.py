@@ -1,7 +1,6 @@
 """The part of the admin API that asks the ledger.
 
 GET  /api/calls            ?tenant=&team=&user=&subject=&session=&route=&outcome=&finding=&tool=&since=&until=&limit=
-GET  /api/calls/{call_id}  ?bodies=yes
 POST /api/sql              {"query", "limit"}
 POST /api/costs            {"by", "span", ...}: what calls have cost
 POST /api/costs/paid       {"by", "span", ...}: what was paid to providers
@@ -17,7 +16,6 @@ from fastapi import FastAPI, Request, Response
 
 from trunkline.control.answers import Refused
 from trunkline.control.ledger_desk import LedgerDesk
-from trunkline.control.listeners import LOCAL
 from trunkline.ledger.answers import CallsQuestion, Forget, Period, SessionsQuestion, SqlQuestion
 from trunkline.ledger.cost_answers import CostsQuestion, PaidQuestion
 
@@ -33,23 +31,10 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
         question = from_query(request, CallsQuestion)
         return answer(await desk.ask(lambda ledger: ledger.calls(question)))
 
-    @app.get("/api/calls/{call_id:path}")
-    async def show_call(call_id: str, request: Request) -> Response:
-        bodies = request.query_params.get("bodies") == "yes"
-        if bodies:
-            _at_home(request)
-        return answer(await desk.ask(lambda ledger: ledger.call(call_id, bodies=bodies)))
-
     @app.get("/api/sessions")
     async def list_sessions(request: Request) -> Response:
         question = from_query(request, SessionsQuestion)
         return answer(await desk.ask(lambda ledger: ledger.sessions(question)))
-
-    @app.get("/api/sessions/{session:path}")
-    async def show_session(session: str, request: Request) -> Response:
-        _at_home(request)
-        tenant = request.query_params.get("tenant")
-        return answer(await desk.ask(lambda ledger: ledger.session(session, tenant)))
 
     @app.post("/api/sql")
     async def sql(request: Request) -> Response:
@@ -66,6 +51,10 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
         question = await asked(request, PaidQuestion)
         return answer(await desk.ask(lambda ledger: ledger.paid(question)))
 
+    _add_index(app, desk, answer, asked)
+
+
+def _add_index(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[Request, type[Any]], Any]) -> None:
     @app.get("/api/index")
     async def index_status() -> Response:
         return answer(await desk.ask(lambda ledger: ledger.status()))
@@ -79,12 +68,6 @@ def add_ledger(app: FastAPI, desk: LedgerDesk, answer: Answer, asked: Callable[[
     async def forget(request: Request) -> Response:
         question = await asked(request, Forget)
         return answer(await desk.ask(lambda ledger: ledger.forget(question)))
-
-
-def _at_home(request: Request) -> None:
-    """Let nobody read conversations who could not read the files: the admin token is not made for that."""
-    if not request.scope.get(LOCAL):
-        raise Refused("what was said is shown on the gateway's machine only: run `trunkline` there")
 
 
 def from_query(request: Request, shape: type[Shape]) -> Shape:

@@ -34,6 +34,7 @@ from trunkline.control.directories import Directories, changed, directories_of, 
 from trunkline.control.journal import Journal
 from trunkline.control.keys import make, view_of, views
 from trunkline.control.other_costs import PART, prepared
+from trunkline.control.reads import AuditRead
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.state import KeyRevoked, SnapshotPut
 from trunkline.model.snapshot import Key, Secrets, Snapshot
@@ -178,6 +179,10 @@ class Registry:
             record, body = await asyncio.to_thread(prepared, asked, tenant, self._store.directory, state, who)
             await self._journal.record(record, {PART: body})
             return ImportedCosts(record.tenant, record.rows, record.amount)
+
+    async def note(self, read: AuditRead) -> None:
+        """Record that somebody is about to be shown what was asked or answered. Raises Unrecorded: then nobody is."""
+        await self._journal.note(read)
 
     def users(self, query: UserQuery) -> UserList:
         """Return rows of the directories in force."""

@@ -93,7 +93,7 @@ async def ask(
         if answer.status != 200:
             raise await _rejection(call, target, answer, key)
         if streamed:
-            reply = await _first_piece(call, target, attempt, answer, begin)
+            reply = await _first_piece(call, target, attempt, answer, asked_ns, begin)
         else:
             reply = await _whole(call, target, attempt, answer)
         unread.clear()
@@ -170,7 +170,9 @@ async def _whole(call: Call, target: PlannedTarget, attempt: Attempt, answer: An
     return Reply(target, attempt, deltas)
 
 
-async def _first_piece(call: Call, target: PlannedTarget, attempt: Attempt, answer: Answer, begin: Begin) -> Reply:
+async def _first_piece(
+    call: Call, target: PlannedTarget, attempt: Attempt, answer: Answer, asked_ns: int, begin: Begin
+) -> Reply:
     """Read a stream until its first good piece; role chunks, pings and counts before it are kept, not good."""
     if not answer.headers.get(b"content-type", b"").startswith(STREAM_TYPE):
         raise AttemptFailed("wrong_content_type")
@@ -195,9 +197,11 @@ async def _first_piece(call: Call, target: PlannedTarget, attempt: Attempt, answ
         if decoder.ended:
             raise AttemptFailed("empty_answer")
         if deltas:
-            waiting_ns = time.monotonic_ns()
-            await begin(deltas[0])
-            call.waited_ns -= time.monotonic_ns() - waiting_ns
+            call.waited_ns += time.monotonic_ns() - asked_ns  # so far: the head that goes out says what was not waiting
+            try:
+                await begin(deltas[0])
+            finally:
+                call.waited_ns -= time.monotonic_ns() - asked_ns
     reply = Reply(target, attempt, deltas)
     reply.answer, reply.decoder = answer, decoder
     return reply

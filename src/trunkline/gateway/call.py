@@ -93,11 +93,13 @@ class Track:
         self.chunks.append(data)
         self.marks.append((at_ms, len(data)))
 
-    def move_to(self, parts: dict[str, Part], name: str) -> None:
-        """Move what was kept into the parts of a body, with when it came; what came at once needs no timing."""
+    def move_to(self, parts: dict[str, Part], name: str, *, streamed: bool) -> None:
+        """Move what was kept into the parts of a body, with when it came; what was no stream and came at once needs no
+        timing.
+        """
         if self.chunks:
             parts[name] = self.chunks
-            if len(self.chunks) > 1:
+            if streamed or len(self.chunks) > 1:
                 parts[f"{name}_timing"] = encode_timing(self.marks)
             self.chunks, self.marks = [], []
 
@@ -209,7 +211,7 @@ class Call:
 
     def end_attempt(self) -> None:
         """The attempt that was running has failed; what came of it stays in the record's body."""
-        self.received.move_to(self.bodies, f"{self.asked}.provider_response")
+        self.received.move_to(self.bodies, f"{self.asked}.provider_response", streamed=False)
         self.answering = self.target = None
         self.tally = Tally()
 
@@ -221,6 +223,7 @@ class Call:
     def take_bodies(self) -> dict[str, Part]:
         """Hand out the parts of the next body frame: what came and went since the last one."""
         bodies, self.bodies = self.bodies, {}
-        self.received.move_to(bodies, f"{self.asked}.provider_response")
-        self.released.move_to(bodies, "response")
+        self.received.move_to(bodies, f"{self.asked}.provider_response", streamed=False)
+        # A replay gives a stream again as it was: one chunk alone in a frame, as in a slow one, has its time too.
+        self.released.move_to(bodies, "response", streamed=self.encoder is not None)
         return bodies

@@ -21,6 +21,7 @@ from trunkline.policy.pricing import NEVER, Tariff, price_at
 from trunkline.policy.routing import approved, choices
 from trunkline.policy.teams import Roster
 
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 MOST_ASKED_FOR: Final = 1000  # different sets of policies that requests ask for
 
 
@@ -196,19 +197,28 @@ class InForce:
         )
 
 
-def make_policies(snapshot: Snapshot, known: Mapping[str, Policy]) -> dict[str, Policy]:
-    """Return the policies of a snapshot; those that are as they were before are not made again.
+def make_policies(
+    guardrails: Mapping[str, Guardrail],
+    known: Mapping[str, Policy],
+    headers: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, Policy]:
+    """Return the policies that a snapshot describes; those that are as they were before are not made again.
 
-    Raises ValueError where a check is not installed here, or does not take its settings.
+    `headers` are, by policy, those for who is asked; without them the policies are for looking on, not for asking.
+    Raises ValueError where a check is not installed here, or does not take its settings, or where headers are missing.
     """
     made: dict[str, Policy] = {}
-    for name, said in snapshot.guardrails.items():
+    for name, said in guardrails.items():
         before = known.get(name)
-        made[name] = before if before is not None and before.version == said.version else _make_policy(said)
+        told = headers.get(name, _NO_HEADERS) if headers is not None else _NO_HEADERS
+        if headers is not None and sorted(told) != sorted(said.headers):
+            raise ValueError(f"the headers of the guardrail `{name}` are not there: apply the configuration again")
+        unchanged = before is not None and before.version == said.version and before.headers == told
+        made[name] = before if before is not None and unchanged else _make_policy(said, told)
     return made
 
 
-def _make_policy(said: Guardrail) -> Policy:
+def _make_policy(said: Guardrail, headers: Mapping[str, str]) -> Policy:
     return Policy(
         said.name,
         said.version,
@@ -220,4 +230,5 @@ def _make_policy(said: Guardrail) -> Policy:
         on_error=said.on_error,
         on_unscannable=said.on_unscannable,
         timeout=said.timeout,
+        headers=headers,
     )

@@ -122,6 +122,7 @@ def opened_record(call: Call, chat: ChatRequest, known: Estimate) -> CallOpened:
         reserved=_reserved(call),
         over_limits=_over_limits(call),
         guardrails=call.guard.policies.names if call.guard is not None else (),
+        guardrails_asked=guardrails_asked_for(headers) if call.guard is not None else (),
         judged_call=call.judging.asking.id if call.judging is not None else None,
         snapshot=call.in_force.digest,
         build=__version__,

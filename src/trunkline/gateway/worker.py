@@ -402,7 +402,7 @@ def _read(
         raise ValueError(f"{order.snapshot} is not the snapshot {order.digest}")
     snapshot = decode_snapshot(data)
     rosters = read_rosters(snapshot, Path(order.snapshot).parent, known)
-    return snapshot, rosters, make_policies(snapshot, policies)
+    return snapshot, rosters, make_policies(snapshot.guardrails, policies, order.secrets.guardrails)
 
 
 def _limits(section: ServerSection, workers: int) -> ServerLimits:

@@ -29,11 +29,12 @@ _FIELDS: Final = {"system": PROMPT, "developer": PROMPT, "tool": TOOL_RESULT, "f
 class _Looked:
     """One text of a request under its policies; `name` and `place` say where it stands in the message."""
 
-    __slots__ = ("arguments", "message", "name", "place", "watched")
+    __slots__ = ("arguments", "message", "name", "place", "text", "watched")
 
     def __init__(self, message: int, name: str, place: int, watched: Watched, arguments: ArgumentsText | None) -> None:
         self.message, self.name, self.place = message, name, place
         self.watched, self.arguments = watched, arguments
+        self.text = ""
 
 
 @final
@@ -129,7 +130,9 @@ class Inspection:
         arguments = ArgumentsText(text) if field is CALLED else None
         text = arguments.text if arguments is not None else text
         watched = Watched(policies, self._policies.hold, field, where)
-        self._looked.append(_Looked(index, name, place, watched, arguments))
+        looked = _Looked(index, name, place, watched, arguments)
+        looked.text = text
+        self._looked.append(looked)
         self.characters += len(text)
         for start in range(0, max(len(text), 1), SLICE):
             if start:
@@ -149,6 +152,13 @@ class Inspection:
             if ask.policy.routes:
                 ask.answered(NOTHING)  # which lets nothing pass that is stopped
         return [ask for ask in self.asks if not ask.policy.routes]
+
+    def text_at(self, where: str) -> str:
+        """Return the text that was looked at there, empty where none was; offsets of findings are of it."""
+        for looked in self._looked:
+            if looked.watched.where == where:
+                return looked.text
+        return ""
 
     def result(self) -> ChatRequest:
         """Return the request as it may be sent; with a `stop` it may not."""

@@ -4,7 +4,7 @@ Policies add up: those for all, of the tenant, of the route and of the request. 
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal, final
 
 from trunkline.guardrails.check import AskingCheck, Check, Hold, TextCheck, ToolCheck, routes_of
@@ -47,13 +47,13 @@ class Policy:
     """A check in force. Never changed.
 
     `sentence` is said in place of the rest of an answer where the action is `replace`, and put in place of a redacted
-    span, where one is given; `finish_reason` is what a replaced answer ends with. `timeout` is in seconds, for checks
-    that ask; `routes` are those that they may ask.
+    span, where one is given; `finish_reason` is what a replaced answer ends with. For checks that ask are `timeout`, in
+    seconds, `headers`, whose values are secrets, and `routes`, those that they may ask.
     """
 
     __slots__ = (
-        "action", "asking", "finish_reason", "name", "on_error", "on_unscannable", "routes", "sentence", "stages",
-        "text", "timeout", "tools", "version",
+        "action", "asking", "finish_reason", "headers", "name", "on_error", "on_unscannable", "routes", "sentence",
+        "stages", "text", "timeout", "tools", "version",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - what a configuration may say of a policy, by name
@@ -69,6 +69,7 @@ class Policy:
         on_error: OnFailure = "block",
         on_unscannable: OnFailure = "block",
         timeout: float = 2.0,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.version = name, version
         self.text: TextCheck | None = check if hasattr(check, "scanner") else None  # type: ignore[assignment]
@@ -80,6 +81,7 @@ class Policy:
         self.sentence, self.finish_reason = sentence, finish_reason
         self.on_error, self.on_unscannable = on_error, on_unscannable
         self.timeout = timeout
+        self.headers: dict[str, str] = dict(headers or {})
 
     def covers(self, field: Field) -> bool:
         """Whether the policy looks at this kind of text."""

@@ -99,4 +99,6 @@ def _abbreviates(tail: str, begin: int, stop: int) -> bool:
             break
         start -= 1
     word = tail[start:stop].lstrip("(\"'[").lower()
+    if word == "no" and start == begin:
+        return False  # an answer, not a number
     return word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i")

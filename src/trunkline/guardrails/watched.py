@@ -201,6 +201,11 @@ class Watched:
         self._edited_to = 0  # where the last redaction ends
 
     @property
+    def where(self) -> str:
+        """The field, as a path in the request or the answer."""
+        return self._text.where
+
+    @property
     def ended(self) -> bool:
         """Whether all of the text has come."""
         return self._text.ended

@@ -1,7 +1,9 @@
 """Getting records and bodies of a call back from the logs, by where the index says that they stand."""
 
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,22 +17,58 @@ from trunkline.ledger.follow import whole_record
 TIMING = "_timing"
 
 
-class Stored:
-    """A record that stands in a log; `bodies` are parts by name, those of several frames joined."""
+class Piece(NamedTuple):
+    """What one frame has of a part, and of the timing beside it, where it has one."""
 
-    def __init__(self, directory: Path, segment: int, offset: int, record: bytes) -> None:
+    data: bytes
+    timing: bytes | None
+
+
+class Stored:
+    """A record that stands in a log; `bodies` are parts by name, those of several frames joined.
+
+    `exact` is the record as it is, `whole` with what was spilled of it, which `members` are.
+    """
+
+    def __init__(self, directory: Path, segment: int, offset: int, exact: bytes) -> None:
         self._directory, self._segment, self._offset = directory, segment, offset
-        self.members: dict[str, Any] = msgspec.json.decode(record)
-        self._bodies = decode_head(record).bodies
+        self.exact, self.whole = exact, whole_record(directory, exact, segment)
+        self.members: dict[str, Any] = msgspec.json.decode(self.whole)
+        self._bodies = decode_head(self.whole).bodies
+
+    @property
+    def references(self) -> tuple[BodyRef, ...]:
+        """How the record names its bodies."""
+        return self._bodies
+
+    @property
+    def leaf(self) -> str:
+        """The hash by which the log's tree has the record (RFC 6962): SHA-256 of a zero byte and its bytes."""
+        return hashlib.sha256(b"\0" + self.exact).hexdigest()
 
     def bodies(self) -> dict[str, bytes]:
         """Return what was asked or answered, without timings; raises CorruptLog if something is missing."""
         parts: dict[str, bytes] = {}
-        for reference in self._bodies:
-            for name, data in self._body(reference).items():
+        for frame in self.frames():
+            for name, data in frame.items():
                 if not name.endswith(TIMING):
                     parts[name] = parts.get(name, b"") + data
         return parts
+
+    def frames(self) -> Iterator[dict[str, bytes]]:
+        """Yield the parts of each body, timings too; raises CorruptLog if something is missing."""
+        return map(self._body, self._bodies)
+
+    def has(self, part: str) -> bool:
+        """Whether the record names a body with this part."""
+        return any(part in reference.parts for reference in self._bodies)
+
+    def pieces(self, part: str) -> Iterator[Piece]:
+        """Yield a part of the record's bodies, frame by frame; raises CorruptLog if something is missing."""
+        for reference in self._bodies:
+            if part in reference.parts:
+                found = self._body(reference)
+                yield Piece(found[part], found.get(part + TIMING))
 
     def _body(self, reference: BodyRef) -> dict[str, bytes]:
         return body_of(self._directory, reference, self._segment, self._offset)
@@ -39,7 +77,6 @@ class Stored:
 def stored(directory: Path, segment: int, offset: int) -> Stored | None:
     """Return the record whose frame begins there, None where the log does not have it any more."""
     try:
-        record = record_at(directory, segment, offset)
-        return Stored(directory, segment, offset, whole_record(directory, record, segment))
+        return Stored(directory, segment, offset, record_at(directory, segment, offset))
     except (CorruptLog, BadFrame, BadRecord, msgspec.MsgspecError):
         return None

@@ -91,6 +91,11 @@ class Follower:
         """Return how much of the logs lies behind what has been read, zeros made ahead of need included."""
         return sum(log.reader.unread_bytes() for log in list(self._logs.values()))
 
+    @property
+    def damaged(self) -> int:
+        """How many logs cannot be read on."""
+        return len(self._corrupt)
+
     def close(self) -> None:
         """Let go of the files."""
         for log in self._logs.values():

@@ -22,13 +22,19 @@ from trunkline.ledger.answers import (
     Story,
     Table,
     Transcript,
+    Unanswerable,
 )
 from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
 from trunkline.ledger.costs import paid, report
+from trunkline.ledger.evidence_answers import ExportQuestion
+from trunkline.ledger.export import Exporting
 from trunkline.ledger.follow import STEP_RECORDS, Counting, Follower
 from trunkline.ledger.index import Index, IndexUnusable, is_damage
 from trunkline.ledger.limit_answers import SimulationQuestion
+from trunkline.ledger.place_answers import Places, PlacesQuestion
+from trunkline.ledger.places import places_of
 from trunkline.ledger.questions import list_calls, list_sessions, show_call
+from trunkline.ledger.replay import Replay, replay_of
 from trunkline.ledger.sessions import show_session
 from trunkline.ledger.simulation import Simulation
 from trunkline.ledger.telemetry import CallCounts
@@ -151,6 +157,19 @@ class Ledger:
         self._refresh()
         return show_call(self._index, self._data_dir, named, bodies=bodies)
 
+    def replay(self, named: str) -> Replay:
+        """Return what was released of a call. Raises Misunderstood or Unanswerable."""
+        self._refresh()
+        return replay_of(self._index, self._data_dir, named)
+
+    def export(self, asked: ExportQuestion) -> Exporting:
+        """Return what makes a file of calls. Raises Misunderstood, or Unanswerable where the index lacks some yet."""
+        behind = self._refresh()
+        if behind:
+            megabytes = max(1, behind >> 20)
+            raise Unanswerable(f"the index has yet to read {megabytes:,} MB of the logs: export when it has")
+        return Exporting(self._index, self._data_dir, asked, self._following().damaged)
+
     def sessions(self, asked: SessionsQuestion) -> Table:
         """Return sessions, the latest first. Raises Misunderstood."""
         behind = self._refresh()
@@ -160,6 +179,11 @@ class Ledger:
         """Return a session as one conversation. Raises Misunderstood or Unanswerable."""
         self._refresh()
         return show_session(self._index, self._data_dir, session, tenant)
+
+    def places(self, asked: PlacesQuestion) -> Places:
+        """Return where calls stand in the logs, the oldest first. Raises Misunderstood."""
+        behind = self._refresh()
+        return places_of(self._index, asked, behind)
 
     def simulation(
         self, tenants: Mapping[str, Tenant], keys: Mapping[str, Key], asked: SimulationQuestion

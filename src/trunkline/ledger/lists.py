@@ -38,7 +38,7 @@ class Query(NamedTuple):
     values: list[object]
 
 
-class _Where:
+class Where:
     """Conditions that all have to hold."""
 
     def __init__(self) -> None:
@@ -46,16 +46,19 @@ class _Where:
         self.values: list[object] = []
 
     def equal(self, column: str, value: str | None) -> None:
+        """A column is this value, where one is asked for."""
         if value is not None:
             self.holds(f"{column} = ?", value)
 
     def within(self, period: Period) -> None:
+        """The row's time is within a period."""
         if period.since is not None:
             self.holds('"at" >= ?', _moment(period.since))
         if period.until is not None:
             self.holds('"at" < ?', _moment(period.until))
 
     def holds(self, condition: str, *values: object) -> None:
+        """A condition holds, whose question marks are these values."""
         self._conditions.append(condition)
         self.values += values
 
@@ -65,16 +68,24 @@ class _Where:
 
 def calls(asked: CallsQuestion) -> Query:
     """Return the query for calls and, where nothing is asked that only a call has, for refusals."""
-    query = _calls(asked)
-    if any((asked.team, asked.subject, asked.session, asked.finding, asked.tool)):
-        return query
-    refusals = _refusals(asked)
+    query, refusals = _calls(asked), _refusals(asked)
     both = f"SELECT * FROM ({query.sql}) UNION ALL SELECT * FROM ({refusals.sql})"
     return Query(f'{both} ORDER BY "at" DESC LIMIT {asked.limit + 1}', query.values + refusals.values)
 
 
 def _calls(asked: CallsQuestion) -> Query:
-    where = _Where()
+    where = calls_that(asked)
+    sql = f"""
+        SELECT "at", id, tenant, team, user_id, subject, session, route, model, outcome, status, 1 AS "count",
+               attempts, prompt_tokens + completion_tokens, cost, first_token_ms, total_ms, rule, owner
+        FROM {FACTS}.calls WHERE {where} ORDER BY "at" DESC LIMIT {asked.limit + 1}
+    """
+    return Query(sql, where.values)
+
+
+def calls_that(asked: CallsQuestion) -> Where:
+    """Return the conditions on calls."""
+    where = Where()
     for column in ("tenant", "team", "subject", "session", "route", "outcome"):
         where.equal(column, getattr(asked, column))
     where.equal("user_id", asked.user)
@@ -84,20 +95,23 @@ def _calls(asked: CallsQuestion) -> Query:
     if asked.finding is not None:
         of_it = "len(list_filter(found, lambda one: one.rule = ? OR one.policy = ?)) > 0"
         where.holds(of_it, asked.finding, asked.finding)
-    sql = f"""
-        SELECT "at", id, tenant, team, user_id, subject, session, route, model, outcome, status, 1 AS "count",
-               attempts, prompt_tokens + completion_tokens, cost, first_token_ms, total_ms, rule, owner
-        FROM {FACTS}.calls WHERE {where} ORDER BY "at" DESC LIMIT {asked.limit + 1}
-    """
-    return Query(sql, where.values)
+    return where
 
 
-def _refusals(asked: CallsQuestion) -> Query:
-    where = _Where()
+def refusals_that(asked: CallsQuestion) -> Where:
+    """Return the conditions on refusals; none is meant where something is asked that only a call has."""
+    where = Where()
+    if any((asked.team, asked.subject, asked.session, asked.finding, asked.tool)):
+        where.holds("false")
     for column in ("tenant", "route", "outcome"):
         where.equal(column, getattr(asked, column))
     where.equal("user_id", asked.user)
     where.within(asked.period)
+    return where
+
+
+def _refusals(asked: CallsQuestion) -> Query:
+    where = refusals_that(asked)
     sql = f"""
         SELECT "at", first_call, tenant, NULL, user_id, NULL, NULL, route, NULL, outcome, status, "count",
                0, NULL, NULL, NULL, NULL, rule, owner
@@ -130,8 +144,8 @@ def sessions(asked: SessionsQuestion, found: Sequence[tuple[str, str]]) -> Query
     return Query(sql, [*where.values, tenants, names])
 
 
-def _of_sessions(asked: SessionsQuestion) -> _Where:
-    where = _Where()
+def _of_sessions(asked: SessionsQuestion) -> Where:
+    where = Where()
     where.equal("tenant", asked.tenant)
     where.equal("user_id", asked.user)
     where.equal("subject", asked.subject)

@@ -11,6 +11,7 @@ import msgspec
 
 _decode = msgspec.json.Decoder().decode
 SYSTEM = ("system", "developer")
+MOST_CHOICES = 128  # as many as OpenAI gives
 
 
 class ToolUse(NamedTuple):
@@ -38,14 +39,19 @@ def messages_of(request: bytes) -> list[Said]:
 
 
 def answer_of(response: bytes) -> Said | None:
-    """Return what an answer says, None if it says nothing."""
-    if response.lstrip().startswith(b"data:"):
-        said = _streamed(_frames(response))
-    else:
-        choice = _first_choice(_json(response))
-        message = choice.get("message")
-        said = _said(message) if isinstance(message, dict) else Said("assistant", "")
+    """Return what an answer says in its first choice, which is what the caller hears; None if it says nothing."""
+    said = _answer(_bodies(response), 0)
     return said if said.text or said.tools else None
+
+
+def answers_of(response: bytes) -> dict[int, Said]:
+    """Return what an answer says in each of its choices, by their index."""
+    bodies = list(_bodies(response))
+    indices = sorted(
+        {choice.get("index", 0) for body in bodies for choice in _choices(body)} & set(range(MOST_CHOICES))
+    )
+    found = {index: _answer(bodies, index) for index in indices}
+    return {index: said for index, said in found.items() if said.text or said.tools}
 
 
 def _said(message: dict[str, Any]) -> Said:
@@ -71,18 +77,35 @@ def _text(content: Any) -> str:
     return "\n".join(str(part.get("text") or part.get("refusal") or f"[{part.get('type')}]") for part in parts)
 
 
-def _streamed(chunks: Iterable[Any]) -> Said:
+def _bodies(response: bytes) -> Iterator[Any]:
+    """Yield the chunks of a stream, or the one body of a JSON answer."""
+    if response.lstrip().startswith(b"data:"):
+        yield from _frames(response)
+    else:
+        yield _json(response)
+
+
+def _answer(bodies: Iterable[Any], index: int) -> Said:
+    """Return what the choice of this index says, piece by piece or as a whole."""
     text = ""
-    tools: dict[int, ToolUse] = {}
-    for chunk in chunks:
-        delta = _first_choice(chunk).get("delta")
+    tools: dict[str, ToolUse] = {}
+    for body in bodies:
+        choice = _choice(body, index)
+        message = choice.get("message")
+        if isinstance(message, dict):
+            return _said(message)
+        delta = choice.get("delta")
         if not isinstance(delta, dict):
             continue
         text += _text(delta.get("content")) or _text(delta.get("refusal"))
-        for call in delta.get("tool_calls") or ():
-            piece, index = _tool(call), call.get("index", 0)
-            known = tools.get(index, ToolUse("", "", ""))
-            tools[index] = ToolUse(known.id or piece.id, known.name or piece.name, known.arguments + piece.arguments)
+        calls = delta.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            if isinstance(call, dict):
+                piece, place = _tool(call), str(call.get("index", 0))
+                known = tools.get(place, ToolUse("", "", ""))
+                tools[place] = ToolUse(
+                    known.id or piece.id, known.name or piece.name, known.arguments + piece.arguments
+                )
     return Said("assistant", text, tuple(tools.values()))
 
 
@@ -92,13 +115,16 @@ def _frames(response: bytes) -> Iterator[Any]:
             yield _json(line[5:])
 
 
-def _first_choice(body: Any) -> dict[str, Any]:
-    """Return the first choice of an answer or a chunk; others are not what the caller hears."""
+def _choice(body: Any, index: int) -> dict[str, Any]:
+    """Return the choice of this index of an answer or a chunk, an empty one if there is none."""
+    return next((choice for choice in _choices(body) if choice.get("index", 0) == index), {})
+
+
+def _choices(body: Any) -> Iterator[dict[str, Any]]:
     choices = body.get("choices") if isinstance(body, dict) else None
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and choice.get("index", 0) == 0:
-            return choice
-    return {}
+        if isinstance(choice, dict) and isinstance(choice.get("index", 0), int):
+            yield choice
 
 
 def _json(data: bytes) -> Any:

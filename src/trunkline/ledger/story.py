@@ -104,8 +104,10 @@ def _settlement(ended: Json, timings: Json) -> Iterator[Moment]:
         )
     elif received != released:
         kept = received - released
-        what = f"{kept} of {received} characters did not go to the client" if kept > 0 else "more was said than came"
-        yield Moment(at, "withheld", what)
+        if kept > 0:
+            yield Moment(at, "withheld", f"{kept} of {received} characters did not go to the client")
+        else:  # what was stopped, or never came, had something said in its place
+            yield Moment(at, "instead", "a sentence of the configuration was said")
     if ended.get("tool_calls"):
         yield Moment(at, "tools", f"the model asked for {', '.join(ended['tool_calls'])}")
     error = ended.get("error")

@@ -148,8 +148,9 @@ class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     """A call was understood and let in; written before the first byte of its answer leaves.
 
     `reserved` is what it took of limits and budgets, if it was let in under any; `over_limits` are the limits and
-    budgets that it exceeded and that only observe or warn. `guardrails` are the policies in force, as `name@version`.
-    `judged_call` is the call whose text a judge's call is about.
+    budgets that it exceeded and that only observe or warn. `guardrails` are the policies in force, as `name@version`;
+    `guardrails_asked` are the names that the request itself asked for. `judged_call` is the call whose text a judge's
+    call is about.
     """
 
     call: str
@@ -178,6 +179,7 @@ class CallOpened(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     reserved: Reserved | None = None
     over_limits: tuple[str, ...] = ()
     guardrails: tuple[str, ...] = ()
+    guardrails_asked: tuple[str, ...] = ()
     judged_call: str | None = None
     snapshot: str
     build: str

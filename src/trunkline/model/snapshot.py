@@ -58,8 +58,9 @@ class Guardrail(msgspec.Struct, frozen=True, omit_defaults=True):
     """A policy: a check with its settings, the stages where it looks, and what a finding leads to.
 
     `version` stands for all of that and for the check's own rules and data. `sentence` is said in place of an answer
-    (`replace`), or put in place of what is redacted. `timeout` is for checks that ask somebody. With `everywhere` the
-    policy is in force for every call.
+    (`replace`), or put in place of what is redacted. `timeout` and `headers` are for checks that ask somebody: of the
+    headers that are sent to who is asked these are the names alone. With `everywhere` the policy is in force for every
+    call.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Guardrail(msgspec.Struct, frozen=True, omit_defaults=True):
     on_error: Literal["block", "allow"] = "block"
     on_unscannable: Literal["block", "allow"] = "block"
     timeout: float = 2.0
+    headers: tuple[str, ...] = ()
     everywhere: bool = False
 
 
@@ -329,10 +331,14 @@ class ProviderSecrets(msgspec.Struct, frozen=True):
 
 
 class Secrets(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What travels beside a snapshot, in memory alone: by provider, and where Redis is, with its password."""
+    """What travels beside a snapshot, in memory alone: by provider, and where Redis is, with its password.
+
+    `guardrails` are by policy the headers that are sent to who is asked.
+    """
 
     providers: dict[str, ProviderSecrets] = {}
     redis_url: str | None = None
+    guardrails: dict[str, dict[str, str]] = {}
 
     def __repr__(self) -> str:
         """Say that there is something, not what."""

@@ -12,7 +12,7 @@ from trunkline.audit.files.reader import read_body
 from trunkline.audit.files.segment_file import SegmentFile
 from trunkline.audit.files.segments import first_index_of, segment_path, segments_of
 from trunkline.audit.files.settings import CorruptLog
-from trunkline.audit.format.bodies import parts_of
+from trunkline.audit.format.bodies import StoredBody, parts_of
 from trunkline.audit.format.codecs import BadBody
 from trunkline.audit.format.frames import RECORD
 from trunkline.audit.format.lookup import find_body, read_frame
@@ -20,8 +20,9 @@ from trunkline.audit.format.references import BodyRef
 from trunkline.audit.format.scan import Batch, DurableBytesLost, Scan
 from trunkline.audit.format.segment import HEADER_BYTES
 
-# A body stands in front of its record, mostly in the same batch: looked for here before the whole segment is read.
-NEARBY = 2 << 20
+# A body stands in front of its record, mostly in the same batch: looked for so far before it, in bytes, then farther,
+# before the whole segment is read.
+NEARBY: tuple[int, ...] = (64 << 10, 2 << 20)
 
 
 class Position(NamedTuple):
@@ -132,12 +133,18 @@ def record_at(directory: Path, segment: int, offset: int) -> bytes:
 def body_of(directory: Path, reference: BodyRef, segment: int, offset: int) -> dict[str, bytes]:
     """Return the parts of a body that the record at this place names, as `read_body` does, but soon."""
     if reference.segment in (None, segment):
-        start = max(0, offset - NEARBY)
         with SegmentFile(segment_path(directory, segment)) as file:
-            body = find_body(lambda at, length: file.read(start + at, min(length, offset - start - at)), reference.key)
-        if body is not None:
-            try:
-                return parts_of(body)
-            except BadBody:
-                pass  # what stands there is not it, or damaged: the whole segment decides
+            for distance in NEARBY:
+                body = _body_before(file, offset, distance, reference.key)
+                if body is not None:
+                    try:
+                        return parts_of(body._replace(parts=reference.parts))
+                    except BadBody:
+                        break  # what stands there is not it, or damaged: the whole segment decides
     return read_body(directory, reference, segment)
+
+
+def _body_before(file: SegmentFile, offset: int, distance: int, key: bytes) -> StoredBody | None:
+    """Return the body of this digest in the bytes before an offset, None if it does not stand there whole."""
+    start = max(0, offset - distance)
+    return find_body(lambda at, length: file.read(start + at, min(length, offset - start - at)), key)

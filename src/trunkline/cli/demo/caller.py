@@ -18,13 +18,14 @@ SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Ended:
-    """A call that is over: the headers of its answer, and what its body says of usage and of how it went."""
+    """A call that is over: the headers of its answer, and what its body says of usage, of how it went and its end."""
 
     advisor: Advisor
     headers: Any
     usage: Any
     trunkline: dict[str, Any]
     message: Any = None
+    finish: str | None = None
 
     @property
     def call(self) -> str:
@@ -57,24 +58,30 @@ class Caller:
         )
         answer: ChatCompletion = raw.parse()
         about = getattr(answer, "trunkline", {})
-        return Ended(advisor, raw.headers, answer.usage, about, answer.choices[0].message)
+        choice = answer.choices[0]
+        return Ended(advisor, raw.headers, answer.usage, about, choice.message, choice.finish_reason)
 
-    def stream(self, advisor: Advisor, occasion: str, question: str, hears: Callable[[str], None]) -> Ended:
+    def stream(
+        self, advisor: Advisor, occasion: str, question: str, hears: Callable[[str], None], route: str = ROUTE
+    ) -> Ended:
         """Make a streamed call; `hears` gets each piece as it comes."""
         raw = self._client.chat.completions.with_raw_response.create(
-            model=ROUTE,
+            model=route,
             stream=True,
             stream_options={"include_usage": True},
             messages=_with_system([{"role": "user", "content": question}]),
             extra_headers=advisor.headers(occasion),
         )
         last: Any = None
+        finish: str | None = None
         for chunk in raw.parse():
             last = chunk
-            if chunk.choices and chunk.choices[0].delta.content:
-                hears(chunk.choices[0].delta.content)
+            if chunk.choices:
+                finish = chunk.choices[0].finish_reason or finish
+                if chunk.choices[0].delta.content:
+                    hears(chunk.choices[0].delta.content)
         expect(last is not None, "a stream has chunks")
-        return Ended(advisor, raw.headers, last.usage, last.trunkline)
+        return Ended(advisor, raw.headers, last.usage, last.trunkline, finish=finish)
 
     def __enter__(self) -> Self:
         return self

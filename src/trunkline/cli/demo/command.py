@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from trunkline.cli.demo.flood import Flood
+from trunkline.cli.demo.guarded import Guarded
 from trunkline.cli.demo.inquiries import Inquiries
 from trunkline.cli.demo.narration import Narrator, page
 from trunkline.cli.demo.promises import DemoFailed, expect
@@ -64,6 +65,7 @@ def play(stage: Stage, narrator: Narrator) -> None:
     inquiries.query()
     if stage.simulator is not None:  # with the real ones it would cost what it shows
         Flood(stage, narrator).play()
+        Guarded(stage, narrator).play()
 
 
 def _wait(console: Console, stage: Stage) -> None:

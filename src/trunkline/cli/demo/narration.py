@@ -1,6 +1,7 @@
 """What a person reads of the demo: what is said, the calls with their headers, commands, and records."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from rich.text import Text
 from trunkline.cli.demo.folding import folded, hanging
 from trunkline.model.money import plain
 
+WORD = re.compile(r"\s*\S+|\s+")
 WIDTH = 100  # no line is longer, however wide the terminal is
 INDENT = "  "
 SHOWN_HEADERS = (
@@ -74,13 +76,15 @@ class Narrator:
         self._console.print(Text(_speaker(who), "bold"), end="")
 
     def piece(self, text: str) -> None:
-        """Show a piece of a stream as it comes."""
-        if self._column + len(text) > self._console.width:
-            text = text.lstrip()
-            self._console.print("\n" + _speaker(""), end="", soft_wrap=True)
-            self._column = len(_speaker(""))
-        self._column += len(text)
-        self._console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+        """Show a piece of a stream as it comes, with a new line before a word that does not fit."""
+        for word in WORD.findall(text):
+            shown = word
+            if self._column + len(word.rstrip()) > self._console.width:
+                shown = word.lstrip()
+                self._console.print("\n" + _speaker(""), end="", soft_wrap=True)
+                self._column = len(_speaker(""))
+            self._column += len(shown)
+            self._console.print(shown, end="", markup=False, highlight=False, soft_wrap=True)
 
     def ends_to_say(self) -> None:
         """End what came in pieces."""

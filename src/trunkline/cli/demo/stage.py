@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from trunkline.cli.demo import advice
 from trunkline.cli.demo.advisors import directory_file
 from trunkline.simulator import Script, Simulator, ThreadedSimulator
 
@@ -49,6 +50,12 @@ routes:
     targets:
       - {{provider: openai, model: gpt-4o-mini}}
       - {{provider: anthropic, model: claude-haiku-4-5, max_output_tokens: 1024}}
+  {guarded}:
+    targets:
+      - {{provider: openai, model: gpt-4o-mini}}
+      - {{provider: anthropic, model: claude-haiku-4-5, max_output_tokens: 1024}}
+    guardrails: [{policy}]
+{guardrails}\
 tenants:
   harbor-wealth:
     require: [user]
@@ -57,7 +64,7 @@ tenants:
     user_limits: {{requests_per_minute: {user_limit}}}
     budget: {{amount: 25, per: day}}
     keys:
-      voice-agent: {{secret: "${{DEMO_KEY}}", routes: [advisor-voice, advisor-chat], team: wealth}}
+      voice-agent: {{secret: "${{DEMO_KEY}}", routes: [advisor-voice, advisor-chat, {guarded}], team: wealth}}
 server: {{drain: 5s}}
 """
 
@@ -116,6 +123,7 @@ def _gateway(addresses: dict[str, str], simulator: ThreadedSimulator | None) -> 
         config = directory / "trunkline.yaml"
         (directory / DIRECTORY_FILE).write_text(directory_file())
         of_ours = {"file": DIRECTORY_FILE, "port": port, "limited": LIMITED, "user_limit": USER_LIMIT}
+        of_ours |= {"guarded": advice.ROUTE, "policy": advice.POLICY, "guardrails": advice.GUARDRAILS}
         config.write_text(CONFIG.format(directory=directory, **of_ours, **addresses))
         log = directory / "gateway.log"
         with log.open("wb") as stderr:

@@ -6,6 +6,8 @@ It is sent JSON and answers JSON. With `format: trunkline` it is sent `{"text", 
 LiteLLM's generic guardrail: `{"texts", "input_type", "request_data", "litellm_call_id"}`, answered by
 `{"action": "NONE" | "BLOCKED" | "GUARDRAIL_INTERVENED", "blocked_reason", "texts"}`; an intervention counts as a
 finding of all of the text, since Trunkline edits by its own rules.
+
+What the service knows the gateway by, the policy's `headers`, is not told to the check: the gateway sends it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +19,6 @@ import msgspec
 from trunkline.guardrails.check import BadAnswer, BadSettings, CheckKind, Found, Hold, Question
 
 MOST_FINDINGS: Final = 1000
-LONGEST_RULE: Final = 64
 LOCAL: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -88,12 +89,12 @@ class Webhook:
                 return [] if answer.action == "NONE" else [Found(answer.action.lower(), 0, max(len(text), 1))]
             return [_found(part, text) for part in _decode(body).findings]
         except (msgspec.MsgspecError, ValueError) as error:
-            raise BadAnswer(str(error)[:200]) from None
+            raise BadAnswer(str(error)) from None
 
 
 def _found(part: _FoundPart, text: str) -> Found:
     start, end = (part.start, part.end) if part.end > part.start else (0, len(text))
-    return Found(part.rule[:LONGEST_RULE] or "webhook", start, end, part.score, part.why[:200])
+    return Found(part.rule or "webhook", start, end, part.score, part.why)
 
 
 def make(settings: Settings) -> Webhook:

@@ -1,0 +1,48 @@
+"""Looks at what was asked and answered: each is in control's log before anybody sees anything."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from trunkline.ledger.evidence_answers import ExportFormat, ExportQuestion
+from trunkline.ledger.place_answers import PlacesQuestion
+from trunkline.ledger.wording import asked_for, moment_of
+
+Action = Literal["bodies", "session", "replay", "export", "scan"]
+
+
+class AuditRead(msgspec.Struct, frozen=True, tag_field="type", tag="audit.read", omit_defaults=True, kw_only=True):
+    """Somebody was shown what was asked or answered in so many `calls`; the record's `at` says when.
+
+    `action` is `bodies` (one `call`), `session` (a `session` of a `tenant`), `replay` (one `call`), `export` (those
+    that a `filter` chose, written as `format`) or `scan` (those that a `filter` chose, looked at by policies).
+    """
+
+    who: str
+    action: Action
+    calls: int
+    call: str | None = None
+    session: str | None = None
+    tenant: str | None = None
+    filter: dict[str, str] = {}
+    format: ExportFormat | None = None
+
+
+def read_by_export(asked: ExportQuestion, calls: int) -> dict[str, Any]:
+    """Return what the record of an export says of it, beside who has made it."""
+    return {"action": "export", "calls": calls, "filter": asked_for(asked), "format": asked.format}
+
+
+def read_by_scan(asked: PlacesQuestion, calls: int) -> dict[str, Any]:
+    """Return what the record of a scan says of it, beside who makes it."""
+    words = {
+        "since": moment_of(asked.since),
+        "until": moment_of(asked.until),
+        "tenant": asked.tenant,
+        "route": asked.route,
+    }
+    return {
+        "action": "scan",
+        "calls": calls,
+        "filter": {name: word for name, word in words.items() if word is not None},
+    }
