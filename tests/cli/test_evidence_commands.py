@@ -112,6 +112,29 @@ def test_a_call_that_is_none_is_one_line_and_nothing_is_recorded(calls, call, st
     assert reads(directory) == before
 
 
+GUARDED = """guardrails:
+  house-words: {check: patterns, action: block, on: [output], rules: [{name: household, words: [household]}]}
+"""
+
+
+def test_guardrails_of_now_are_tried_on_a_call_of_then(calls):
+    directory, made = calls
+    text = (directory / "trunkline.yaml").read_text()
+    (directory / "guarded.yaml").write_text(GUARDED + text.replace("acme: {", "acme: {guardrails: [house-words], "))
+    before = len(reads(directory))
+    for call, _ in made:
+        same = command(directory, "replay", call, "--pipeline")
+        assert (same.returncode, same.stderr) == (0, "")
+        assert "0 findings as then, 0 only then, 0 only now" in same.stdout
+        other = command(directory, "replay", call, "--pipeline", "-c", "guarded.yaml")
+        assert (other.returncode, other.stderr) == (1, "trunkline: the guardrails decide otherwise now\n")
+        for said in ("then: let through", "now: block by house-words", "house-words (new)", "only now", "household"):
+            assert said in other.stdout
+    assert [read["action"] for read in reads(directory)[before:]] == ["bodies"] * 4
+    for words in ((made[0][0], "-c", "none.yaml"), ("nothing",)):
+        assert command(directory, "replay", "--pipeline", *words).returncode == 64
+
+
 def test_an_export_is_a_file_of_all_that_was_asked_for(calls):
     directory, made = calls
     before = len(reads(directory))

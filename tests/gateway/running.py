@@ -94,11 +94,16 @@ tenants:
 def compile_once(configured: tuple[tuple[str, str], ...]) -> Compiled:
     """Compile a configuration for all tests that use it: reading YAML takes longer than most of them."""
     sources = Sources(environment={}, read_file=lambda path: Path(path).read_text(), host_name="h", now=time.time())
+    return load(written(**dict(configured)), "trunkline.yaml", sources)
+
+
+def written(**configured: str) -> str:
+    """Return the text of a configuration."""
     names = dict.fromkeys(("route", "first", "second", "first_account", "second_account", "keys", "more"), "")
     names |= {"first_key": FIRST_KEY, "second_key": SECOND_KEY, "secret": SECRET, "tenant": "regulated: false"}
     names["price"] = "input_per_million: 0.15, cached_input_per_million: 0.075, output_per_million: 0.60"
     names |= {"openai": SOMEWHERE, "anthropic": SOMEWHERE}
-    return load(CONFIG.format(**(names | dict(configured))), "trunkline.yaml", sources)
+    return CONFIG.format(**(names | configured))
 
 
 class Gateway:

@@ -10,7 +10,8 @@ import pytest
 import uvloop
 
 from gateway.raw_client import connected, parse, payload, request, send
-from gateway.running import PATIENCE, check, running
+from gateway.running import PATIENCE, check, running, written
+from trunkline.cli.pipeline import compared
 from trunkline.ledger.answers import Period, Unanswerable
 from trunkline.ledger.evidence_answers import Chunk, ExportData, ExportEnd, ExportQuestion, Missing, ReplayEnd
 from trunkline.ledger.ledger import Ledger
@@ -196,6 +197,25 @@ def test_mixed_calls_are_exported_as_they_were(tmp_path):
         assert ("What the provider had answered" in section) == (kind in WITHHELD), (kind, section)
         if kind in WITHHELD:
             assert "<mark>Acme</mark>" in section
+
+
+def test_the_same_guardrails_decide_the_same_of_every_call_again(tmp_path):
+    calls = uvloop.run(carry(tmp_path, 60))
+    config = tmp_path / "trunkline.yaml"
+    config.write_text(written(**CONFIGURED))
+    ledger = Ledger(tmp_path / "data", lambda _: None)
+    ledger.open()
+    try:
+        ledger.catch_up()
+        index = ledger._index
+        ids = [call for (call,) in index.ask("SELECT CAST(id AS VARCHAR) FROM calls")]
+        found = [compared(ledger.call(call, bodies=True), str(config)) for call in ids]
+    finally:
+        ledger.close()
+    assert len(found) == len(calls)
+    assert [one for one in found if one.differs or one.unasked] == []
+    assert {one.then for one in found} == {"let through", "block by cutting", "replace by replacing"}
+    assert sum(one.both for one in found) >= sum(call.kind in WITHHELD for call in calls)
 
 
 def test_some_hundred_mixed_calls_are_replayed_to_the_byte(tmp_path):

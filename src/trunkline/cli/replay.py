@@ -16,11 +16,18 @@ def command(
     call: Annotated[str, identified("The call's id, or the `id` of its answer (chatcmpl-...).")],
     config: ConfigFile = DEFAULT_CONFIG,
     fast: Annotated[bool, typer.Option("--fast", help="All at once, without the original timing.")] = False,  # noqa: FBT002
+    pipeline: Annotated[  # noqa: FBT002
+        bool,
+        typer.Option("--pipeline", help="Say instead what the guardrails of the configuration file now decide of it."),
+    ] = False,
 ) -> None:
     """Give the bytes of a call's answer again on standard output, as and when they were released, and nothing else.
 
     They come from its record: no provider is asked. That you have seen them is recorded.
     """
+    if pipeline:
+        _try_again(call, config)
+        return
     from trunkline.cli.office import carry_out  # noqa: PLC0415
     from trunkline.cli.playback import Recording, Written, play  # noqa: PLC0415
 
@@ -32,3 +39,17 @@ def command(
             sys.stderr.write(f"trunkline: {recording.note}\n")
         sys.stderr.flush()
         play(recording.chunks(), Written(sys.stdout), fast=fast)
+
+
+def _try_again(call: str, config: str) -> None:
+    """Say what is decided of a call now. Raises Failed where that is not what was decided then."""
+    from trunkline.cli.failure import Failed  # noqa: PLC0415
+    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.pipeline import compared  # noqa: PLC0415
+    from trunkline.cli.pipeline_tables import told  # noqa: PLC0415
+
+    found = compared(carry_out(config, lambda office: office.ledger.call(call, bodies=True)), config)
+    sys.stdout.write(told(found))
+    sys.stdout.flush()
+    if found.differs:
+        raise Failed("the guardrails decide otherwise now")
