@@ -1,6 +1,7 @@
 """The network says what its weights say, computed here once more, place by place."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -41,7 +42,9 @@ def expected(places, context):
     state = [DATA["vectors"][place].astype(np.float64) * float(DATA["scale"]) for place in every]
     state = layer(state, DATA["first"], DATA["bias"][0], 1)
     for name, bias, reach in (("second", 1, 2), ("third", 2, 4)):
-        state = [one + more for one, more in zip(state, layer(state, DATA[name], DATA["bias"][bias], reach), strict=True)]
+        state = [
+            one + more for one, more in zip(state, layer(state, DATA[name], DATA["bias"][bias], reach), strict=True)
+        ]
     sentence = np.array(state[len(every) - len(places) :])
     said = np.concatenate([sentence.max(0), sentence.mean(0), [1.0]]) @ DATA["out"].astype(np.float64)
     likely = [math.exp(one - max(said)) for one in said]
@@ -55,13 +58,13 @@ def test_what_it_says_is_what_the_weights_say(places, context):
 
 
 def test_it_says_the_same_again_to_the_last_bit():
-    places = NETWORK.places("i 'd buy more of the vanguard fund".split())
+    places = NETWORK.places(["i", "'d", "buy", "more", "of", "the", "vanguard", "fund"])
     assert NETWORK.probabilities(places, []) == RecommendationNetwork().probabilities(places, [])
 
 
 @given(st.lists(PLACES, max_size=30))
 def test_hints_are_those_of_the_words_and_of_their_neighbours(places):
-    beside = sum(int(DATA["pairs"][(a * PAIR_FACTOR + b) % PAIRS]) for a, b in zip(places, places[1:], strict=False))
+    beside = sum(int(DATA["pairs"][(a * PAIR_FACTOR + b) % PAIRS]) for a, b in pairwise(places))
     assert NETWORK.hints(places) == sum(int(DATA["hints"][place]) for place in places) + beside
 
 

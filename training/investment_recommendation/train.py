@@ -54,8 +54,8 @@ MISSED = 0.005
 SEED = 3
 FOLDS = 8
 FALSE = 0.02  # of what does not recommend, held out, that is found at the threshold
-MORE_WORDS = [SEAM, "?", "#", "percent", "401k", "403b", "457b", "529", "1031", "1099", "1040", "n't", "'s", "'d", "'ll",
-              "'re", "'ve", "'m"]  # fmt: skip
+MORE_WORDS = [SEAM, "?", "#", "percent", "401k", "403b", "457b", "529", "1031", "1099", "1040", "n't", "'s", "'d",
+              "'ll", "'re", "'ve", "'m"]  # fmt: skip
 PHRASES = ("well", "so", "yeah", "okay", "honestly", "look", "i think", "you know", "right", "actually", "by the way",
            "in my view", "for now", "today", "if you like", "just", "really", "mister harris", "as i said")  # fmt: skip
 JOINTS = ("and", "so", "but", "because", "and then", "while", "since", "which means", "as", "now", "also")
@@ -119,7 +119,7 @@ class Teacher(torch.nn.Module):
         self.tokenizer = AutoTokenizer.from_pretrained(encoder_folder())
         self.encoder = AutoModel.from_pretrained(encoder_folder(), add_pooling_layer=False)
         for still in (self.encoder.embeddings, *self.encoder.encoder.layer[:STILL]):
-            still.requires_grad_(False)
+            still.requires_grad_(requires_grad=False)
         self.head = torch.nn.Linear(self.encoder.config.hidden_size, len(LABELS))
         self.dropout = torch.nn.Dropout(0.1)
 
@@ -324,7 +324,9 @@ def make(readings: list[Reading], many: int, near: dict[str, list[str]], chance:
         one, other, draw = chance.choice(readings), chance.choice(readings), chance.random()
         words = list(one.words)
         if draw < 0.3:
-            words = words[: chance.randint(1, len(words))] + list(other.words[chance.randint(0, len(other.words) - 1) :])
+            words = words[: chance.randint(1, len(words))] + list(
+                other.words[chance.randint(0, len(other.words) - 1) :]
+            )
         elif draw < 0.45:
             words += [*chance.choice(JOINTS).split(), *other.words]
         exchanged, made = chance.choice((0.0, 0.1, 0.2, 0.35)), []
@@ -412,12 +414,14 @@ def report(found: np.ndarray, some: list[Case]) -> float:
     for allowed in (0.01, FALSE, 0.03, 0.05):
         threshold = np.quantile(said[~positive], 1 - allowed)
         above = said > threshold
-        each = {label: round(float(above[named == k].mean()), 2) for k, label in enumerate(LABELS) if (named == k).any()}
+        each = {
+            label: round(float(above[named == k].mean()), 2) for k, label in enumerate(LABELS) if (named == k).any()
+        }
         say(f"  {allowed:.0%} false (above {threshold:.3f}): {above[positive].mean():.3f} found  {each}")
     return float(np.quantile(said[~positive], 1 - FALSE))
 
 
-def main() -> None:
+def main() -> None:  # noqa: PLR0915 - one step after the other
     """Train, and write or report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="where to write the weights")
@@ -491,7 +495,7 @@ def main() -> None:
     chosen = [k for k in range(len(readings)) if seen[k]] * 4 + list(range(len(readings), len(alone)))
     first = Hints(len(names))
     first.learn([alone[k] for k in chosen], likely[chosen])
-    recommending = [k for k in range(len(readings)) if not seen[k] and likely[k] > 0.5]  # noqa: PLR2004
+    recommending = [k for k in range(len(readings)) if not seen[k] and likely[k] > 0.5]
     least = int(np.quantile(first.sums([alone[k] for k in recommending]), MISSED))
     say(f"the hints are learned ({time.time() - began:.0f} s)")
     found = network.probabilities([row(reading) for reading in tested])
@@ -503,7 +507,7 @@ def main() -> None:
         write(said.out, network, names, first, least, threshold, every)
 
 
-def write(  # noqa: PLR0913, PLR0917 - all that is data
+def write(
     path: Path, network: Network, names: list[str], first: Hints, least: int, threshold: float, every: list[Case]
 ) -> None:
     """Write the weights: vectors in bytes, the rest in half precision."""

@@ -1,9 +1,9 @@
-"""A sentence as the words that the network of recommendations knows: one form for what is written, spoken or recognised.
+"""A sentence as the words that the network of recommendations knows: one form for what is written, spoken or heard.
 
 Marks and fillers are left out, for a recogniser has none of the former and many of the latter; a question mark alone is
-kept, as it takes back so much. Numbers are one word,
-whether of digits or spoken, for what matters is that there is one. Names of accounts that are spelled out are joined
-("four oh one k", "i r a"), contractions are taken apart ("i'd" is "i", "'d").
+kept, as it takes back so much. Numbers are one word, whether of digits or spoken, for what matters is that there is
+one. Names of accounts that are spelled out are joined ("four oh one k", "i r a"), contractions are taken apart ("i'd"
+is "i", "'d").
 """
 
 import re

@@ -14,7 +14,7 @@ from trunkline.channel.link import Link, LinkBroken
 
 Incoming = TypeVar("Incoming")
 
-# A worker is one core's work: numpy's library would start a thread for each of the machine's, and wait with all of them.
+# A worker is one core's work: numpy's library would start a thread for each core, and wait with all of them.
 ONE_CORE: Final = {"OPENBLAS_NUM_THREADS": "1"}
 
 

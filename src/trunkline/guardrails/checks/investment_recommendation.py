@@ -40,7 +40,7 @@ class TooMany(Exception):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`threshold` is how sure the check has to be: lower finds more, and more wrongly. Without it, what training set."""
+    """`threshold` is how sure the check has to be: lower finds more, and more wrongly; training has set one."""
 
     threshold: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
 
