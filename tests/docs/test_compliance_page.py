@@ -1,4 +1,4 @@
-"""docs/compliance.md names commands that there are, queries that are answered, and for each gap what to use meanwhile."""
+"""docs/compliance.md: its commands exist, its queries are answered, and each gap has what to use till then."""
 
 import io
 import re
