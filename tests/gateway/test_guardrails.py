@@ -416,21 +416,21 @@ def test_a_client_that_leaves_while_text_is_held_leaves_its_findings_on_record(t
 @both_targets
 @both_forms
 @pytest.mark.parametrize(
-    ("advice", "policy"),
-    [
-        ("You should sell all of your Apple shares now.", "investment_recommendation"),
-        ("I promise you that this is a risk-free investment.", "promissory"),
-    ],
+    "advice", ["You should sell all of your Apple shares now.", "I promise you that this is a risk-free investment."]
 )
-def test_a_voice_of_wealth_gives_no_advice(tmp_path, model, stream, advice, policy):
+def test_a_voice_of_wealth_gives_no_advice(tmp_path, model, stream, advice):
     fact = "Your account was opened in March. "
 
     async def story(gateway, simulator):
         text, finish, ours = await said(gateway, model, stream)
         assert (text, finish) == (f"{fact}I can't advise on that, but your advisor can.", "stop")
         assert ours["outcome"] == "replaced"
-        names = {finding["policy"] for finding in gateway.record("call.closed")["findings"]}
-        assert f"builtin/wealth-voice/{policy}" in names
+        assert ours["guardrail"] in {
+            "builtin/wealth-voice/investment_recommendation",
+            "builtin/wealth-voice/promissory",
+        }
+        (finding,) = gateway.record("call.closed")["findings"]
+        assert (finding["policy"], finding["start"]) == (ours["guardrail"], len(fact))
 
     scripted(
         tmp_path, story, Script(text=f"{fact}{advice} Anything else?"), tenant="guardrails: [builtin/wealth-voice]"
