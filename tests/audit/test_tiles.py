@@ -49,7 +49,8 @@ def test_a_path_is_that_of_one_tile(level, index, width):
     "path",
     [
         "tile/8/000", "tile/00/000", "tile/0/00", "tile/0/x000/001", "tile/0/000.p/256", "tile/0/000.p/0",
-        "tile/0/000.p/01", "tile/0/000.p", "tile/0/x001", "tile/0/0001", "checkpoint", "tile/0/000.tmp", "tile/0/\u0661\u0661\u0661",
+        "tile/0/000.p/01", "tile/0/000.p", "tile/0/x001", "tile/0/0001", "checkpoint",
+        "tile/0/000.tmp", "tile/0/\u0661\u0661\u0661",
     ],
 )  # fmt: skip
 def test_what_is_no_path_of_a_tile_is_none(path):

@@ -42,6 +42,11 @@ class Journal:
         return cls(writer, read_state(data_dir))
 
     @property
+    def directory(self) -> Path:
+        """Where the log is."""
+        return self._writer.directory
+
+    @property
     def failure(self) -> str | None:
         """Why the log takes no more records; None while it does."""
         return self._writer.failure
@@ -59,6 +64,13 @@ class Journal:
             raise Unrecorded(f"the record log cannot be written: {error}") from error
         at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         self.state = fold(self.state, [(at, change)])
+
+    async def note(self, kind: str, payload: bytes) -> None:
+        """Write a record that changes nothing of the state; it is durable when this returns. Raises Unrecorded."""
+        try:
+            await self._writer.wait(self._writer.append(kind, _new_id(), payload))
+        except LogFailed as error:
+            raise Unrecorded(f"the record log cannot be written: {error}") from error
 
     def look(self) -> None:
         """Do what time brings; to be called about once a second."""
