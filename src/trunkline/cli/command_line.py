@@ -39,6 +39,7 @@ COMMANDS = {
     "sessions": Entry("trunkline.cli.sessions", "List conversations, and show one as a transcript."),
     "costs": Entry("trunkline.cli.costs", "Say what calls have cost, by whom and what; compare with a bill."),
     "limits": Entry("trunkline.cli.limits", "Say how limits and budgets are used, and what they would have done."),
+    "audit": Entry("trunkline.cli.audit", "Check what was signed of the logs, and prove single calls to others."),
     "guardrails": Entry("trunkline.cli.guardrails", "Try checks on labelled cases, and policies on a text."),
     "sql": Entry("trunkline.cli.sql", "Ask the ledger in SQL, read-only."),
     "index": Entry("trunkline.cli.index", "Make the ledger's index again, or take old calls out of it."),

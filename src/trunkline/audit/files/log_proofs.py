@@ -42,7 +42,10 @@ class LogProofs:
         return any(tree.at_seal or tree.signed is None for _, tree in self._others())
 
     def sign(self) -> list[SignedLog]:
-        """Sign each of the other logs that has grown: to be recorded, and then published. Raises OSError."""
+        """Sign each of the other logs that has grown: to be recorded, and then published. Raises OSError.
+
+        With them goes the checkpoint that our own log has by now, so that no earlier one can take its place unseen.
+        """
         self._waiting = []
         for path, tree in self._others():
             if tree.size != tree.signed:
@@ -50,7 +53,9 @@ class LogProofs:
                     self._waiting.append((tree, tree.sign(self._key)))
                 except CorruptLog as error:
                     self._stop(path, error)
-        return [signed for _, signed in self._waiting]
+        own = self._trees.get(self._own)
+        latest = [SignedLog(own.checkpoint)] if own is not None and own.checkpoint is not None else []
+        return [signed for _, signed in self._waiting] + (latest if self._waiting else [])
 
     def publish(self) -> None:
         """Make what was signed, and has been recorded since, the checkpoints of their logs. Raises OSError."""

@@ -29,13 +29,15 @@ SEALED_HEAD: Final = b'{"v":1,"type":"%b"' % SEALED.encode()
 class LogTree:
     """The tree of one log. For one thread.
 
-    `origin` is the log's, `size` counts the records that are in the tree, `signed` those that the checkpoint on disk
-    covers, None where there is no checkpoint. `at_seal` says whether the last record is one that a segment ends with.
+    `origin` is the log's, `size` counts the records that are in the tree. `checkpoint` is the one on disk, `signed` how
+    many records it covers, both None where there is none. `at_seal` says whether the last record is one that a segment
+    ends with.
     """
 
     def __init__(self, origin: str, files: TileFiles, tree: Tree, reader: BatchReader, seen: int) -> None:
         self.origin = origin
         self.signed: int | None = None
+        self.checkpoint: str | None = None
         self.at_seal = False
         self._files, self._tree, self._reader = files, tree, reader
         self._seen = seen
@@ -58,7 +60,7 @@ class LogTree:
             raise CorruptLog(segments_of(log)[0], 0, f"it belongs to the log {reader.origin}")
         opened = cls(origin, files, tree, reader, first)
         if checkpoint is not None:
-            opened.signed = size
+            opened.signed, opened.checkpoint = size, files.checkpoint()
         return opened
 
     @property
@@ -94,7 +96,7 @@ class LogTree:
     def publish(self, signed: SignedLog) -> None:
         """Put what `sign` returned, of the tree as it still is, in the last checkpoint's place; raises OSError."""
         self._files.write_checkpoint(signed.checkpoint)
-        self.signed = self._tree.size
+        self.signed, self.checkpoint = self._tree.size, signed.checkpoint
         self._started, self._sealed = [], []
         for tile in self._filled:
             self._files.forget_partials(tile)
