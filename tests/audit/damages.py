@@ -10,8 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from trunkline.audit.files.proving import LOGS
-from trunkline.audit.files.tile_files import PROOF
+from trunkline.audit.files.data_dir import LOGS, PROOF
 from trunkline.audit.format.checkpoints import Checkpoint, sign_checkpoint
 from trunkline.audit.format.frames import BODY, RECORD, encode_frame
 from trunkline.audit.format.notes import PublicKey, SigningKey

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from audit.logs import SETTINGS, Events, closed, opened
-from trunkline.audit.files.data_dir import DataDir, open_data_dir
+from trunkline.audit.files.data_dir import PROOF, DataDir, open_data_dir
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.key_file import KEY_FILE, make_key, publish_key
 from trunkline.audit.files.log_proofs import LogProofs
 from trunkline.audit.files.settings import CorruptLog, LogSettings
-from trunkline.audit.files.tile_files import PROOF
 from trunkline.audit.files.writer import LogWriter
 from trunkline.audit.format.log_of_logs import CHECKPOINTS, encode_checkpoints
 

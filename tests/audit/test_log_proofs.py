@@ -12,8 +12,10 @@ from audit.test_recovery import flip
 from trunkline.audit.files.key_file import KEY_FILE, PUBLIC_KEY_FILE, KeyUnusable, make_key, publish_key, read_key
 from trunkline.audit.files.log_proofs import LogProofs
 from trunkline.audit.files.segments import segments_of
+from trunkline.audit.files.settings import CorruptLog
 from trunkline.audit.format.log_of_logs import CHECKPOINTS, decode_checkpoints
 from trunkline.audit.format.notes import SigningKey
+from trunkline.audit.format.segment import HEADER_BYTES
 
 PROCESSES = ("worker-0", "worker-1", OWN)
 
@@ -135,6 +137,25 @@ def test_a_log_that_lost_signed_records_is_signed_no_more_and_the_others_are(tmp
     assert "have been signed and are missing" in stopped.reason
     assert checkpoint_of(place, "worker-0") == before
     assert checkpoint_of(place, "worker-1")[1] == len(leaves(place, "worker-1"))
+
+
+def test_a_worker_does_not_go_on_in_a_log_that_lost_signed_records(tmp_path):
+    place = filled(tmp_path)
+    place.crash("worker-1")
+    place.end()
+    sealed, open_one = place.log("worker-0"), place.log("worker-1")
+    segments_of(sealed)[-1].unlink()
+    last = segments_of(open_one)[-1]
+    last.write_bytes(last.read_bytes()[:HEADER_BYTES].ljust(place.settings.segment_bytes, b"\0"))
+    for process in ("worker-0", "worker-1"):
+        with pytest.raises(CorruptLog, match="have been signed and are missing"):
+            place.open(process)
+    for path in segments_of(sealed):
+        path.unlink()
+    with pytest.raises(CorruptLog, match="records 0 to"):
+        place.open("worker-0")
+    (place.proof("worker-0") / "checkpoint").unlink()
+    place.open("worker-0").close_sync()
 
 
 def test_a_beginning_that_is_gone_or_another_log_in_its_place_is_not_signed(tmp_path):

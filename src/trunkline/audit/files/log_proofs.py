@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import final
 
-from trunkline.audit.files.data_dir import LOGS, read_deployment
+from trunkline.audit.files.data_dir import LOGS, PROOF, read_deployment
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.log_tree import LogTree
 from trunkline.audit.files.segments import segments_of
 from trunkline.audit.files.settings import CorruptLog
-from trunkline.audit.files.tile_files import PROOF, TileFiles
+from trunkline.audit.files.tile_files import TileFiles
 from trunkline.audit.format.log_of_logs import SignedLog
 from trunkline.audit.format.notes import SigningKey
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final, final
 
 from trunkline.audit.files.batches import BatchReader, Position, StoredBatch
+from trunkline.audit.files.data_dir import CHECKPOINT
 from trunkline.audit.files.segments import first_index_of, segments_of
 from trunkline.audit.files.settings import CorruptLog
-from trunkline.audit.files.tile_files import CHECKPOINT, TileFiles
+from trunkline.audit.files.tile_files import TileFiles
 from trunkline.audit.format.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from trunkline.audit.format.log_of_logs import SignedLog
 from trunkline.audit.format.merkle import leaf_hash

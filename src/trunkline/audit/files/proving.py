@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from trunkline.audit.files.data_dir import LOGS, read_deployment
+from trunkline.audit.files.data_dir import LOGS, PROOF, read_deployment
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.findings import NANOSECONDS, Moments
 from trunkline.audit.files.reader import Place, StoredRecord, read_records
 from trunkline.audit.files.segments import first_index_of, segments_of
 from trunkline.audit.files.settings import CorruptLog
-from trunkline.audit.files.tile_files import PROOF, TileFiles
+from trunkline.audit.files.tile_files import TileFiles
 from trunkline.audit.format.bundles import ProvenRecord, encode_bundle
 from trunkline.audit.format.checkpoints import open_checkpoint
 from trunkline.audit.format.heads import decode_head
@@ -81,8 +81,8 @@ def _proven(record: StoredRecord, origin: str, files: TileFiles, key: PublicKey)
     note = files.checkpoint()
     try:
         checkpoint = open_checkpoint(note, key) if note is not None else None
-    except BadNote as error:
-        raise CorruptLog(files.directory, 0, f"the checkpoint cannot be trusted: {error}") from None
+    except BadNote as bad:
+        raise CorruptLog(files.directory, 0, f"the checkpoint cannot be trusted: {bad}") from None
     if note is None or checkpoint is None or checkpoint.size <= record.index:
         raise NotProven(f"record {record.index} of {origin} is under no checkpoint yet: try again in ten seconds")
     node = TiledTree(checkpoint.size, files.read).node

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, final
 
+from trunkline.audit.files.data_dir import CHECKPOINT
 from trunkline.audit.files.directories import make_private_directory
 from trunkline.audit.files.disk import Disk, sync_directory
 from trunkline.audit.files.settings import CorruptLog
@@ -16,8 +17,6 @@ from trunkline.audit.format.merkle import HASH_BYTES
 from trunkline.audit.format.notes import MAX_NOTE
 from trunkline.audit.format.tiles import FULL_BYTES, WIDTH, Tile, tile_at
 
-PROOF: Final = "proof"
-CHECKPOINT: Final = "checkpoint"
 TILES: Final = "tile"
 UNFINISHED: Final = "unfinished"
 PARTIAL: Final = ".p"

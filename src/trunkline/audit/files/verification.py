@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, final
 
-from trunkline.audit.files.data_dir import LOGS, read_deployment
+from trunkline.audit.files.data_dir import CHECKPOINT, LOGS, PROOF, read_deployment
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.findings import (
     MOST_FINDINGS,
@@ -24,7 +24,7 @@ from trunkline.audit.files.log_check import LogCheck
 from trunkline.audit.files.log_of_logs import LogOfLogs
 from trunkline.audit.files.segments import segments_of
 from trunkline.audit.files.settings import CorruptLog
-from trunkline.audit.files.tile_files import CHECKPOINT, PROOF, TileFiles
+from trunkline.audit.files.tile_files import TileFiles
 from trunkline.audit.files.tree_check import Promise, TreeCheck
 from trunkline.audit.format.checkpoints import Checkpoint, open_checkpoint
 from trunkline.audit.format.notes import BadNote, PublicKey
@@ -95,11 +95,11 @@ class Verification:
         try:
             note = files.checkpoint()
             found = open_checkpoint(note, self._key) if note is not None else None
-        except BadNote as error:
-            self._say(damage(origin, path, 0, None, f"the checkpoint cannot be trusted: {error}"))
+        except BadNote as bad:
+            self._say(damage(origin, path, 0, None, f"the checkpoint cannot be trusted: {bad}"))
             return None
-        except CorruptLog as error:
-            self._say(damage(origin, error.file, error.offset, None, error.reason))
+        except CorruptLog as corrupt:
+            self._say(damage(origin, corrupt.file, corrupt.offset, None, corrupt.reason))
             return None
         if found is not None and found.origin != origin:
             self._say(damage(origin, path, 0, None, f"the checkpoint is that of {found.origin}"))
