@@ -213,7 +213,7 @@ class Guardrail(Section):
     when: Any = option(
         choice("sync", "after"),
         GUARDRAIL.when,
-        says="of a check that asks somebody: `sync`, the answer waits for it; `after`, it is asked what it thinks of what has left",
+        says="of a check that asks somebody: the answer waits for it (`sync`), or it is asked `after` that has left",
     )
 
 

@@ -24,11 +24,20 @@ from trunkline.model.chat import ChatRequest
 from trunkline.model.records import CallJudged, PolicyJudged
 from trunkline.operations import OperationalLog
 
-AT_ONCE: Final = 8  # calls of one worker that are asked about
-MOST_WAITING: Final = 1000  # calls of one worker that wait for it
-MOST_KEPT: Final = 32 << 20  # bytes of requests, and characters of answers, that are kept for that
-LONGEST: Final = 300.0  # seconds for all questions about one call
 MOST_JUDGES: Final = 200  # calls of judges that a record names
+
+
+@final
+class Bounds:
+    """What one worker does at most: calls that are asked about at once, calls that wait for it, what is kept of those.
+
+    `kept` counts bytes of requests and characters of answers, `seconds` are for all questions about one call.
+    """
+
+    __slots__ = ("at_once", "kept", "seconds", "waiting")
+
+    def __init__(self, at_once: int = 8, waiting: int = 1000, kept: int = 32 << 20, seconds: float = 300.0) -> None:
+        self.at_once, self.waiting, self.kept, self.seconds = at_once, waiting, kept, seconds
 
 
 @final
@@ -48,6 +57,7 @@ class Afterwards:
 
     def __init__(self, asking: Asking, journal: Journal, operations: OperationalLog) -> None:
         self._asking, self._journal, self._operations = asking, journal, operations
+        self.bounds = Bounds()
         self._waiting: deque[_Released] = deque()
         self._kept = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -57,15 +67,16 @@ class Afterwards:
         judged = _of(call)
         if judged is None:
             return
-        if len(self._waiting) >= MOST_WAITING or self._kept + judged.size > MOST_KEPT:
-            self._leave_out(judged, "queue_full")
-            return
         if judged.released.left_out:
             self._leave_out(judged, judged.released.left_out)
             return
+        bounds, idle = self.bounds, len(self._tasks) < self.bounds.at_once
+        if self._kept + judged.size > bounds.kept or (len(self._waiting) >= bounds.waiting and not idle):
+            self._leave_out(judged, "queue_full")
+            return
         self._kept += judged.size
         self._waiting.append(judged)
-        if len(self._tasks) < AT_ONCE:
+        if idle:
             task = asyncio.get_running_loop().create_task(self._work())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -104,7 +115,7 @@ class Afterwards:
         held, began_ns = judged.released.looked_through(), time.monotonic_ns()
         asks, held.asks = held.asks, []
         try:
-            async with asyncio.timeout(LONGEST):
+            async with asyncio.timeout(self.bounds.seconds):
                 await self._asking.ask_all(judged.asking, judged.chat, asks)
         except TimeoutError:
             _give_up(asks, "timeout")

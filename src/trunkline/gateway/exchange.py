@@ -26,8 +26,8 @@ from trunkline.errors import (
     RateLimited,
 )
 from trunkline.gateway import opening, settlement
-from trunkline.gateway.afterwards import Afterwards
 from trunkline.gateway.admission import Admission
+from trunkline.gateway.afterwards import Afterwards
 from trunkline.gateway.answering import Answering
 from trunkline.gateway.answers import error_answer
 from trunkline.gateway.asking import Asking

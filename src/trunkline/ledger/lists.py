@@ -83,7 +83,8 @@ def _calls(asked: CallsQuestion) -> Query:
         where.holds("list_contains(tool_calls, ?)", asked.tool)
     if asked.finding is not None:
         of_it = "len(list_filter(found, lambda one: one.rule = ? OR one.policy = ?)) > 0"
-        where.holds(of_it, asked.finding, asked.finding)
+        said = f"(log, id) IN (SELECT log, call FROM {FACTS}.judgements WHERE {of_it})"
+        where.holds(f"({of_it} OR {said})", *[asked.finding] * 4)
     sql = f"""
         SELECT "at", id, tenant, team, user_id, subject, session, route, model, outcome, status, 1 AS "count",
                attempts, prompt_tokens + completion_tokens, cost, first_token_ms, total_ms, rule, owner
