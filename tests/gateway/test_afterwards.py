@@ -1,4 +1,4 @@
-"""Policies with `when: after`: nobody waits for a judge, who is asked about what has left; what it says is on record."""
+"""Policies with `when: after`: a judge is asked about what has left; nobody waits, and what it says is on record."""
 
 import asyncio
 import json
@@ -206,7 +206,9 @@ def test_what_had_left_of_a_stream_that_broke_off_is_judged(tmp_path):
         assert text != TEXT
         assert gateway.record("call.judged")["policies"][0]["verdict"] == "clear"
 
-    judged(tmp_path, lambda call: verdict(told(call)[1], found=False), story, Script(text=TEXT, fault=Cut(after=4)))
+    judged(
+        tmp_path, lambda call: verdict(told(call)[1], found=False), story, Script(text=TEXT, fault=Cut(after_tokens=4))
+    )
 
 
 def test_what_a_client_had_heard_before_it_left_is_judged(tmp_path):
@@ -384,7 +386,7 @@ def test_the_ledger_finds_calls_by_what_was_found_afterwards(tmp_path):
         shown = ledger.call(opened["call"], bodies=False)
         told_of = {one.event: one.detail for one in shown.timeline}
         assert told_of["flag"].startswith("p found rubric (judged in")
-        assert "found in 1 questions" in told_of["judged"]
+        assert "found in 1 question, after it had left" in told_of["judged"]
         assert of_judge["call"] in told_of["judged by"]
         assert shown.judged["call"] == opened["call"]
         ledger.close()

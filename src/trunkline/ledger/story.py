@@ -90,7 +90,8 @@ def _judged(ended: Json, judged: Json | None) -> Iterator[Moment]:
     total = ended.get("timings", {}).get("total_ms", 0.0)
     at = total + judged.get("waited_ms", 0.0) + judged.get("took_ms", 0.0)
     for said in judged["policies"]:
-        asked = f" in {said['questions']} questions" if said.get("questions") else ""
+        questions = said.get("questions", 0)
+        asked = f" in {questions} question{'s' if questions > 1 else ''}" if questions else ""
         verdict = str(said["verdict"]).replace("_", " ")
         yield Moment(at, "judged", f"{said['policy']}@{said['policy_version']}: {verdict}{asked}, after it had left")
     calls = judged.get("judge_calls", ())
