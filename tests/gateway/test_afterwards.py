@@ -24,6 +24,10 @@ WHERE = "choices[0].message.content"
 AFTER = {"when": "after", "action": "flag"}
 
 
+def passes(call):
+    return verdict(told(call)[1], found=False)
+
+
 def afterwards(gateway):
     return gateway.worker._exchange._afterwards
 
@@ -206,9 +210,7 @@ def test_what_had_left_of_a_stream_that_broke_off_is_judged(tmp_path):
         assert text != TEXT
         assert gateway.record("call.judged")["policies"][0]["verdict"] == "clear"
 
-    judged(
-        tmp_path, lambda call: verdict(told(call)[1], found=False), story, Script(text=TEXT, fault=Cut(after_tokens=4))
-    )
+    judged(tmp_path, passes, story, Script(text=TEXT, fault=Cut(after_tokens=4)))
 
 
 def test_what_a_client_had_heard_before_it_left_is_judged(tmp_path):
@@ -226,7 +228,7 @@ def test_what_a_client_had_heard_before_it_left_is_judged(tmp_path):
         assert gateway.record("call.judged")["policies"][0]["verdict"] == "clear"
 
     slow = Script(text=TEXT, tokens_per_second=0.01)
-    judged(tmp_path, lambda call: verdict(told(call)[1], found=False), story, slow)
+    judged(tmp_path, passes, story, slow)
 
 
 def test_where_nothing_has_left_nobody_is_asked(tmp_path):

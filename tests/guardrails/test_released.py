@@ -1,4 +1,4 @@
-"""What has left is kept for who looks at it afterwards: the same however it was cut, and no more than there is room for."""
+"""What has left is kept for who looks at it afterwards: the same however it was cut, and not without an end."""
 
 from hypothesis import given
 from hypothesis import strategies as st
