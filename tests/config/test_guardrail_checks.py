@@ -115,6 +115,47 @@ def test_a_judge_looks_at_the_output_unless_told_otherwise():
     assert (policy.on, policy.settings) == (("output",), {"route": "voice", "rubric": "Polite."})
 
 
+JUDGE = "check: llm_judge, route: voice, rubric: Polite., when: after"
+
+
+def test_a_judge_that_looks_afterwards_flags_and_can_block_nothing():
+    policy = policy_of(with_policy(f"{JUDGE}, action: flag"))
+    assert (policy.when, policy.action, policy.on_error, policy.on_unscannable) == ("after", "flag", "allow", "allow")
+    said = policy_of(with_policy(f"{JUDGE}, action: flag, on_error: allow, on_unscannable: allow, on: [answer]"))
+    assert said.on == ("answer",)
+    waited = with_policy("check: llm_judge, route: voice, rubric: Polite., when: sync, action: flag, on_error: allow")
+    assert policy_of(waited).version != policy.version
+    assert policy_of(waited).when == "sync"
+
+
+def test_a_service_can_be_asked_afterwards_too():
+    policy = policy_of(with_policy(f"{HOOK}, when: after, action: flag, on: [output]"))
+    assert (policy.check, policy.when) == ("webhook", "after")
+
+
+@pytest.mark.parametrize(
+    ("policy", "path", "says"),
+    [
+        (JUDGE, "", "an answer that has left can be flagged only; write `action: flag`, or remove `when: after`"),
+        (f"{JUDGE}, action: block", "action", "an answer that has left can be flagged only"),
+        (f"{JUDGE}, action: redact", "action", "write `action: flag`"),
+        (f"{JUDGE}, action: replace, with: No.", "action", "write `action: flag`"),
+        (f"{JUDGE}, action: flag, on: [input]", "on", "`input` is not; write `on: [output]`"),
+        (f"{JUDGE}, action: flag, on: [output, transcript]", "on", "`transcript` is not"),
+        (f"{JUDGE}, action: flag, on: [tool_results]", "on", "`tool_results` is not"),
+        (f"{JUDGE}, action: flag, on_error: block", "on_error", "cannot be blocked; remove it"),
+        (f"{JUDGE}, action: flag, on_unscannable: block", "on_unscannable", "cannot be blocked; remove it"),
+        (f"{JUDGE}ward, action: flag", "when", "must be sync or after"),
+        (f"check: patterns, {RULES}, action: flag, when: after", "when", "asks nobody"),
+        ('check: webhook, url: "https://guard.example.com/v1", when: after, action: flag', "", "write `on: [output]`"),
+    ],
+)
+def test_what_cannot_be_done_when_an_answer_has_left_is_refused(policy, path, says):
+    problem = the_problem(with_policy(policy))
+    assert problem.path == f"guardrails.p.{path}".rstrip(".")
+    assert says in f"{problem.message}; {problem.fix}"
+
+
 def test_a_name_that_is_no_policy_is_refused_where_it_stands():
     text = with_policy(f"check: patterns, {RULES}", "[q, builtin/nothing]")
     text = text.replace("harbor:\n", "harbor:\n    guardrails: [r]\n")

@@ -17,6 +17,7 @@ from trunkline.guardrails.registry import UnknownCheck, check_kind, check_names,
 from trunkline.model import snapshot as model
 
 REFERENCE: Final = "${"
+LEAVING: Final = frozenset({"output", "answer", "tool_arguments"})  # stages of what goes to a client, and no other
 VERSION_DIGITS: Final = 12  # hexadecimal ones of a SHA-256: for a person to tell versions apart
 
 
@@ -84,6 +85,7 @@ def _policy(root: Root, name: str, section: Guardrail, problems: Problems) -> mo
         reason = "" if _refers(place.node) else f": {bad.reason}"
         problems.add(place, f"the check `{section.check}` does not take this{reason}", _known(kind))
         return None
+    _check_when(section, kind, check, problems)
     _check_routes(root, section, check, problems)
     _check_secrets(section, check, problems)
     return _versioned(
@@ -96,11 +98,12 @@ def _policy(root: Root, name: str, section: Guardrail, problems: Problems) -> mo
             action=section.action,
             sentence=section.sentence or "",
             finish_reason=section.finish_reason,
-            on_error=section.on_error,
-            on_unscannable=section.on_unscannable,
+            on_error=section.on_error if section.when == "sync" else "allow",  # there is nothing left to block
+            on_unscannable=section.on_unscannable if section.when == "sync" else "allow",
             timeout=section.timeout,
             headers=tuple(sorted(section.headers or ())),
             everywhere=section.everywhere,
+            when=section.when,
         ),
         check,
     )
@@ -131,6 +134,27 @@ def _check_action(section: Guardrail, kind: CheckKind, problems: Problems) -> No
         problems.add(action, "needs the sentence that is said instead", 'add `with: "..."`')
     if section.sentence is not None and section.action not in {"replace", "redact"}:
         problems.add(section.place.below("with"), "is for `replace` and `redact` only", "remove it")
+
+
+def _check_when(section: Guardrail, kind: CheckKind, check: Check, problems: Problems) -> None:
+    """Report what a policy cannot do that looks at an answer after it has left."""
+    if section.when == "sync":
+        return
+    if not hasattr(check, "question"):
+        message = f"the check `{section.check}` asks nobody, so there is nothing to wait for"
+        problems.add(section.place.below("when"), message, "remove it")
+        return
+    if section.action != "flag":
+        message = "an answer that has left can be flagged only"
+        problems.add(section.place.below("action"), message, "write `action: flag`, or remove `when: after`")
+    beyond = [stage for stage in section.on or kind.stages if stage not in LEAVING]
+    if beyond:
+        message = f"with `when: after` only what has left is looked at, which `{beyond[0]}` is not"
+        problems.add(section.place.below("on"), message, "write `on: [output]`, or `answer` or `tool_arguments`")
+    for name in ("on_error", "on_unscannable"):
+        place = section.place.below(name)
+        if place is not section.place and getattr(section, name) == "block":
+            problems.add(place, "an answer that has left cannot be blocked", f"remove it, or write `{name}: allow`")
 
 
 def _check_secrets(section: Guardrail, check: Check, problems: Problems) -> None:

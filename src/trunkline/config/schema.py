@@ -210,6 +210,11 @@ class Guardrail(Section):
         says="headers for the service that a check asks, such as `authorization`; their values are secrets",
     )
     everywhere: bool = option(flag, default=False, says="`true`: in force for every call of every tenant")
+    when: Any = option(
+        choice("sync", "after"),
+        GUARDRAIL.when,
+        says="of a check that asks somebody: the answer waits for it (`sync`), or it is asked `after` that has left",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ from trunkline.errors import (
 )
 from trunkline.gateway import opening, settlement
 from trunkline.gateway.admission import Admission
+from trunkline.gateway.afterwards import Afterwards
 from trunkline.gateway.answering import Answering
 from trunkline.gateway.answers import error_answer
 from trunkline.gateway.asking import Asking
@@ -76,12 +77,17 @@ class Exchange:
         self._settling = Settling(journal, admission, operations)
         self._answering = Answering(journal, self._settling, self._news, self._loop.time)
         self._asking = Asking(self.judge)
+        self._afterwards = Afterwards(self._asking, journal, operations)
         self._cleared = Cleared()
         self.draining = False
 
     def cut(self) -> None:
         """Take note that the time of a drain is up: calls that are cancelled from here on are cut by the gateway."""
         self._settling.cutting = True
+
+    async def judged(self, deadline: float) -> None:
+        """Wait for what is asked about answers that have left; what is not there at `deadline` (loop time) is cut."""
+        await self._afterwards.ended(deadline, self.cut)
 
     async def close(self) -> None:
         """Close what guardrails ask over, once no call is left."""
@@ -104,6 +110,9 @@ class Exchange:
         except Exception as error:
             self._operations.fault(error)  # the check takes it for an answer that did not come
             raise
+        finally:
+            if call.opened >= 0:
+                asking.judges.append(call.id)
         return verdict.status, verdict.body
 
     async def _carry(self, call: Call, responder: Responder) -> None:
@@ -143,6 +152,7 @@ class Exchange:
                     self._settling.close_broken(call)
             finally:
                 self.admission.settle(call)  # where no record could be written
+                self._afterwards.take(call)
 
     def _admit(self, call: Call) -> None:
         if self.draining and call.judging is None:  # a call in flight may end, with whom it has to ask
@@ -283,6 +293,8 @@ class Exchange:
         if chat.stream:
             await self._answering.finish(call, outcome, responder)
         else:
+            if guard is not None:
+                guard.left(reply.deltas)
             await self._answering.answer(call, reply.deltas, outcome, None, responder)
 
     async def _hold_back(self, guard: Guard, reply: Reply) -> list[Delta]:

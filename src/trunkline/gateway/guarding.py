@@ -12,7 +12,8 @@ from trunkline.errors import AnswerReplaced, CallError, ContentFilter, ProviderR
 from trunkline.guardrails.hold_back import HoldBack
 from trunkline.guardrails.inspection import Inspection
 from trunkline.guardrails.memory import Cleared
-from trunkline.guardrails.policies import Policies
+from trunkline.guardrails.policies import Policies, Policy
+from trunkline.guardrails.released import Released
 from trunkline.guardrails.units import UnitCutter
 from trunkline.guardrails.watched import Ask, Fired
 from trunkline.model.chat import ChatRequest
@@ -35,13 +36,14 @@ class Guard:
     """Keeps the policies of one call, which began at `began_ns`.
 
     `findings` are for the record, `dropped` names what was left out of the request, `hold_ns` is the longest time that
-    text was held back, `asked_ns` how long answers of others were waited for. It does not know its call, which
-    knows it: nothing of a call may make a cycle.
+    text was held back, `asked_ns` how long answers of others were waited for, `released` keeps what has left, where
+    policies look at that afterwards. It does not know its call, which knows it: nothing of a call may make a cycle.
     """
 
     __slots__ = (
         "_ask_all", "_began_ns", "_chat", "_cutter", "_held_since", "_said", "asked_ns", "dropped", "findings",
-        "finish_reason", "first_sentence_ns", "held", "hold_ns", "left_out", "policies", "stopped_by", "stopped_early",
+        "finish_reason", "first_sentence_ns", "held", "hold_ns", "left_out", "policies", "released",
+        "stopped_by", "stopped_early",
     )  # fmt: skip
 
     def __init__(self, policies: Policies, chat: ChatRequest, ask_all: AskAll, began_ns: int) -> None:
@@ -49,6 +51,7 @@ class Guard:
         self._chat = chat
         self.dropped: tuple[str, ...] = ()
         self.held: HoldBack | None = None
+        self.released = Released(policies.after) if policies.after is not None else None
         self.findings: list[Finding] = []
         self.left_out = 0
         self.stopped_by: Fired | None = None
@@ -85,6 +88,16 @@ class Guard:
             self.stopped_by = inspection.stop
             raise _stopped(inspection.stop)
         return chat
+
+    def left(self, deltas: Sequence[Delta]) -> None:
+        """Take note of what leaves."""
+        if self.released is not None:
+            self.released.take(deltas)
+
+    @property
+    def due(self) -> tuple[Policy, ...]:
+        """The policies that are to look at what has left."""
+        return self.released.due() if self.released is not None else ()
 
     def error(self, failure: CallError) -> CallError:
         """Return how the client hears of a failure: without the words of a provider, where policies watch the output.

@@ -231,4 +231,5 @@ def _make_policy(said: Guardrail, headers: Mapping[str, str]) -> Policy:
         on_unscannable=said.on_unscannable,
         timeout=said.timeout,
         headers=headers,
+        when=said.when,
     )

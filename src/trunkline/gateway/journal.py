@@ -15,6 +15,7 @@ from trunkline.model.records import (
     BudgetCrossed,
     CallAbandoned,
     CallClosed,
+    CallJudged,
     CallOpened,
     CallRefused,
     LimitsAuthority,
@@ -73,6 +74,10 @@ class Journal:
     def closed_bare(self, call: Call, record: CallClosed) -> int:
         """Append the closing of a call with no bodies but those that frames hold; return the position to wait for."""
         return self._append("call.closed", self._new_id(), record, None, call.body_frames)
+
+    def judged(self, record: CallJudged) -> None:
+        """Append what was said of an answer after it had left."""
+        self._append("call.judged", self._new_id(), record)
 
     def keep(self, call: Call) -> None:
         """Append what a running stream brought since the last time; nobody waits for it."""

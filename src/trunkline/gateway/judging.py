@@ -18,15 +18,16 @@ PATH: Final = "/v1/chat/completions"
 
 @final
 class AskingCall:
-    """The call in whose name somebody is asked: whose it is, and under what it runs. Never changed."""
+    """The call in whose name somebody is asked: whose it is, and under what it runs; `judges` are calls made for it."""
 
-    __slots__ = ("id", "identity", "in_force", "key", "policies", "route")
+    __slots__ = ("id", "identity", "in_force", "judges", "key", "policies", "route")
 
     def __init__(
         self, call_id: str, key: Key, plan: Plan, identity: Identity, in_force: InForce, policies: Policies
     ) -> None:
         self.id, self.key, self.route, self.identity = call_id, key, plan.route.name, identity
         self.in_force, self.policies = in_force, policies
+        self.judges: list[str] = []
 
 
 @final

@@ -144,7 +144,10 @@ class Release:
         if data:
             responder.write(data)
             call.released.add(data, int((now - call.began_ns) / NANOSECONDS_PER_MS))
-            held = call.guard.held if call.guard is not None else None
+            guard = call.guard
+            held = guard.held if guard is not None else None
+            if guard is not None:
+                guard.left(deltas)
             call.released_characters = call.tally.characters if held is None else held.released
             if responder.congested:
                 await self._wait_for_reader()

@@ -128,6 +128,7 @@ def closed_record(call: Call, outcome: Outcome, status: int, timings: Timings, e
         guardrail=guardrail_of(call),
         findings=tuple(guard.findings) if guard is not None else (),
         findings_left_out=guard.left_out if guard is not None else 0,
+        to_judge=tuple([policy.full_name for policy in guard.due]) if guard is not None else (),
     )
 
 

@@ -370,8 +370,10 @@ class Worker:
         self._exchange.draining = True
         self._say_ready()
         self._operations.event("info", "drain", calls=self._server.in_flight if self._server else 0)
+        until = loop.time() + deadline
         if self._server is not None:
-            await self._server.closed(loop.time() + deadline, self._exchange.cut)
+            await self._server.closed(until, self._exchange.cut)
+        await self._exchange.judged(until)
         for upstream in self._upstreams.all():
             await upstream.pool.close()
         await self._exchange.close()

@@ -13,6 +13,7 @@ Action = Literal["block", "replace", "redact", "flag"]
 # `judged` stands in no configuration: what a judge is sent of another call (`of_judges`).
 Stage = Literal["input", "output", "answer", "tool_arguments", "tool_results", "transcript", "judged"]
 OnFailure = Literal["block", "allow"]
+When = Literal["sync", "after"]
 
 STRICTNESS: Final[dict[str, int]] = {"flag": 0, "redact": 1, "replace": 2, "block": 3}
 STOPPING: Final = frozenset({"block", "replace"})
@@ -48,12 +49,13 @@ class Policy:
 
     `sentence` is said in place of the rest of an answer where the action is `replace`, and put in place of a redacted
     span, where one is given; `finish_reason` is what a replaced answer ends with. For checks that ask are `timeout`, in
-    seconds, `headers`, whose values are secrets, and `routes`, those that they may ask.
+    seconds, `headers`, whose values are secrets, `routes`, those that they may ask, and `when`: what they say is waited
+    for (`sync`), or they are asked `after` an answer has left, about what of it did.
     """
 
     __slots__ = (
         "action", "asking", "finish_reason", "headers", "name", "on_error", "on_unscannable", "routes", "sentence",
-        "stages", "text", "timeout", "tools", "version",
+        "stages", "text", "timeout", "tools", "version", "when",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - what a configuration may say of a policy, by name
@@ -70,6 +72,7 @@ class Policy:
         on_unscannable: OnFailure = "block",
         timeout: float = 2.0,
         headers: Mapping[str, str] | None = None,
+        when: When = "sync",
     ) -> None:
         self.name, self.version = name, version
         self.text: TextCheck | None = check if hasattr(check, "scanner") else None  # type: ignore[assignment]
@@ -82,10 +85,16 @@ class Policy:
         self.on_error, self.on_unscannable = on_error, on_unscannable
         self.timeout = timeout
         self.headers: dict[str, str] = dict(headers or {})
+        self.when: When = when
 
     def covers(self, field: Field) -> bool:
         """Whether the policy looks at this kind of text."""
         return not self.stages.isdisjoint(field.stages)
+
+    @property
+    def full_name(self) -> str:
+        """The name with the version, as records have it."""
+        return f"{self.name}@{self.version}"
 
     @property
     def stopping(self) -> Action:
@@ -98,25 +107,29 @@ class Policies:
     """All that is in force for the calls of one plan, sorted by what they look at. Never changed.
 
     `names` are theirs with their versions, `digest` stands for them; `hold` is for checks that look at units of text.
+    What looks at which text is told of those of one `when` alone; those that look when all has left are in `after`.
     """
 
-    __slots__ = ("answer", "arguments", "called", "digest", "every", "hold", "input", "names", "output", "prompt",
-                 "reasoning", "refusal", "said", "tool_result")  # fmt: skip
+    __slots__ = ("after", "answer", "arguments", "called", "digest", "every", "hold", "input", "names", "output",
+                 "prompt", "reasoning", "refusal", "said", "tool_result")  # fmt: skip
 
-    def __init__(self, policies: Iterable[Policy], hold: Hold = "sentence") -> None:
+    def __init__(self, policies: Iterable[Policy], hold: Hold = "sentence", when: When = "sync") -> None:
         found: dict[str, Policy] = {}
         for policy in policies:
             found.setdefault(policy.name, policy)
         every = tuple(found.values())
         self.hold: Hold = hold
         self.every = every
-        self.names = tuple([f"{policy.name}@{policy.version}" for policy in every])
+        self.names = tuple([policy.full_name for policy in every])
         self.digest = hashlib.sha256("\n".join(self.names).encode()).digest()
-        self.said, self.prompt = _covering(every, SAID), _covering(every, PROMPT)
-        self.tool_result, self.called = _covering(every, TOOL_RESULT), _covering(every, CALLED)
-        self.answer, self.refusal = _covering(every, ANSWER), _covering(every, REFUSAL)
-        self.reasoning = _covering(every, REASONING)
-        self.arguments = _covering(every, ARGUMENTS)
+        others = [policy for policy in every if policy.when != when]
+        self.after: Policies | None = Policies(others, hold, "after") if others and when == "sync" else None
+        looking = tuple([policy for policy in every if policy.when == when])
+        self.said, self.prompt = _covering(looking, SAID), _covering(looking, PROMPT)
+        self.tool_result, self.called = _covering(looking, TOOL_RESULT), _covering(looking, CALLED)
+        self.answer, self.refusal = _covering(looking, ANSWER), _covering(looking, REFUSAL)
+        self.reasoning = _covering(looking, REASONING)
+        self.arguments = _covering(looking, ARGUMENTS)
         self.input = bool(self.said or self.prompt or self.tool_result or self.called)
         self.output = bool(self.answer or self.reasoning or self.arguments)
 

@@ -79,8 +79,9 @@ class Moment(msgspec.Struct, frozen=True):
 class Story(msgspec.Struct, frozen=True):
     """A call as its records tell it.
 
-    `facts` are its row, `opened` and `ended` the records, None where they are not there (any more, or yet), `bodies`
-    the parts of what was asked and answered, as text, where they were asked for.
+    `facts` are its row, `opened` and `ended` the records, `judged` that of what was said of its answer afterwards, each
+    None where it is not there (any more, or yet), `bodies` the parts of what was asked and answered, as text, where
+    they were asked for.
     """
 
     call: str
@@ -90,6 +91,7 @@ class Story(msgspec.Struct, frozen=True):
     ended: dict[str, Any] | None = None
     bodies: dict[str, str] = {}
     note: str | None = None
+    judged: dict[str, Any] | None = None
 
 
 class Line(msgspec.Struct):

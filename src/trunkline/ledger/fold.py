@@ -13,9 +13,11 @@ from trunkline.ledger.paid import paid_by
 from trunkline.ledger.records import (
     ABANDONED,
     CLOSED,
+    JUDGED,
     OPENED,
     REFUSED,
     EndedPart,
+    JudgedPart,
     OpenedPart,
     OtherCostPart,
     RefusedPart,
@@ -27,6 +29,7 @@ REASON_CHARACTERS = 300
 
 _opened = msgspec.json.Decoder(OpenedPart).decode
 _ended = msgspec.json.Decoder(EndedPart).decode
+_judged = msgspec.json.Decoder(JudgedPart).decode
 _refused = msgspec.json.Decoder(RefusedPart).decode
 _other_costs = msgspec.json.Decoder(OtherCostPart).decode_lines
 _encode = msgspec.json.Encoder().encode
@@ -72,6 +75,7 @@ class Lines:
 
     def __init__(self) -> None:
         self.calls: list[bytes] = []
+        self.judgements: list[bytes] = []
         self.refusals: list[bytes] = []
         self.imports: list[bytes] = []
         self.unreadable: list[bytes] = []
@@ -97,6 +101,8 @@ class Fold:
                 self._open(record, stands)
             elif kind in (CLOSED, ABANDONED):
                 self._end(record, stands)
+            elif kind == JUDGED:
+                self._judge(record, stands)
             elif kind == REFUSED:
                 self._refuse(record, stands)
         except (msgspec.MsgspecError, ArithmeticError, UnicodeError) as error:
@@ -161,6 +167,10 @@ class Fold:
             b'{"o":%b,"log":%d,"segment":%d,"offset":%d,"e":%b,"asked":%d,"paid":%b,"end_segment":%d,"end_offset":%d}'
             % (opened, *began, _encode(ended), asked, paid, stands.segment, stands.offset)
         )
+
+    def _judge(self, record: bytes, stands: Standing) -> None:
+        line = b'{"j":%b,"log":%d,"segment":%d,"offset":%d}' % (_encode(_judged(record)), *stands)
+        self.lines.judgements.append(line)
 
     def _refuse(self, record: bytes, stands: Standing) -> None:
         refused = _refused(record)

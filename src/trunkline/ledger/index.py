@@ -134,6 +134,9 @@ class Index:
             for table in ("calls", "refusals", "imports"):
                 done = connection.execute(f'DELETE FROM {FACTS}.{table} WHERE "at" < ?', [before]).fetchone()
                 rows += int(done[0]) if done is not None else 0
+            connection.execute(
+                f"DELETE FROM {FACTS}.judgements WHERE (log, call) NOT IN (SELECT log, id FROM {FACTS}.calls)"
+            )
             connection.execute("COMMIT")
             connection.execute("CHECKPOINT")  # gives the room back
             return rows
@@ -177,6 +180,7 @@ class Index:
         connection.execute("BEGIN")
         try:
             self._take("calls", lines.calls)
+            self._take("judgements", lines.judgements)
             self._take("refusals", lines.refusals)
             self._take("imports", lines.imports)
             self._take("unreadable", lines.unreadable)
@@ -206,7 +210,12 @@ class Index:
 
     def _weed(self, lines: Lines) -> None:
         """Take the lines that DuckDB does not take out of a step, and note their records as unreadable."""
-        taken = (("calls", lines.calls), ("refusals", lines.refusals), ("imports", lines.imports))
+        taken = (
+            ("calls", lines.calls),
+            ("judgements", lines.judgements),
+            ("refusals", lines.refusals),
+            ("imports", lines.imports),
+        )
         for table, of_table in taken:
             bad = dict(self._bad(table, of_table))
             of_table[:] = [line for line in of_table if line not in bad]

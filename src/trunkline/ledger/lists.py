@@ -94,7 +94,8 @@ def calls_that(asked: CallsQuestion) -> Where:
         where.holds("list_contains(tool_calls, ?)", asked.tool)
     if asked.finding is not None:
         of_it = "len(list_filter(found, lambda one: one.rule = ? OR one.policy = ?)) > 0"
-        where.holds(of_it, asked.finding, asked.finding)
+        said = f"(log, id) IN (SELECT log, call FROM {FACTS}.judgements WHERE {of_it})"
+        where.holds(f"({of_it} OR {said})", *[asked.finding] * 4)
     return where
 
 

@@ -65,6 +65,7 @@ _ENDED = struct_of(
         "timings": struct_of(dict.fromkeys(("first_token_ms", "total_ms", "overhead_ms", "hold_ms"), NUMBER)),
         "tool_calls": "VARCHAR[]",
         "findings": TABLES["calls"]["found"],
+        "to_judge": "VARCHAR[]",
     }
 )
 
@@ -78,6 +79,17 @@ LINES: Mapping[str, Columns] = {
         "paid": TABLES["calls"]["paid"],
         "end_segment": WHOLE,
         "end_offset": WHOLE,
+    },
+    "judgements": {
+        "j": struct_of(
+            {
+                "call": ID,
+                "at": TIME,
+                "policies": TABLES["judgements"]["said"],
+                "findings": TABLES["judgements"]["found"],
+            }
+        ),
+        **_STANDS,
     },
     "refusals": {
         "r": struct_of(
@@ -178,6 +190,13 @@ EXPRESSIONS: Mapping[str, Mapping[str, str]] = {
         "tried": "coalesce(e.attempts, [])",
         "paid": "coalesce(paid, [])",
         "found": "coalesce(e.findings, [])",
+        "to_judge": "coalesce(e.to_judge, [])",
+    },
+    "judgements": {
+        "call": "j.call",
+        "at": 'j."at"',
+        "said": "j.policies",
+        "found": "coalesce(j.findings, [])",
     },
     "refusals": {
         **{

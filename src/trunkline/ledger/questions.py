@@ -84,13 +84,17 @@ def show_call(index: Index, data_dir: Path, named: str, *, bodies: bool) -> Stor
 def _ended(index: Index, data_dir: Path, call: str, *, bodies: bool) -> Story | None:
     names = ", ".join(f"c.{quoted(name)}" for name in CALLS)
     sql = f"""
-        SELECT {names}, l.directory, c.segment, c."offset", c.end_segment, c.end_offset
-        FROM {FACTS}.calls c JOIN {FACTS}.logs l ON l.log = c.log WHERE c.id = ?::UUID
+        SELECT {names}, l.directory, c.segment, c."offset", c.end_segment, c.end_offset, j.segment, j."offset"
+        FROM {FACTS}.calls c JOIN {FACTS}.logs l ON l.log = c.log
+             LEFT JOIN {FACTS}.judgements j ON j.log = c.log AND j.call = c.id
+        WHERE c.id = ?::UUID
     """
-    for *row, directory, segment, offset, end_segment, end_offset in index.ask(sql, [call]):
+    for *row, directory, segment, offset, end_segment, end_offset, said_segment, said_offset in index.ask(sql, [call]):
         path = data_dir / LOGS / directory
         opened, ended = stored(path, segment, offset), stored(path, end_segment, end_offset)
-        return _story(call, dict(zip(CALLS, map(plain_value, row), strict=True)), opened, ended, bodies=bodies)
+        said = stored(path, said_segment, said_offset) if said_segment is not None else None
+        facts = dict(zip(CALLS, map(plain_value, row), strict=True))
+        return _story(call, facts, opened, ended, said.members if said is not None else None, bodies=bodies)
     return None
 
 
@@ -101,7 +105,7 @@ def _running(index: Index, data_dir: Path, call: str, *, bodies: bool) -> Story 
     """
     for directory, segment, offset in index.ask(sql, [call]):
         opened = stored(data_dir / LOGS / directory, segment, offset)
-        return _story(call, {"id": call, "outcome": None}, opened, None, bodies=bodies)
+        return _story(call, {"id": call, "outcome": None}, opened, None, None, bodies=bodies)
     return None
 
 
@@ -115,11 +119,19 @@ def _refused(index: Index, call: str) -> Story | None:
     return None
 
 
-def _story(call: str, facts: dict[str, Any], opened: Stored | None, ended: Stored | None, *, bodies: bool) -> Story:
+def _story(
+    call: str,
+    facts: dict[str, Any],
+    opened: Stored | None,
+    ended: Stored | None,
+    judged: dict[str, Any] | None,
+    *,
+    bodies: bool,
+) -> Story:
     first = opened.members if opened is not None else None
     last = ended.members if ended is not None else None
     note = GONE if first is None or (last is None and facts["outcome"] is not None) else None
-    moments = timeline(first, last) if note is None else []
+    moments = timeline(first, last, judged) if note is None else []
     parts: dict[str, str] = {}
     if bodies:
         try:
@@ -128,4 +140,4 @@ def _story(call: str, facts: dict[str, Any], opened: Stored | None, ended: Store
                 parts |= {name: data.decode("utf-8", "replace") for name, data in found.items()}
         except CorruptLog as error:
             note = f"its bodies cannot be read: {error}"
-    return Story(call, facts, moments, first, last, parts, note)
+    return Story(call, facts, moments, first, last, parts, note, judged)

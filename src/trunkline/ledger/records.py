@@ -13,9 +13,10 @@ from trunkline.model.records import CostLine
 OPENED = b"call.opened"
 CLOSED = b"call.closed"
 ABANDONED = b"call.abandoned"
+JUDGED = b"call.judged"
 REFUSED = b"call.refused"
 IMPORTED = b"cost.imported"
-TAKEN = frozenset({OPENED, CLOSED, ABANDONED, REFUSED})
+TAKEN = frozenset({OPENED, CLOSED, ABANDONED, JUDGED, REFUSED})
 
 # Every record begins with these bytes and its type (docs/record-log.md).
 _BEGINNING = b'{"v":1,"type":"'
@@ -133,6 +134,24 @@ class EndedPart(msgspec.Struct, gc=False, omit_defaults=True):
     cost: CostPart | None = None
     timings: TimingsPart | None = None
     tool_calls: tuple[str, ...] = ()
+    findings: tuple[FindingPart, ...] = ()
+    to_judge: tuple[str, ...] = ()
+
+
+class PolicyJudgedPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """What a policy says of an answer that has left."""
+
+    policy: str
+    policy_version: str
+    verdict: str
+
+
+class JudgedPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """Of `call.judged`."""
+
+    call: CallId
+    at: str
+    policies: tuple[PolicyJudgedPart, ...]
     findings: tuple[FindingPart, ...] = ()
 
 

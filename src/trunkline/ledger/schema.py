@@ -6,7 +6,7 @@ with SCHEMA_VERSION: an index of another version is made again from the logs.
 
 from collections.abc import Mapping
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 FACTS = "facts"
 
 # Exact for every price list that is known: a token's price has at most twelve decimals.
@@ -86,6 +86,14 @@ FINDINGS: Columns = {
     "ms": NUMBER,
 }
 
+JUDGEMENTS: Columns = {
+    "call_id": ID,
+    "policy": TEXT,
+    "policy_version": TEXT,
+    "verdict": TEXT,
+    "at": TIME,
+}
+
 COSTS: Columns = {
     "call_id": ID,
     "provider": TEXT,
@@ -152,6 +160,7 @@ VIEWS: Mapping[str, Columns] = {
     "calls": CALLS,
     "attempts": ATTEMPTS,
     "findings": FINDINGS,
+    "judgements": JUDGEMENTS,
     "costs": COSTS,
     "sessions": SESSIONS,
     "scores": SCORES,
@@ -163,6 +172,7 @@ _TRIED = {name: kind for name, kind in ATTEMPTS.items() if name not in {"call_id
     "started_ms": NUMBER
 }
 _FOUND = {name: kind for name, kind in FINDINGS.items() if name != "call_id"}
+_SAID = {"policy": TEXT, "policy_version": TEXT, "verdict": TEXT}
 _PAID = {name: kind for name, kind in COSTS.items() if name != "call_id"}
 
 
@@ -176,7 +186,8 @@ def quoted(name: str) -> str:
     return f'"{name}"'
 
 
-# table -> its columns. Attempts, costs and findings are lists in the row of their call: nothing is joined.
+# table -> its columns. Attempts, costs and findings are lists in the row of their call: nothing is joined but what was
+# said of calls after their end.
 TABLES: Mapping[str, Columns] = {
     "calls": {
         **CALLS,
@@ -186,9 +197,18 @@ TABLES: Mapping[str, Columns] = {
         "tried": f"{struct_of(_TRIED)}[]",
         "paid": f"{struct_of(_PAID)}[]",
         "found": f"{struct_of(_FOUND)}[]",
+        "to_judge": "VARCHAR[]",
         **_STANDS,
         "end_segment": WHOLE,
         "end_offset": WHOLE,
+    },
+    # What was said of an answer that had left: later than its call's row, which is written once.
+    "judgements": {
+        "call": ID,
+        "at": TIME,
+        "said": f"{struct_of(_SAID)}[]",
+        "found": f"{struct_of(_FOUND)}[]",
+        **_STANDS,
     },
     "scores": SCORES,
     "refusals": {**REFUSALS, **_STANDS},
@@ -212,7 +232,17 @@ _SOURCES = {
     """,
     "findings": f"""
         SELECT id AS call_id, {", ".join(f"one.{quoted(name)} AS {quoted(name)}" for name in _FOUND)}
-        FROM (SELECT id, unnest(found) AS one FROM {FACTS}.calls)
+        FROM (SELECT id, unnest(found) AS one FROM {FACTS}.calls
+              UNION ALL SELECT call, unnest(found) FROM {FACTS}.judgements)
+    """,
+    # What is due stands in the call's row, as `policy@version`, whether or not anything was said.
+    "judgements": f"""
+        SELECT due.id AS call_id, split_part(due.one, '@', 1) AS policy, split_part(due.one, '@', 2) AS policy_version,
+               said.one.verdict AS verdict, said."at" AS "at"
+        FROM (SELECT log, id, unnest(to_judge) AS one FROM {FACTS}.calls) due
+             LEFT JOIN (SELECT log, call, "at", unnest(said) AS one FROM {FACTS}.judgements) said
+             ON said.log = due.log AND said.call = due.id
+                AND said.one.policy || '@' || said.one.policy_version = due.one
     """,
     "costs": f"""
         SELECT id AS call_id, coalesce(one.provider, provider) AS provider, coalesce(one.model, model) AS model,

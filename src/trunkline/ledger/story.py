@@ -8,9 +8,11 @@ from trunkline.ledger.answers import Moment
 Json = dict[str, Any]
 
 
-def timeline(opened: Json | None, ended: Json | None) -> list[Moment]:
+def timeline(opened: Json | None, ended: Json | None, judged: Json | None = None) -> list[Moment]:
     """Return what happened, in the order in which it did; what has no time of its own stands where it belongs."""
     moments = [*(_admission(opened) if opened is not None else ()), *(_end(ended) if ended is not None else _running())]
+    if ended is not None:
+        moments += _judged(ended, judged)
     order = sorted(range(len(moments)), key=lambda n: (_time(moments, n), n))
     return [moments[n] for n in order]
 
@@ -63,15 +65,39 @@ def _end(ended: Json) -> Iterator[Moment]:
         yield Moment(None, "held", f"{_ms(timings['hold_ms'])} of the time was holding text back for checks")
     if ended.get("dropped"):
         yield Moment(0.0, "dropped", f"fields of the request that were not sent on: {', '.join(ended['dropped'])}")
-    for finding in ended.get("findings", ()):
-        place = f"{finding['where']}, characters {finding['start']} to {finding['end']}"
-        why = f" ({finding['why']})" if finding.get("why") else ""
-        yield Moment(finding["ms"], finding["action"], f"{finding['policy']} found {finding['rule']}{why} in {place}")
-    if ended.get("findings_left_out"):
-        yield Moment(None, "findings", f"{ended['findings_left_out']} more, which the record does not list")
+    yield from _findings(ended)
     if ended.get("client_left_ms") is not None:
         yield Moment(ended["client_left_ms"], "client left", "it closed the connection")
     yield from _settlement(ended, timings)
+
+
+def _findings(record: Json) -> Iterator[Moment]:
+    for finding in record.get("findings", ()):
+        place = f"{finding['where']}, characters {finding['start']} to {finding['end']}"
+        why = f" ({finding['why']})" if finding.get("why") else ""
+        yield Moment(finding["ms"], finding["action"], f"{finding['policy']} found {finding['rule']}{why} in {place}")
+    if record.get("findings_left_out"):
+        yield Moment(None, "findings", f"{record['findings_left_out']} more, which the record does not list")
+
+
+def _judged(ended: Json, judged: Json | None) -> Iterator[Moment]:
+    """Tell what was said of the answer after it had left, or that nothing was."""
+    if judged is None:
+        for policy in ended.get("to_judge", ()):
+            yield Moment(None, "not judged", f"{policy}: no verdict is in the log, or not yet")
+        return
+    yield from _findings(judged)
+    total = ended.get("timings", {}).get("total_ms", 0.0)
+    at = total + judged.get("waited_ms", 0.0) + judged.get("took_ms", 0.0)
+    for said in judged["policies"]:
+        questions = said.get("questions", 0)
+        asked = f" in {questions} question{'s' if questions > 1 else ''}" if questions else ""
+        verdict = str(said["verdict"]).replace("_", " ")
+        yield Moment(at, "judged", f"{said['policy']}@{said['policy_version']}: {verdict}{asked}, after it had left")
+    calls = judged.get("judge_calls", ())
+    if calls:
+        more = f" and {judged['judge_calls_left_out']} more" if judged.get("judge_calls_left_out") else ""
+        yield Moment(at, "judged by", f"the calls {', '.join(calls)}{more}")
 
 
 def _attempt(n: int, attempt: Json) -> Iterator[Moment]:

@@ -189,7 +189,8 @@ class CallClosed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     """How a call ended; written before the last byte of its answer leaves.
 
     `guardrail` is the policy that stopped or replaced the answer. Of very many findings the first ones are there, and
-    how many were left out.
+    how many were left out. `to_judge` are the policies, as `name@version`, that are asked from now on about what was
+    released: `CallJudged` says what they say, and where there is none, nobody has said anything.
     """
 
     call: str
@@ -212,6 +213,38 @@ class CallClosed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     guardrail: str | None = None
     findings: tuple[Finding, ...] = ()
     findings_left_out: int = 0
+    to_judge: tuple[str, ...] = ()
+
+
+class PolicyJudged(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """What a policy says of an answer that has left, and in how many questions it was asked.
+
+    `found` where there is a finding, else `not_made` where there is no verdict on some of it (a finding `check_failed`
+    or `unscannable` with the action `bypass` says on what, and why), else `clear`.
+    """
+
+    policy: str
+    policy_version: str
+    verdict: Literal["clear", "found", "not_made"]
+    questions: int = 0
+
+
+class CallJudged(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """What policies say that looked at an answer after it had left; at most one for each call, after its end.
+
+    `findings` are of what was released. `judge_calls` are the calls in which models were asked: what they cost is in
+    those. Of very many findings and calls the first ones are there, and how many were left out. Times are milliseconds:
+    `waited_ms` from the call's end until somebody was asked, `took_ms` from there on.
+    """
+
+    call: str
+    policies: tuple[PolicyJudged, ...]
+    findings: tuple[Finding, ...] = ()
+    findings_left_out: int = 0
+    judge_calls: tuple[str, ...] = ()
+    judge_calls_left_out: int = 0
+    waited_ms: float = 0.0
+    took_ms: float = 0.0
 
 
 class CallAbandoned(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):

@@ -58,9 +58,9 @@ class Guardrail(msgspec.Struct, frozen=True, omit_defaults=True):
     """A policy: a check with its settings, the stages where it looks, and what a finding leads to.
 
     `version` stands for all of that and for the check's own rules and data. `sentence` is said in place of an answer
-    (`replace`), or put in place of what is redacted. `timeout` and `headers` are for checks that ask somebody: of the
-    headers that are sent to who is asked these are the names alone. With `everywhere` the policy is in force for every
-    call.
+    (`replace`), or put in place of what is redacted. `timeout`, `headers` and `when` are for checks that ask somebody:
+    of the headers that are sent to who is asked these are the names alone, and what is said is waited for (`sync`), or
+    asked for `after` the answer has left. With `everywhere` the policy is in force for every call.
     """
 
     name: str
@@ -76,6 +76,7 @@ class Guardrail(msgspec.Struct, frozen=True, omit_defaults=True):
     timeout: float = 2.0
     headers: tuple[str, ...] = ()
     everywhere: bool = False
+    when: Literal["sync", "after"] = "sync"
 
 
 class Route(msgspec.Struct, frozen=True, omit_defaults=True):
