@@ -33,8 +33,9 @@ POLICIES = """\
 guardrails:
   words: {check: patterns, action: redact, rules: [{name: rival, words: [Acme, Initech, Globex]}]}
   promises: {check: promissory, on: [output], action: replace, with: "Let me get your advisor."}
+  advice: {check: investment_recommendation, action: replace, with: "Let me get your advisor."}
 """
-NAMES = "    guardrails: [builtin/pii, builtin/secrets, words, promises]\n"
+NAMES = "    guardrails: [builtin/pii, builtin/secrets, words, promises, advice]\n"
 KINDS = ("off", "on")
 
 

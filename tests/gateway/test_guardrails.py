@@ -411,3 +411,37 @@ def test_a_client_that_leaves_while_text_is_held_leaves_its_findings_on_record(t
 
     script = Script(text="Acme is here " + "and there " * 2000, tokens_per_second=200)
     scripted(tmp_path, story, script, **guarded("flag"))
+
+
+@both_targets
+@both_forms
+@pytest.mark.parametrize(
+    "advice", ["You should sell all of your Apple shares now.", "I promise you that this is a risk-free investment."]
+)
+def test_a_voice_of_wealth_gives_no_advice(tmp_path, model, stream, advice):
+    fact = "Your account was opened in March. "
+
+    async def story(gateway, simulator):
+        text, finish, ours = await said(gateway, model, stream)
+        assert (text, finish) == (f"{fact}I can't advise on that, but your advisor can.", "stop")
+        assert ours["outcome"] == "replaced"
+        assert ours["guardrail"] in {
+            "builtin/wealth-voice/investment_recommendation",
+            "builtin/wealth-voice/promissory",
+        }
+        (finding,) = gateway.record("call.closed")["findings"]
+        assert (finding["policy"], finding["start"]) == (ours["guardrail"], len(fact))
+
+    scripted(
+        tmp_path, story, Script(text=f"{fact}{advice} Anything else?"), tenant="guardrails: [builtin/wealth-voice]"
+    )
+
+
+def test_a_voice_of_wealth_tells_facts(tmp_path):
+    facts = "You own 120 shares of Apple. Your statement will be ready on Monday."
+
+    async def story(gateway, simulator):
+        text, _, ours = await said(gateway, "only-first", True)
+        assert (text, ours["outcome"]) == (facts, "answered")
+
+    scripted(tmp_path, story, Script(text=facts), tenant="guardrails: [builtin/wealth-voice]")

@@ -131,7 +131,7 @@ def _in_force(config: str, opened: Json) -> Policies:
     """Return what is in force now for such a call, with what it had asked for itself. Raises Failed."""
     try:
         snapshot = Configuration(config).compile().snapshot
-        made = make_policies(snapshot, {})
+        made = make_policies(snapshot.guardrails, {})
     except ConfigInvalid as invalid:
         raise failed_by(invalid) from None
     except (UnknownCheck, ValueError) as error:

@@ -5,6 +5,9 @@ from typing import Any, Final
 
 PREFIX: Final = "builtin/"
 
+# What a voice says in place of advice that it may not give: a sentence that ends, and leads somewhere.
+_NO_ADVICE: Final = "I can't advise on that, but your advisor can."
+
 # Each is one policy or several, by the name that records give it, and as a configuration would write it.
 PRESETS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
     "builtin/injection": {
@@ -12,4 +15,24 @@ PRESETS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
     },
     "builtin/pii": {"builtin/pii": {"check": "pii", "action": "redact", "on_unscannable": "allow"}},
     "builtin/secrets": {"builtin/secrets": {"check": "secrets", "action": "redact", "on_unscannable": "allow"}},
+    "builtin/wealth-voice": {
+        "builtin/wealth-voice/investment_recommendation": {
+            "check": "investment_recommendation",
+            "action": "replace",
+            "sentence": _NO_ADVICE,
+            "on_unscannable": "allow",
+        },
+        "builtin/wealth-voice/promissory": {
+            "check": "promissory",
+            "action": "replace",
+            "sentence": _NO_ADVICE,
+            "on_unscannable": "allow",
+        },
+        "builtin/wealth-voice/prompt_injection": {
+            "check": "prompt_injection",
+            "action": "block",
+            "on_unscannable": "allow",
+        },
+        "builtin/wealth-voice/secrets": {"check": "secrets", "action": "redact", "on_unscannable": "allow"},
+    },
 }

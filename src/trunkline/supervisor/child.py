@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from trunkline.channel.link import Link, LinkBroken
 
 Incoming = TypeVar("Incoming")
+
+# A worker is one core's work: numpy's library would start a thread for each core, and wait with all of them.
+ONE_CORE: Final = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 def python(module: str, *arguments: str) -> list[str]:
@@ -66,6 +69,7 @@ async def start(command: Callable[[int], Sequence[str]], incoming: Any, descript
             process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own modules; a spawn takes a millisecond
                 command(theirs.fileno()),
                 pass_fds=(theirs.fileno(), *descriptors),
+                env={**ONE_CORE, **os.environ},
                 start_new_session=True,
                 stdin=subprocess.DEVNULL,
             )

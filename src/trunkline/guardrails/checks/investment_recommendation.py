@@ -5,8 +5,8 @@ The line is the one that regulators draw: a call to action about a particular se
 "personal recommendation"). Not caught are education, facts, the client's own order read back, refusals, neutral
 conditionals, disclosures and everyday advice.
 
-Sentence by sentence. Most sentences have no word that a recommendation needs, and are not looked at any closer; a small
-network reads the others. A sentence that points back ("You should get more of it.") is read with the one before it too.
+Sentence by sentence, each with the two before it as context. Most sentences have no words that a recommendation needs,
+and are not looked at any closer; a small network reads the others.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,12 @@ from functools import lru_cache
 from typing import Annotated, Final, final
 
 import msgspec
-from network import Network
-from reading import words_of
 
 from trunkline.guardrails.check import NOTHING, CheckKind, Found, Hold, Scanner
 from trunkline.guardrails.folding import fold
+from trunkline.guardrails.recommendation_network import RecommendationNetwork
+from trunkline.guardrails.recommendation_words import BEFORE, MOST, context_of, words_of
 from trunkline.guardrails.scanners import UnitScanner
-from trunkline.guardrails.units import UnitCutter
 
 RULES: Final = {
     "R1": "it urges to act on a particular security",
@@ -30,14 +29,7 @@ RULES: Final = {
     "R5": "it recommends without saying so",
     "R6": "it promises a gain",
 }
-_THRESHOLD: Final = 0.9
 MOST_READ: Final = 4096  # sentences of one text that the network reads
-_WINDOW: Final = 32  # words that are read at once: in a longer sentence little would be lost among much
-_STEP: Final = 16  # so that what stands at a seam is read whole in one of two windows
-# What may stand for something named in the sentence before.
-_BACK: Final = "it that this them those these they one ones there both neither either same"
-_POINTS_BACK: Final = frozenset(_BACK.split())
-_LONGEST_POINTING: Final = 14  # words; a longer sentence says itself what it is about
 
 
 class TooMany(Exception):
@@ -48,15 +40,15 @@ class TooMany(Exception):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`threshold` is how sure the check has to be: lower finds more, and more wrongly."""
+    """`threshold` is how sure the check has to be: lower finds more, and more wrongly; training has set one."""
 
-    threshold: Annotated[float, msgspec.Meta(gt=0, lt=1)] = _THRESHOLD
+    threshold: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
 
 
 @lru_cache(1)
-def _network() -> Network:
+def _network() -> RecommendationNetwork:
     """Return the network; its weights are the same for all policies, and take megabytes."""
-    return Network()
+    return RecommendationNetwork()
 
 
 @final
@@ -67,7 +59,7 @@ class InvestmentRecommendation:
 
     def __init__(self, settings: Settings) -> None:
         self._network = _network()
-        self._threshold = settings.threshold
+        self._threshold = self._network.threshold if settings.threshold is None else settings.threshold
         self.version = f"1.{self._network.version}"
 
     def scanner(self, hold: Hold) -> Scanner:  # noqa: ARG002 - a recommendation takes a sentence
@@ -77,41 +69,35 @@ class InvestmentRecommendation:
 
 @final
 class _Reader:
-    """Reads the sentences of one text."""
+    """Reads the sentences of one text, one after the other."""
 
-    __slots__ = ("_left", "_network", "_threshold")
+    __slots__ = ("_before", "_left", "_network", "_threshold")
 
-    def __init__(self, network: Network, threshold: float) -> None:
+    def __init__(self, network: RecommendationNetwork, threshold: float) -> None:
         self._network, self._threshold, self._left = network, threshold, MOST_READ
+        self._before: list[list[int]] = []  # the words of the last two sentences
 
-    def look(self, unit: str, before: str) -> Sequence[Found]:
-        """Return what is found in a sentence; `before` is what stands before it. Raises TooMany."""
-        words = words_of(fold(unit).text)
-        found = self._read(words, unit)
-        if found is None and before and len(words) <= _LONGEST_POINTING and not _POINTS_BACK.isdisjoint(words):
-            found = self._read([*words_of(fold(_last_sentence(before)).text), *words], unit)
-        return NOTHING if found is None else (found,)
-
-    def _read(self, words: list[str], unit: str) -> Found | None:
+    def look(self, unit: str, before: str) -> Sequence[Found]:  # noqa: ARG002 - its words have been read already
+        """Return what is found in a sentence. Raises TooMany."""
         network = self._network
-        if not words or network.hints(words) < network.least:
-            return None
-        for begin in range(0, max(1, len(words) - _WINDOW + _STEP), _STEP):
+        places = network.places(words_of(fold(unit).text))
+        if not places:
+            return NOTHING
+        context, self._before = self._before, [*self._before[1 - BEFORE :], places]
+        if network.hints(places) < network.least:
+            return NOTHING
+        # A sentence of more words than are read at once is hardly one: its beginning is read, and its end.
+        for part in (places,) if len(places) <= MOST else (places[:MOST], places[-MOST:]):
             self._left -= 1
             if self._left < 0:
                 raise TooMany
-            likely = network.probabilities(words[begin : begin + _WINDOW])
+            likely = network.probabilities(part, context_of(context))
             each = {label: likely[place] for place, label in enumerate(network.labels) if label in RULES}
             score = sum(each.values())
             if score >= self._threshold:
                 rule = max(each, key=each.__getitem__)
-                return Found(rule, 0, len(unit), round(score, 3), RULES[rule])
-        return None
-
-
-def _last_sentence(text: str) -> str:
-    units = UnitCutter(clauses=False).feed(text, last=True)
-    return units[-1].text if units else ""
+                return (Found(rule, 0, len(unit), round(score, 3), RULES[rule]),)
+        return NOTHING
 
 
 KIND: Final = CheckKind(Settings, InvestmentRecommendation, stages=("output",))

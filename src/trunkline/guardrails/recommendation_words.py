@@ -1,12 +1,13 @@
-"""A sentence as the words that the network knows: one form for what is written, spoken or heard by a recogniser.
+"""A sentence as the words that the network of recommendations knows: one form for what is written, spoken or heard.
 
-Marks and fillers are left out, for a recogniser has none of the former and many of the latter. Numbers are one word,
-whether of digits or spoken, for what matters is that there is one. Names of accounts that are spelled out are joined
-("four oh one k", "i r a"), contractions are taken apart ("i'd" is "i", "'d").
+Marks and fillers are left out, for a recogniser has none of the former and many of the latter; a question mark alone is
+kept, as it takes back so much. Numbers are one word, whether of digits or spoken, for what matters is that there is
+one. Names of accounts that are spelled out are joined ("four oh one k", "i r a"), contractions are taken apart ("i'd"
+is "i", "'d").
 """
 
 import re
-from typing import Final
+from typing import Final, TypeVar
 
 NUMBER: Final = "#"
 _SPOKEN_NUMBERS: Final = (
@@ -16,14 +17,23 @@ _SPOKEN_NUMBERS: Final = (
 _NUMBERS: Final = frozenset(_SPOKEN_NUMBERS.split())
 _SAID_FILLERS: Final = "um uh umm uhh er erm hmm mm mhm"
 _FILLERS: Final = frozenset(_SAID_FILLERS.split())
+Word = TypeVar("Word")
+BEFORE: Final = 2  # sentences that one is read with
+CONTEXT: Final = 20  # words of them, at the most
+MOST: Final = 48  # words of a sentence that are read at once
 _BETWEEN_NUMBERS: Final = frozenset(("point", "and", "oh"))
 _SPOKEN: Final = re.compile(
     r"\b(?:four (?:oh|zero|o) (?:one \(?k|three \(?b)\b|four fifty[ -]seven \(?b\b|five twenty[ -]nine\b"
     r"|s ?(?:&|and|n) ?p\b|(?:[a-z]\.? ){2,5}[a-z]\b|[a-z]\.(?:[a-z]\.){1,4})"
 )
-_TOKEN: Final = re.compile(r"4(?:01|03|57) ?\(?[kb]\b\)?|\d(?:[\d,.]*\d)?|[a-z]+(?:'[a-z]+)*|%")
+_TOKEN: Final = re.compile(r"4(?:01|03|57) ?\(?[kb]\b\)?|\d(?:[\d,.]*\d)?|[a-z]+(?:'[a-z]+)*|[%?]")
 _CONTRACTED: Final = ("n't", "'s", "'d", "'ll", "'re", "'ve", "'m")
 _KEPT_NUMBERS: Final = frozenset(("529", "1031", "1099", "1040"))
+
+
+def context_of(before: list[list[Word]]) -> list[Word]:
+    """Return the words that a sentence is read with: the last ones of the sentences before it."""
+    return [word for words in before[-BEFORE:] for word in words][-CONTEXT:]
 
 
 def words_of(text: str) -> list[str]:
@@ -37,6 +47,9 @@ def words_of(text: str) -> list[str]:
             _add_number(words, NUMBER)
         elif first == "%":
             words.append("percent")
+        elif first == "?":
+            if words and words[-1] != "?":
+                words.append("?")
         elif token not in _FILLERS:
             _add_word(words, token)
     return words
