@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 
-from trunkline.cli.progress import MEGABYTE, ExportProgress, IndexProgress, SimulationProgress
+from trunkline.audit.files.verification import Progress
+from trunkline.cli.progress import MEGABYTE, ExportProgress, IndexProgress, SimulationProgress, VerificationProgress
 from trunkline.ledger.answers import IndexStatus
 from trunkline.ledger.evidence_answers import ExportStep
 from trunkline.ledger.limit_answers import SimulationStep
@@ -55,6 +56,14 @@ def test_an_export_shows_the_calls_that_it_has(monkeypatch):
     with looking(monkeypatch) as terminal, ExportProgress() as progress:
         progress.show(ExportStep(done=1_200, of=3_000))
     assert "1,200 of 3,000 calls" in shown(terminal)
+
+
+def test_a_check_of_the_logs_shows_the_records_and_bytes_that_it_has_read(monkeypatch):
+    with looking(monkeypatch) as terminal, VerificationProgress() as progress:
+        progress.show(Progress(3 * MEGABYTE, 40 * MEGABYTE, 12_345))
+    said = shown(terminal)
+    assert "verifying" in said
+    assert "12,345 records, 3 of 40 MB" in said
 
 
 def test_nothing_is_shown_where_nobody_looks():

@@ -100,7 +100,7 @@ def test_a_mistake_is_found_at_its_path_with_a_fix(text, path, says):
     [
         *(GOOD + f"{name}: {{}}\n" for name in ("prompts", "telemetry", "slo", "cors")),
         GOOD + "alerts: []\n",
-        *(GOOD + f"audit: {{{name}: x}}\n" for name in ("retention", "key_file", "copies", "archive")),
+        *(GOOD + f"audit: {{{name}: x}}\n" for name in ("retention", "copies", "archive")),
         *(
             changed("targets:", f"{name}: x, targets:")
             for name in ("prompt", "require_prompt", "client_system", "keepalive")
@@ -178,6 +178,15 @@ def test_certificates_are_looked_into():
     assert compiled(text, machine(files={"/c.pem": PEM, "/k.pem": KEY_PEM})).snapshot.tls is not None
     assert the_problem(text, machine(files={"/c.pem": KEY_PEM, "/k.pem": KEY_PEM})).path == "tls.cert"
     assert the_problem(text, machine(files={"/c.pem": PEM, "/k.pem": ""})).path == "tls.key"
+
+
+def test_the_key_that_signs_the_logs_must_be_there_and_is_no_part_of_a_snapshot_where_it_is_ours():
+    text = GOOD + "audit: {key_file: /run/audit.key}\n"
+    assert compiled(text, machine(files={"/run/audit.key": "PRIVATE+KEY+d+0+A"})).snapshot.audit.key_file
+    assert the_problem(text).message == "there is no file `/run/audit.key`"
+    problem = the_problem(text, machine(files={"/run/audit.key": PEM}))
+    assert (problem.path, problem.fix) == ("audit.key_file", "name a key that `trunkline audit keys` makes")
+    assert b"key_file" not in compiled(GOOD + "audit: {key_file: null}\n").canonical
 
 
 def test_a_default_longer_than_the_total_is_cut_to_it():

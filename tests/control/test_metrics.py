@@ -35,7 +35,7 @@ def samples(text: bytes) -> dict[tuple, float]:
 
 
 def test_what_was_counted_is_on_the_page():
-    found = samples(page(counts(), 1.5, [], None))
+    found = samples(page(counts(), 1.5, [], None, 0.0))
     who = (("model", "m"), ("provider", "openai"), ("route", 'a "route"\n'), ("tenant", "harbor"))
     assert found["trunkline_calls_total", *sorted([*who, ("outcome", "answered")])] == 1
     assert found["trunkline_tokens_total", *sorted([*who, ("class", "input")])] == 7
@@ -51,7 +51,7 @@ def test_what_was_counted_is_on_the_page():
 def test_what_workers_report_is_on_the_page():
     flushes = (3, *([0] * (len(BOUNDS) - 1)), 1)
     report = Report({"openai/m": "open", "b/m": "closed"}, ("b/m",), flushes, 0.25, 9, 1000)
-    found = samples(page(CallCounts(), None, [worker(report)], None))
+    found = samples(page(CallCounts(), None, [worker(report)], None, 0.0))
     here = ("worker", "0")
     assert found["trunkline_breaker_state", ("target", "openai/m")] == 2
     assert found["trunkline_target_resting", ("target", "b/m")] == 1
@@ -65,7 +65,8 @@ def test_a_target_is_shown_once_as_the_worker_sees_it_that_thinks_least_of_it():
     flushes = (0,) * (len(BOUNDS) + 1)
     sees = [({"a/m": "closed"}, ()), ({"a/m": "half_open", "b/m": "open"}, ("b/m",)), ({"b/m": "closed"}, ())]
     reports = [Report(breakers, resting, flushes, 0.0, 2, 0) for breakers, resting in sees]
-    found = samples(page(CallCounts(), None, [worker(report, index) for index, report in enumerate(reports)], None))
+    workers = [worker(report, index) for index, report in enumerate(reports)]
+    found = samples(page(CallCounts(), None, workers, None, 0.0))
     of_targets = {key: value for key, value in found.items() if key[0] in TARGET_METRICS}
     assert of_targets == {
         ("trunkline_breaker_state", ("target", "a/m")): 1,
@@ -77,7 +78,7 @@ def test_a_target_is_shown_once_as_the_worker_sees_it_that_thinks_least_of_it():
 
 
 def test_a_worker_that_has_not_reported_is_on_the_page_all_the_same():
-    found = samples(page(CallCounts(), None, [worker(None)], None))
+    found = samples(page(CallCounts(), None, [worker(None)], None, 0.0))
     assert found["trunkline_worker_ready", ("worker", "0")] == 1
 
 
@@ -92,7 +93,7 @@ def test_limits_are_on_the_page_by_tenant_and_rule():
     made.refused(refused)
     made.refused(RefusedPart("t", "denied", 403, "route_not_allowed", "client", 5, "s", tenant="harbor"))
     use = LimitUse("harbor", "budget", "tenant", "harbor", "money", "month", True, 4_000_000_000, 3_000_000_000, None)
-    found = samples(page(made, None, [], LimitsInUse((use,), 0, 2)))
+    found = samples(page(made, None, [], LimitsInUse((use,), 0, 2), 4.5))
     who = ("tenant", "harbor")
     assert found["trunkline_limit_refusals_total", ("rule", "user_limits.requests_per_minute"), who] == 8
     assert [key for key in found if key[0] == "trunkline_limit_refusals_total"] == [
@@ -100,6 +101,7 @@ def test_limits_are_on_the_page_by_tenant_and_rule():
     ]
     assert found["trunkline_limit_used_ratio", ("rule", "budget"), who] == 0.75
     assert found["trunkline_calls_held",] == 2
+    assert found["trunkline_proof_lag_seconds",] == 4.5
 
 
 def test_rules_beyond_the_bound_are_counted_together():
@@ -115,7 +117,7 @@ def test_findings_are_on_the_page_by_policy_rule_and_action():
     findings = tuple(FindingPart(policy, "v", "ssn", "output", "redact", 0, 1, 2.0) for policy in "aabcd")
     timings = TimingsPart(9.0, 1.0, 2.0, 3.0, 400.0)
     made.ended("harbor", "voice", EndedPart("c", "t", "answered", timings=timings, findings=findings))
-    found = samples(page(made, None, [], None))
+    found = samples(page(made, None, [], None, 0.0))
     counted = {key[1:]: value for key, value in found.items() if key[0] == "trunkline_guardrail_findings_total"}
     what = (("action", "redact"), ("policy", "a"), ("rule", "ssn"))
     assert counted[what] == 2

@@ -1,4 +1,4 @@
-"""Control and workers are killed under load: the index in the end is that of a rebuild, and has every call."""
+"""Control and workers are killed under load: the index is that of a rebuild and has every call; the logs are signed."""
 
 import os
 import random
@@ -13,6 +13,8 @@ import pytest
 from running_gateway import Gateway, gateway, gone, write_configuration
 from test_kills_and_reloads import Load
 
+from trunkline.audit.files.key_file import read_public_key
+from trunkline.audit.files.verification import Verification
 from trunkline.ledger.follow import rebuild
 from trunkline.ledger.index import DIRECTORY, FILE
 from trunkline.simulator import Script, Simulator
@@ -145,3 +147,6 @@ def test_an_index_whose_control_was_killed_a_hundred_times_is_that_of_a_rebuild(
         assert tables(index) == found, f"seed {seed}"
     finally:
         index.close()
+    report = Verification(tmp_path / "data", read_public_key(tmp_path / "data"), time.time_ns(), lambda _: None).run()
+    assert [found for found in report.findings if found.kind == "damage"] == [], f"seed {seed}"
+    assert report.checkpoints > GATEWAYS

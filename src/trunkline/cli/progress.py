@@ -6,6 +6,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from trunkline.audit.files.verification import Progress as Verified
 from trunkline.ledger.answers import IndexStatus
 from trunkline.ledger.evidence_answers import ExportStep
 from trunkline.ledger.limit_answers import SimulationStep
@@ -55,6 +56,18 @@ class IndexProgress(_Bar):
         self._most = max(self._most, status.unread_bytes)
         said = f"{status.records:,} records, {status.unread_bytes // MEGABYTE:,} MB of logs to go"
         self._move(self._most - status.unread_bytes, self._most, said)
+
+
+class VerificationProgress(_Bar):
+    """A bar over the bytes of the logs."""
+
+    def __init__(self) -> None:
+        super().__init__("verifying")
+
+    def show(self, progress: Verified) -> None:
+        """Show how far it is."""
+        said = f"{progress.records:,} records, {progress.done // MEGABYTE:,} of {progress.of // MEGABYTE:,} MB"
+        self._move(progress.done, progress.of, said)
 
 
 class SimulationProgress(_Bar):

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import UNSET
+
 from trunkline.config import schema
 from trunkline.config.addresses import without_userinfo
 from trunkline.config.guardrail_checks import names_in_force
@@ -33,7 +35,7 @@ def snapshot(
         server=_server(root.server),
         tls=model.Tls(root.tls.cert, root.tls.key) if root.tls else None,
         log=model.Log(root.log.format, root.log.level),
-        audit=model.Audit(root.audit.durability),
+        audit=model.Audit(root.audit.durability, root.audit.key_file or UNSET),
         limits=_limits_section(root.limits),
     )
 

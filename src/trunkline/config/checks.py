@@ -32,6 +32,8 @@ OWN_HEADERS = frozenset(
 )
 # Every request of a dialect has them with values of its own; a second one of the name would be anybody's guess.
 DIALECT_HEADERS = {"openai": frozenset({"accept"}), "anthropic": frozenset({"accept", "anthropic-version"})}
+# What the file of the key that signs the logs begins with.
+PRIVATE_KEY = "PRIVATE+KEY+"
 KEY_HEADERS = frozenset({"authorization", "x-api-key"})
 # A base URL that ends so has what the dialect appends to it; the longest comes first.
 APPENDED = {"openai": ("/chat/completions",), "anthropic": ("/v1/messages", "/v1")}
@@ -92,12 +94,19 @@ def _check_top(root: Root, sources: Sources, problems: Problems) -> None:
     if root.tls:
         _check_file(root.tls.place.below("cert"), root.tls.cert, "CERTIFICATE-----", sources, problems)
         _check_file(root.tls.place.below("key"), root.tls.key, "PRIVATE KEY-----", sources, problems)
+    if root.audit.key_file:
+        place = root.audit.place.below("key_file")
+        _check_file(
+            place, root.audit.key_file, PRIVATE_KEY, sources, problems, "a key that `trunkline audit keys` makes"
+        )
     if root.limits.redis_ca_bundle is not None:
         place = root.limits.place.below("redis_ca_bundle")
         _check_file(place, root.limits.redis_ca_bundle, "CERTIFICATE-----", sources, problems)
 
 
-def _check_file(place: Place, path: str, marker: str, sources: Sources, problems: Problems) -> None:
+def _check_file(
+    place: Place, path: str, marker: str, sources: Sources, problems: Problems, kind: str = "a PEM file"
+) -> None:
     if not path:
         return
     try:
@@ -105,12 +114,12 @@ def _check_file(place: Place, path: str, marker: str, sources: Sources, problems
     except FileNotFoundError:
         problems.add(place, f"there is no file `{place.written}`", "create it, or name another")
     except Unreadable as unreadable:
-        problems.add(place, f"the file `{place.written}` {unreadable}", "name a PEM file")
+        problems.add(place, f"the file `{place.written}` {unreadable}", f"name {kind}")
     except (OSError, ValueError):
-        problems.add(place, f"the file `{place.written}` cannot be read as text", "name a readable PEM file")
+        problems.add(place, f"the file `{place.written}` cannot be read as text", f"name {kind}, and let us read it")
     else:
         if marker not in content:
-            problems.add(place, f"the file `{place.written}` has no `{marker}` in it", "name a PEM file")
+            problems.add(place, f"the file `{place.written}` has no `{marker}` in it", f"name {kind}")
 
 
 def _check_provider(provider: Provider, sources: Sources, problems: Problems) -> None:

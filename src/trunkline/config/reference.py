@@ -25,6 +25,7 @@ SHARED: dict[type[Section], str] = {Limits: "LIMITS", Budget: "BUDGET", TagBudge
 # What a default of None stands for, where it is not nothing.
 COMPUTED = {
     "node": "the host name",
+    "audit.key_file": "`audit.key` in `data_dir`, made at the first start",
     "providers.NAME.base_url": "the dialect's own",
     "guardrails.NAME.on": "the check's own",
 }

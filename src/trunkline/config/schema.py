@@ -393,11 +393,14 @@ class LimitsSection(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class Audit(Section):
-    """How durable a record is before the answer leaves."""
+    """How durable a record is before the answer leaves, and what it is signed with."""
 
-    LATER = ("retention", "key_file", "copies", "archive")
+    LATER = ("retention", "copies", "archive")
     durability: Any = option(
         choice("before_response"), AUDIT.durability, says="no byte of an answer leaves before its record is on disk"
+    )
+    key_file: str | None = option(
+        kinds.PATH, None, says="file with the private key that signs the logs; see [the audit log](audit.md#the-key)"
     )
 
 

@@ -83,7 +83,7 @@ def build(
     _add_processes(app, registry, status, who, log)
     _add_keys(app, registry, who, log)
     _add_imports(app, registry, who, log)
-    _add_metrics(app, desk, workers, limits)
+    _add_metrics(app, status, desk, workers, limits)
     add_limits(app, registry, limits, desk, _asked)
     reading = Reading(who, registry)
     add_ledger(app, desk, Answer, _asked)
@@ -152,7 +152,7 @@ def _add_imports(app: FastAPI, registry: Registry, who: Who, log: OperationalLog
 
 
 def _add_metrics(
-    app: FastAPI, desk: LedgerDesk, workers: Callable[[], Sequence[WorkerState]], limits: LimitsDesk
+    app: FastAPI, status: Status, desk: LedgerDesk, workers: Callable[[], Sequence[WorkerState]], limits: LimitsDesk
 ) -> None:
     @app.get("/metrics")
     async def metrics() -> Response:
@@ -161,7 +161,8 @@ def _add_metrics(
         used: LimitsInUse | None = None
         with contextlib.suppress(Refused):  # no worker is ready: the page has all else
             used = await limits.ask(OF_TENANTS, SCRAPE_WITHIN)
-        return Response(page(*desk.counted(), workers(), used), media_type=CONTENT_TYPE)
+        proof_lag = status()["proof"]["lag_seconds"]
+        return Response(page(*desk.counted(), workers(), used, proof_lag), media_type=CONTENT_TYPE)
 
 
 def _handle_errors(app: FastAPI, log: OperationalLog) -> None:

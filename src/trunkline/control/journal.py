@@ -43,6 +43,11 @@ class Journal:
         return cls(writer, read_state(data_dir))
 
     @property
+    def directory(self) -> Path:
+        """Where the log is."""
+        return self._writer.directory
+
+    @property
     def failure(self) -> str | None:
         """Why the log takes no more records; None while it does."""
         return self._writer.failure
@@ -53,18 +58,22 @@ class Journal:
         at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         self.state = fold(self.state, [(at, change)])
 
-    async def note(self, read: AuditRead) -> None:
+    async def note_read(self, read: AuditRead) -> None:
         """Write that somebody is about to be shown something; it is durable when this returns. Raises Unrecorded."""
         await self._write(read, None)
+
+    async def note(self, kind: str, payload: bytes) -> None:
+        """Write a record that changes nothing of the state; it is durable when this returns. Raises Unrecorded."""
+        await self._append(kind, payload, None)
 
     async def _write(self, record: Change | AuditRead, bodies: Mapping[str, bytes] | None) -> None:
         fields = msgspec.to_builtins(record)
         kind = fields.pop("type")
+        await self._append(kind, msgspec.json.encode(fields), bodies)
+
+    async def _append(self, kind: str, payload: bytes, bodies: Mapping[str, bytes] | None) -> None:
         try:
-            position = self._writer.append(
-                kind, _new_id(), msgspec.json.encode(fields), dict(bodies) if bodies else None
-            )
-            await self._writer.wait(position)
+            await self._writer.wait(self._writer.append(kind, _new_id(), payload, dict(bodies) if bodies else None))
         except LogFailed as error:
             raise Unrecorded(f"the record log cannot be written: {error}") from error
 

@@ -4,11 +4,13 @@ import os
 import socket
 import stat
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from trunkline.config.document import MAX_BYTES, Mapping, Scalar, compose
+from trunkline.config.document import MAX_BYTES, Mapping, Node, Scalar, compose
 from trunkline.config.places import Place, Problems
 from trunkline.config.problems import ConfigInvalid, Problem
+from trunkline.config.readers import is_null
 from trunkline.config.references import resolve
 from trunkline.config.sources import Sources, Unreadable
 
@@ -57,16 +59,30 @@ def read_configuration(path: str) -> str:
 
 def data_dir_of(path: str) -> Path:
     """Return the data directory that a configuration names, whatever else is wrong with it. Raises ConfigInvalid."""
+    return _path_at(path, ("data_dir",)) or Path(DEFAULT_DATA_DIR)
+
+
+def key_file_of(path: str) -> Path | None:
+    """Return `audit.key_file`, None where there is none, whatever else is wrong. Raises ConfigInvalid."""
+    return _path_at(path, ("audit", "key_file"))
+
+
+def _path_at(path: str, keys: Sequence[str]) -> Path | None:
+    """Return the path that a configuration has under these keys, None where it has none."""
     node, problems = compose(read_configuration(path), path)
-    value = node.get("data_dir") if isinstance(node, Mapping) else None
+    value: Node | None = node
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
     if value is None:
         if node is None and problems:
             raise ConfigInvalid(problems)
-        return Path(DEFAULT_DATA_DIR)
-    found = Problems(path)
-    named = resolve(Place("data_dir", value), sources(), found)
+        return None
+    name, found = ".".join(keys), Problems(path)
+    named = resolve(Place(name, value), sources(), found)
+    if is_null(Place(name, named)):
+        return None
     if found.found or not isinstance(named, Scalar) or not named.text:
-        raise ConfigInvalid(found.found or [problem_of(path, "data_dir", "is no path", "write one")])
+        raise ConfigInvalid(found.found or [problem_of(path, name, "is no path", "write one")])
     return Path(named.text)
 
 

@@ -23,12 +23,16 @@ SERIES = ("tenant", "route", "provider", "model")
 
 
 def page(
-    counts: CallCounts, lag_seconds: float | None, workers: Sequence[WorkerState], limits: LimitsInUse | None
+    counts: CallCounts,
+    lag_seconds: float | None,
+    workers: Sequence[WorkerState],
+    limits: LimitsInUse | None,
+    proof_lag: float,
 ) -> bytes:
     """Return the page; a lag of None says that the ledger is not there (yet), limits of None that no worker is."""
     registry = CollectorRegistry(auto_describe=False)
     of_calls = [*_of_calls(counts), *_of_refusals(counts), *_of_findings(counts)]
-    of_ledger = [*of_calls, *_of_times(counts), *_of_lag(lag_seconds)]
+    of_ledger = [*of_calls, *_of_times(counts), *_of_lag(lag_seconds, proof_lag)]
     of_workers = [*_of_workers(workers), *_of_targets(workers), *_of_limits(limits)]
     registry.register(_Families([*of_ledger, *of_workers]))
     return generate_latest(registry)
@@ -94,11 +98,15 @@ def _of_times(counts: CallCounts) -> Iterator[Metric]:
     yield from families.values()
 
 
-def _of_lag(lag_seconds: float | None) -> Iterator[Metric]:
+def _of_lag(lag_seconds: float | None, proof_lag: float) -> Iterator[Metric]:
     lag = GaugeMetricFamily("trunkline_log_lag_seconds", "How long ago the index had all that the logs have.")
     if lag_seconds is not None:
         lag.add_metric((), lag_seconds)
-    yield lag
+    proof = GaugeMetricFamily(
+        "trunkline_proof_lag_seconds", "How long ago all that the logs had was under a signed checkpoint."
+    )
+    proof.add_metric((), proof_lag)
+    yield from (lag, proof)
 
 
 def _of_workers(workers: Sequence[WorkerState]) -> Iterator[Metric]:

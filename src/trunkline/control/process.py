@@ -34,6 +34,7 @@ from trunkline.control.configuration import Configuration
 from trunkline.control.journal import Journal, Unrecorded
 from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.limits_desk import LimitsDesk
+from trunkline.control.proof_desk import ProofDesk
 from trunkline.control.publisher import ChannelPublisher, logging_of
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.control.snapshots import SnapshotStore
@@ -141,19 +142,30 @@ class ControlProcess:
     ) -> None:
         """Put the first snapshot in force, then serve until the channel ends."""
         listening = asyncio.create_task(self._listen(registry))
+        proof: ProofDesk | None = None
         try:
             sockets = admin_sockets(data_dir, console)
             await first
             _be_nice(NICENESS_AT_FIRST)
-            self._spawn(self._serve(registry, journal, sockets))
+            proof = self._proof(registry, journal, data_dir)
+            self._spawn(self._serve(registry, journal, sockets, proof))
+            self._spawn(proof.run())
             self._spawn(self._tick(journal))
             await listening
         finally:
             listening.cancel()
             for task in list(self._tasks):
                 task.cancel()
+            if proof is not None:
+                await proof.finish()  # before the rest, which may take longer than the supervisor waits
             await asyncio.gather(listening, *self._tasks, return_exceptions=True)
             await journal.close()
+
+    def _proof(self, registry: Registry, journal: Journal, data_dir: Path) -> ProofDesk:
+        in_force = registry.snapshot
+        key_file = in_force.audit.key_file if in_force is not None else None
+        named = Path(key_file) if isinstance(key_file, str) else None
+        return ProofDesk(data_dir, journal.directory, named, journal, self._log)
 
     async def _until_begun(self) -> None:
         while True:
@@ -202,19 +214,19 @@ class ControlProcess:
 
     # The admin API
 
-    async def _serve(self, registry: Registry, journal: Journal, sockets: AdminSockets) -> None:
+    async def _serve(self, registry: Registry, journal: Journal, sockets: AdminSockets, proof: ProofDesk) -> None:
         """Serve the admin API; who connects before it is imported waits in the socket's backlog."""
         serve_admin = await asyncio.to_thread(_import_admin)
         _be_nice(NICENESS)
         desk = LedgerDesk(registry.data_dir, self._log)
         self._spawn(desk.run())
-        status = partial(self._status, registry, journal)
+        status = partial(self._status, registry, journal, proof)
         await serve_admin(registry, status, sockets, self._log, desk, self._known_workers, self._limits)
 
     def _known_workers(self) -> list[WorkerState]:
         return [self._workers[index] for index in sorted(self._workers)]
 
-    def _status(self, registry: Registry, journal: Journal) -> dict[str, Any]:
+    def _status(self, registry: Registry, journal: Journal, proof: ProofDesk) -> dict[str, Any]:
         return {
             "version": __version__,
             "configuration": self._configuration.path,
@@ -222,6 +234,7 @@ class ControlProcess:
             "snapshot": registry.digest,
             "supervisor": {"pid": self._supervisor},
             "control": {"pid": os.getpid(), "started_at": self._started_at, "log_failure": journal.failure},
+            "proof": {"lag_seconds": proof.lag_seconds},
             # What they measure of themselves is on the page of metrics.
             "workers": [_without_report(worker) for worker in self._known_workers()],
         }

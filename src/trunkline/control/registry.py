@@ -182,7 +182,7 @@ class Registry:
 
     async def note(self, read: AuditRead) -> None:
         """Record that somebody is about to be shown what was asked or answered. Raises Unrecorded: then nobody is."""
-        await self._journal.note(read)
+        await self._journal.note_read(read)
 
     def users(self, query: UserQuery) -> UserList:
         """Return rows of the directories in force."""

@@ -277,9 +277,10 @@ class Log(msgspec.Struct, frozen=True):
 
 
 class Audit(msgspec.Struct, frozen=True):
-    """How durable a record is before the answer leaves."""
+    """How durable a record is before the answer leaves; the file of the key that signs, unset where it is ours."""
 
     durability: Literal["before_response"] = "before_response"
+    key_file: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class LimitsSection(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -44,7 +44,7 @@ class BatchReader:
     """Follows one log from a position on, from the oldest segment that is there if none is given. For one thread."""
 
     def __init__(self, directory: Path, start: Position | None = None) -> None:
-        self._directory = directory
+        self.directory = directory
         self.position = start
         self._file: SegmentFile | None = None
 
@@ -76,7 +76,7 @@ class BatchReader:
     def unread_bytes(self) -> int:
         """Return how many bytes of segments lie behind the position; zeros that were made ahead of need count too."""
         at = self.position or Position(0, 0)
-        rest = [path for path in segments_of(self._directory) if first_index_of(path) >= at.segment]
+        rest = [path for path in segments_of(self.directory) if first_index_of(path) >= at.segment]
         return sum(path.stat().st_size for path in rest) - at.offset
 
     def close(self) -> None:
@@ -88,11 +88,11 @@ class BatchReader:
     def _open(self) -> SegmentFile | None:
         if self._file is None:
             if self.position is None:
-                paths = segments_of(self._directory)
+                paths = segments_of(self.directory)
                 if not paths:
                     return None
                 self.position = Position(first_index_of(paths[0]), HEADER_BYTES)
-            self._file = SegmentFile(segment_path(self._directory, self.position.segment))
+            self._file = SegmentFile(segment_path(self.directory, self.position.segment))
         return self._file
 
     def _scan(self, file: SegmentFile) -> Scan:
@@ -107,7 +107,7 @@ class BatchReader:
         return StoredBatch(segment, records, self.position)
 
     def _go_on(self, next_index: int) -> bool:
-        if not segment_path(self._directory, next_index).exists():
+        if not segment_path(self.directory, next_index).exists():
             return False
         self.close()
         self.position = Position(next_index, HEADER_BYTES)

@@ -17,6 +17,8 @@ from trunkline.audit.files.mounts import network_filesystem
 FORMAT_FILE = "FORMAT"
 FORMAT = 1
 LOGS = "log"
+# What control keeps of each log, in a directory of the same name as in LOGS; the file says how far the log is signed.
+PROOF, CHECKPOINT = "proof", "checkpoint"
 DEPLOYMENT_BYTES = 5
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 

@@ -6,6 +6,7 @@ Only the last segment is read, and of the one before it the seal, which carries 
 from pathlib import Path
 from typing import NamedTuple
 
+from trunkline.audit.files.data_dir import CHECKPOINT, PROOF
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.segment_file import SegmentFile
 from trunkline.audit.files.segments import Segment, first_index_of, segments_of
@@ -42,18 +43,43 @@ class Recovery(NamedTuple):
 def recover(directory: Path, origin: str, disk: Disk) -> Recovery:
     """Read a log's end, cut what was never acknowledged, and finish a seal that was begun.
 
-    Raises CorruptLog if bytes that had been durable are damaged or missing, and OSError.
+    Raises CorruptLog if bytes that had been durable, or records that have been signed, are damaged or missing, and
+    OSError.
     """
+    signed = _signed(directory.absolute())
     paths = segments_of(directory)
     if not paths:
+        _miss(directory, 0, signed)
         return Recovery([], 0)
     with SegmentFile(paths[-1]) as last:
         if last.header.origin != origin:
             raise CorruptLog(last.path, 0, f"it belongs to the log {last.header.origin}")
         seal = last.seal()
         if seal is not None:
+            _miss(last.path, seal.next_index, signed)
             return Recovery(_carried(last, seal), seal.next_index)
-        return _recover_open(last, _before(paths, first_index_of(last.path)), disk)
+        return _recover_open(last, _before(paths, first_index_of(last.path)), signed, disk)
+
+
+def _signed(directory: Path) -> int:
+    """Return how many records of a log its checkpoint covers, 0 where it has none.
+
+    Its signature is not looked at: whoever can write a false one could damage the log as well, and is found out by
+    `audit verify`.
+    """
+    if len(directory.parents) < 3:
+        return 0
+    path = directory.parents[2] / PROOF / directory.parent.name / directory.name / CHECKPOINT
+    try:
+        lines = path.read_bytes().split(b"\n", 2)
+    except FileNotFoundError:
+        return 0
+    return int(lines[1]) if len(lines) == 3 and lines[1].isdigit() else 0
+
+
+def _miss(file: Path, next_index: int, signed: int) -> None:
+    if next_index < signed:
+        raise CorruptLog(file, 0, f"records {next_index} to {signed - 1} have been signed and are missing")
 
 
 def is_at_rest(directory: Path) -> bool:
@@ -139,7 +165,7 @@ def _whole(record: bytes, head: RecordHead, batch: Batch) -> bytes:
     raise BadBody("the body of a spilled record is missing")
 
 
-def _recover_open(file: SegmentFile, carried: list[OpenCall], disk: Disk) -> Recovery:
+def _recover_open(file: SegmentFile, carried: list[OpenCall], signed: int, disk: Disk) -> Recovery:
     """Recover a segment without a seal at its end."""
     scan = Scan(file.read, file.header.salt, index=first_index_of(file.path))
     fold = _Fold(file, carried)
@@ -149,8 +175,9 @@ def _recover_open(file: SegmentFile, carried: list[OpenCall], disk: Disk) -> Rec
         torn = scan.tail()
     except DurableBytesLost as lost:
         raise CorruptLog(file.path, lost.fault.offset, str(lost)) from None
-    segment = Segment(file.path, disk.open(file.path), file.header, scan.end, disk)
     index = first_index_of(file.path) + fold.records
+    _miss(file.path, index, signed)
+    segment = Segment(file.path, disk.open(file.path), file.header, scan.end, disk)
     found = Recovery(fold.calls.calls(), index, segment, fold.records, torn, scan.end)
     try:
         segment.cut(torn)

@@ -1,0 +1,78 @@
+"""What control's logs say of all logs: which there are, and every checkpoint that was signed of them."""
+
+from pathlib import Path
+from typing import NamedTuple, final
+
+from trunkline.audit.files.findings import NANOSECONDS, SETTLED_SECONDS, Moments, Say, damage
+from trunkline.audit.files.reader import StoredRecord, read_records
+from trunkline.audit.files.segments import segment_path
+from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.files.tree_check import Promise
+from trunkline.audit.format.checkpoints import open_checkpoint
+from trunkline.audit.format.log_of_logs import CHECKPOINTS, decode_checkpoints
+from trunkline.audit.format.notes import BadNote, PublicKey
+
+
+class Said(NamedTuple):
+    """The longest that a log was, as control's log has it.
+
+    `settled` says that this checkpoint must have been put in its place since: other records have followed, and some
+    time has passed.
+    """
+
+    size: int
+    settled: bool
+
+
+@final
+class LogOfLogs:
+    """Reads control's logs. `promises` are all checkpoints by origin, `said` the last of each.
+
+    `last` is when the last record was written, in Unix nanoseconds, None where there is none.
+    """
+
+    def __init__(self, key: PublicKey, now_ns: int, say: Say) -> None:
+        self.promises: dict[str, list[Promise]] = {}
+        self.said: dict[str, Said] = {}
+        self.last: int | None = None
+        self._key, self._now, self._say = key, now_ns, say
+        self._moments = Moments()
+
+    def read(self, directory: Path, origin: str) -> None:
+        """Read one log of control's, as far as it can be read: what is wrong with it is found by whoever checks it."""
+        last: StoredRecord | None = None
+        try:
+            for record in read_records(directory, upto="whole"):
+                if last is not None:
+                    self._take(directory, origin, last, followed=True)
+                last = record
+        except (CorruptLog, ValueError):
+            pass
+        if last is not None:
+            self._take(directory, origin, last, followed=False)
+
+    def _take(self, directory: Path, origin: str, record: StoredRecord, *, followed: bool) -> None:
+        try:
+            at = self._moments.read(record.at)
+            notes = decode_checkpoints(record.bytes) if record.type == CHECKPOINTS else []
+        except ValueError as error:
+            self._wrong(directory, origin, record, str(error))
+            return
+        self.last = max(at, self.last or 0)
+        settled = followed and self._now - at > SETTLED_SECONDS * NANOSECONDS
+        file = segment_path(directory, record.segment)
+        for note in notes:
+            try:
+                found = open_checkpoint(note.checkpoint, self._key)
+            except BadNote as error:
+                self._wrong(directory, origin, record, f"a checkpoint in it cannot be trusted: {error}")
+                continue
+            promise = Promise(found.size, found.root, file, record.offset)
+            self.promises.setdefault(found.origin, []).append(promise)
+            before = self.said.get(found.origin)
+            if before is None or found.size >= before.size:
+                self.said[found.origin] = Said(found.size, settled)
+
+    def _wrong(self, directory: Path, origin: str, record: StoredRecord, reason: str) -> None:
+        file = segment_path(directory, record.segment)
+        self._say(damage(origin, file, record.offset, record.index, reason))
