@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit import independent
@@ -110,6 +110,7 @@ def test_consistency_proofs_are_the_published_ones(old, size):
     assert is_consistent(old, ROOTS[old], size, ROOTS[size], proof)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.data())
 def test_every_leaf_is_proven_to_a_verifier_that_shares_nothing_with_us(size, data):
     index = data.draw(st.integers(0, size - 1))
@@ -121,6 +122,7 @@ def test_every_leaf_is_proven_to_a_verifier_that_shares_nothing_with_us(size, da
     assert is_included(leaves[index], index, size, proof, root)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 80), st.data())
 def test_a_proof_holds_for_its_leaf_index_size_and_hashes_alone(size, data):
     index = data.draw(st.integers(0, size - 1))
@@ -138,6 +140,7 @@ def test_a_proof_holds_for_its_leaf_index_size_and_hashes_alone(size, data):
         assert not is_included(leaves[index], index, size, [*proof[:place], changed, *proof[place + 1 :]], root)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 150), st.integers(0, 150))
 def test_a_tree_is_consistent_with_each_of_its_beginnings_and_with_nothing_else(old, more):
     size = old + more

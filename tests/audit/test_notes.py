@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit import independent
@@ -101,6 +101,7 @@ def test_a_key_has_a_name_that_a_line_can_carry(name):
         SigningKey.parse(SKEY).sign(TEXT, name)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=32, max_size=32), st.lists(st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]))))
 def test_what_we_sign_others_can_check(seed, lines):
     key = SigningKey("example.com/log", seed)

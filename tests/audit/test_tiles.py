@@ -38,6 +38,7 @@ def test_a_tree_of_70000_leaves_has_the_tiles_that_the_specification_says():
     assert partial_tiles(0) == full_tiles(255) == []
 
 
+@settings(deadline=None)
 @given(st.integers(0, 7), st.integers(0, 10**9), st.integers(1, 256))
 def test_a_path_is_that_of_one_tile(level, index, width):
     tile = Tile(level, index, width)
