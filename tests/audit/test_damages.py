@@ -9,6 +9,7 @@ import pytest
 from audit.damages import DAMAGES, PROCESSES, Signed
 from audit.proven import NODE, OWN, SECOND, Place
 from trunkline.audit.files.verification import Verification
+from trunkline.audit.format.log_of_logs import CHECKPOINTS, encode_checkpoints
 
 HOUR = 3600 * SECOND
 
@@ -104,3 +105,44 @@ def test_ten_thousand_damages_are_found_and_named(original, tmp_path):
         kinds[damage.what] += 1
         shutil.rmtree(signed.path)
     assert len(kinds) == len(set(DAMAGES))
+
+
+def test_what_was_recorded_and_not_put_in_place_before_control_was_killed_is_no_damage(tmp_path):
+    place = Place(tmp_path / "data")
+    for process in (OWN, "worker-0"):
+        place.open(process)
+    place.calls("worker-0", "a", "b")
+    place.round()
+    place.calls("worker-0", "c")
+    while place.proofs.step(100):
+        pass
+    own = place.logs[OWN]
+    own.append(CHECKPOINTS, "checkpoints", encode_checkpoints(place.proofs.sign()))
+    own.flush()
+    place.crash(OWN)
+    place.close("worker-0")
+    place.open(OWN).append("audit.read", "read", b'{"who":"mara","action":"export"}')  # a command, with no gateway
+    place.close(OWN)
+    report = check(Signed(place.path, [], place.key.public), place.clock.now + HOUR)
+    assert report.intact is None, report.findings
+    place.open(OWN)
+    place.follow()
+    place.end()
+    report = check(Signed(place.path, [], place.key.public), place.clock.now + HOUR)
+    assert report.intact, report.findings
+
+
+def test_a_checkpoint_that_was_put_back_is_found_behind_a_clean_end(tmp_path):
+    place = Place(tmp_path / "data")
+    for process in (OWN, "worker-0"):
+        place.open(process)
+    place.calls("worker-0", "a", "b")
+    place.round()
+    checkpoint = place.proof("worker-0") / "checkpoint"
+    earlier = checkpoint.read_bytes()
+    place.calls("worker-0", "c")
+    place.end()
+    checkpoint.write_bytes(earlier)
+    report = check(Signed(place.path, [], place.key.public), place.clock.now + HOUR)
+    assert report.intact is False
+    assert any("an older checkpoint" in found.reason for found in report.findings)

@@ -11,13 +11,14 @@ from trunkline.audit.files.tree_check import Promise
 from trunkline.audit.format.checkpoints import open_checkpoint
 from trunkline.audit.format.log_of_logs import CHECKPOINTS, decode_checkpoints
 from trunkline.audit.format.notes import BadNote, PublicKey
+from trunkline.audit.format.records import SEALED, STARTED
 
 
 class Said(NamedTuple):
     """The longest that a log was, as control's log has it.
 
-    `settled` says that this checkpoint must have been put in its place since: other records have followed, and some
-    time has passed.
+    `settled` says that this checkpoint must have been put in its place since: the process that recorded it has gone on
+    to record others, or has sealed its log, and some time has passed. One that was killed in between has not.
     """
 
     size: int
@@ -40,12 +41,20 @@ class LogOfLogs:
 
     def read(self, directory: Path, origin: str) -> None:
         """Read one log of control's, as far as it can be read: what is wrong with it is found by whoever checks it."""
-        last: StoredRecord | None = None
+        last: StoredRecord | None = None  # that has checkpoints
+        gone_on = True  # whether the process that has written it has not ended since
         try:
             for record in read_records(directory, upto="whole"):
-                if last is not None:
+                if record.type == CHECKPOINTS:
+                    if last is not None:
+                        self._take(directory, origin, last, followed=True)
+                    last, gone_on = record, True
+                    continue
+                if record.type == SEALED and gone_on and last is not None:
                     self._take(directory, origin, last, followed=True)
-                last = record
+                    last = None
+                gone_on = gone_on and record.type != STARTED
+                self._take(directory, origin, record, followed=True)
         except (CorruptLog, ValueError):
             pass
         if last is not None:
