@@ -24,9 +24,7 @@ _PERCENT: Final = rf"{_NUMBER}(?: (?:to|or|and a half|point) ?(?:{_NUMBER})?)? ?
 _GAIN: Final = r"(?:returns?|profits?|gains?|income|growth|yields?|interest|performance|money back|principal|results?)"
 # What the value of an investment does, or somebody with it, where it is said that it will.
 _WILL: Final = r"\b(?:will|'ll|going to|gonna|bound to|certain to|sure to|destined to|set to)\b"
-_EARN: Final = (
-    "(?:return|earn|make|gain|grow|deliver|generate|give|go up|bring|pay|yield|get|throw off|rise|climb|appreciate|jump)"
-)
+_EARN: Final = "(?:return|earn|make|gain|grow|deliver|generate|give|go up|bring|pay|yield|get|throw off|rise|climb|appreciate|jump)"
 _MORE: Final = (
     r"(?:mak(?:e|es|ing) (?:you |a |some |more )*(?:money|profits?)|go(?:es|ing)? up|ris(?:e|es|ing)|grow(?:s|ing)?|climb\w*"
     r"|profits?|gains?|returns?|earn\w*|recover\w*|double[sd]?|perform\w*|come back|pay(?:s|ing)? off|percent|%|beat\w*"

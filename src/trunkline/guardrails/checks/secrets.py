@@ -99,7 +99,9 @@ def make(settings: Settings) -> PatternCheck:  # noqa: ARG001 - there are none
         ),
         Rule(
             "assigned_secret",
-            expression(r"\bauthorization[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:bearer|basic|token) ([a-z0-9/+_.-]{16,500}={0,2})"),
+            expression(
+                r"\bauthorization[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:bearer|basic|token) ([a-z0-9/+_.-]{16,500}={0,2})"
+            ),
             "what a header of a request proves its sender by",
             _random,
         ),
