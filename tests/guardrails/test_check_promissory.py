@@ -48,7 +48,7 @@ def test_a_second_promise_behind_a_denied_one_is_found():
     ("text", "rule"),
     [
         ("the fund always goes up trust me", "guaranteed"),
-        ("If it loses, we will cover your losses.", "guaranteed"),
+        ("without fail you will make money every month", "guaranteed"),
         ("there is no way you can lose here", "no_risk"),
         ("it's a no brainer it's a slam dunk", "no_risk"),
         ("the stock is bound to rise", "projection"),

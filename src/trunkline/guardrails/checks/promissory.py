@@ -1,3 +1,4 @@
+# ruff: noqa: E501, ISC004 - expressions are read best whole
 """The check `promissory`: words that promise what nobody can.
 
 Sentence by sentence, since a promise that is denied ("past performance does not guarantee future results") is the

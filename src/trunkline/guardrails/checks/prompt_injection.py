@@ -1,3 +1,4 @@
+# ruff: noqa: E501, ISC004 - expressions are read best whole
 """The check `prompt_injection`: words that want to take over a model, in what is sent to it.
 
 For what people write and, above all, for what tools return: pages, mails and documents that others have written. Rules
