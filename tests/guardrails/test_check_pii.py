@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - cases are read best whole
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -42,3 +42,34 @@ def test_a_promise_that_is_denied_is_none(text):
 
 def test_a_second_promise_behind_a_denied_one_is_found():
     assert [rule for rule, _ in found("It is not risk-free; still, it is a sure thing.")] == ["no_risk"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("the fund always goes up trust me", "guaranteed"),
+        ("without fail you will make money every month", "guaranteed"),
+        ("there is no way you can lose here", "no_risk"),
+        ("it's a no brainer it's a slam dunk", "no_risk"),
+        ("the stock is bound to rise", "projection"),
+        ("This will make you a millionaire.", "projection"),
+    ],
+)
+def test_promises_in_other_words_are_found(text, rule):
+    found = make_check("promissory", {}).scanner("sentence").feed(text, True)
+    assert rule in {one.rule for one in found}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "will it double in five years",
+        "Is a money market fund a sure thing?",
+        "The risk-free rate is the yield of Treasury bills.",
+        "The advisory fee will go up two percent.",
+        "It's perfectly safe to open that e-mail.",
+        "Ads that say no risk are a red flag.",
+    ],
+)
+def test_questions_and_everyday_words_are_no_promises(text):
+    assert list(make_check("promissory", {}).scanner("sentence").feed(text, True)) == []

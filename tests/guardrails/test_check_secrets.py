@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - cases are read best whole
 import pytest
 
 from trunkline.guardrails.registry import make_check

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905 - expressions are read best whole
 """The check `pii`: what identifies a person or their accounts, written or spoken.
 
 Numbers with a checksum count only if it is right; what is a mere number (an account, a date of birth) only where words
@@ -244,7 +245,7 @@ def _routing_rules() -> list[Rule]:
     return [
         Rule("aba_routing", expression(rf"\b(?:routing|aba|rtn)(?:\b|_){_SAYS}\b(\d{{9}})\b"), why, right),
         Rule("aba_routing", expression(rf"\b(?:routing|aba|rtn)\b{_SAYS}\b({_spoken(9, 9)})\b"), why, right),
-        Rule("aba_routing", expression(rf"\b(\d{{9}})\b[a-z', (]{{1,24}}?\b(?:routing|aba|rtn)\b"), why, right),
+        Rule("aba_routing", expression(r"\b(\d{9})\b[a-z', (]{1,24}?\b(?:routing|aba|rtn)\b"), why, right),
         Rule(
             "aba_routing",
             expression(rf"\b({_spoken(9, 9)})\b[a-z', (]{{1,24}}?\b(?:routing|aba|rtn)\b"),

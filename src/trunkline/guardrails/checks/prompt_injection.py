@@ -1,3 +1,4 @@
+# ruff: noqa: E501, ISC004 - expressions are read best whole
 """The check `prompt_injection`: words that want to take over a model, in what is sent to it.
 
 For what people write and, above all, for what tools return: pages, mails and documents that others have written. Rules
@@ -21,6 +22,7 @@ from trunkline.guardrails.folding import fold
 from trunkline.guardrails.patterns import PatternScanner, Rule, Rules
 
 _GAP: Final = r"[^.!?\n]{0,40}?"
+_S: Final = r"[\n.-]"  # what stands between words, where they are to be hidden from a reader of lines
 _DROP: Final = (
     "(?:ignore|disregard|forget|override|overrule|bypass|abandon|discard|do not follow|don't follow|do not obey"
     "|don't obey|stop following|stop obeying|pay no attention to|no longer follow|cancel)"
@@ -71,6 +73,16 @@ _RULES: Final = (
         (
             rf"\b{_DROP} {_WHOSE}{_ORDERS}\b",
             rf"\b{_DROP} (?:everything|anything|all|whatever) (?:that )?{_TOLD}",
+            rf"\b(?:ignore|disregard|forget){_S}all{_S}(?:of{_S}the{_S})?(?:previous|prior|earlier|above){_S}(?:instructions|rules)\b",
+            rf"\b(?:ignore|disregard|forget) (?:any |all |the |every )?{_ORDERS} (?:above|before this|you (?:were|received))\b",
+            r"\b(?:ignore|disregard|forget) (?:any |all |the )?(?:policies|guidance|directions|rules?) (?:above|that came before|you were given)\b",
+            r"\b(?:ignore|disregard|forget) what (?:they|your (?:developers|creators|makers)) (?:told|said)\b",
+            r"\b(?:ignore|disregard) the (?:user|above)\b(?: and |'s (?:question|request))",
+            r"\bforget (?:all|every) (?:earlier|previous|prior) messages?\b",
+            r"\b(?:set aside|put|leave|drop) your (?:instructions|guidelines|rules)\b",
+            r"\b(?:override|bypass|skip|suspend|disable|turn off|switch off|lift) (?:your|all|these) (?:\w+ )?"
+            r"(?:rules|guardrails|filters|restrictions|policies)\b",
+            r"\bfollow (?:these|my) new (?:rules|instructions)\b|\bno longer follow (?:its|your) system prompt\b",
             rf"\b{_DROP} (?:everything|anything|all text|all) (?:above|before this|that came before|prior to this)\b",
             rf"\b(?:your|the) (?:new|real|actual|updated|true) {_NEW_TASK}",
             rf"\b(?:new|updated|revised) (?:system )?(?:instructions?|directives?|prompt){_TO_WHOM} ?:",
@@ -82,7 +94,9 @@ _RULES: Final = (
         "marks that make text look like another speaker's",
         (
             r"<\|(?:im_start|im_end|im_sep|system|user|assistant|endoftext|start_header_id|end_header_id|eot_id)\|>",
-            r"\[/?inst\]|<</?sys>>",
+            r"\[/?inst\]|<</?sys>>|<(?:start|end)_of_turn>",
+            r"\n(?:[ -]{0,8}\n)?(?:system(?: message)?|developer|ai|human|assistant) ?: ",
+            r"['\"](?:role|type)['\"] ?: ?['\"](?:system|developer)['\"]|\brole: (?:system|developer)\n",
             r"</?(?:system|system_prompt|assistant|developer_message)>",
             r"#{2,4} ?(?:system|assistant|instruction|new instructions?) ?:?(?: (?:prompt|message))? ?\n",
             r"\n\n(?:human|assistant|system) ?: ",
@@ -98,6 +112,12 @@ _RULES: Final = (
             rf"{_PLAY} {_GAP}\b(?:no|without(?: any)?|free of|not have|unbound by) (?:\w+ )?{_LIMITS}\b",
             rf"\b(?:enable|enter|activate|switch to|turn on) (?:\w+ )?{_MODE}\b",
             r"\bdo anything now\b",
+            r"\b(?:act|behave|speak|respond|answer|pretend|imagine|play|be|assume)\b[^.!?\n]{0,60}?\b(?:with(?:out)?(?: no| any)|has no|that never"
+            r"|ignores|isn't bound by(?: any)?|uncensored|unfiltered) (?:\w+ ){0,1}(?:restrictions|rules|filters|scruples|censorship|department"
+            r"|refuses|compliance|regulations?|model|ai)\b",
+            r"\byou(?:'re| are) (?:now )?(?:in unrestricted mode|no longer an? (?:assistant|ai))\b",
+            r"\byou don't have any (?:rules|restrictions|limits) (?:any ?more|now)\b",
+            r"\byour (?:\w+ )?(?:filters|rules|restrictions|usual policies) no longer apply\b|\bbound by your (?:usual )?(?:policies|rules)\b",
             r"\bjailbr(?:eak|oken)\b",
             r"\byou (?:have|now have|will have) no (?:\w+ )?(?:restrictions|rules|limits|filters|guidelines)\b",
         ),
@@ -108,6 +128,10 @@ _RULES: Final = (
         (
             rf"\b{_SHOW} {_GAP}\b{_SECRET}\b",
             rf"\bwhat (?:is|are|was|were|does) (?:in )?(?:your|the) (?:exact |full |complete )?{_SECRET}\b",
+            r"\b(?:translate|summari[sz]e|write|encode|spell|put|share|print|quote|tell me|list) (?:me )?(?:your|the) (?:\w+ )?"
+            r"(?:instructions|system prompt|prompt|hidden rules|initial prompt)\b(?: (?:into|in|as|backwards|that)|,)",
+            r"\b(?:what|which) (?:instructions|rules) were you given\b|\bwhat were you told to do before\b",
+            r"\b(?:first (?:sentence|line|word)s? of your (?:instructions|prompt)|how does your (?:system )?prompt (?:begin|start))\b",
             r"\brepeat (?:everything|all|the words|the text|all text) (?:above|before this|verbatim)\b",
         ),
     ),
@@ -116,6 +140,10 @@ _RULES: Final = (
         "an order to send away what only the model sees",
         (
             rf"\b{_SEND} {_GAP}\b{_ALL_OF} (?:\w+ )?{_CONTENTS}\b[^.!?\n]{{0,60}}\b{_THERE}",
+            rf"\b(?:{_SEND}|share|copy|leak|put|add|upload)\b{_GAP}\b(?:conversation|client's|user's|their|her|his|customer's|everything|system prompt"
+            rf"|passwords|holdings|balance|chat)\b[^.!?\n]{{0,60}}\b(?:https?:|\w+@|this (?:e-?mail )?address|server at|query string|in the link)",
+            r"\b(?:do not|don't|without) (?:tell|telling|inform|informing) the (?:user|client)\b[^.!?\n]{0,60}\b(?:send|share|forward|post)\b",
+            r"\b(?:encode|put) the (?:chat|conversation)\b[^.!?\n]{0,60}\bhttps?:",
             r"\]\(https?://[a-z0-9./_-]{1,60}\?[\w-]{1,20}=(?:\{|\[|<|%7b|\$)",
         ),
     ),
