@@ -38,7 +38,9 @@ def test_the_packs_of_all_checks_are_above_their_thresholds():
     packs = {"language", "pii", "promissory", "prompt_injection", "secrets", "topics"}
     assert {row["check"] for row in rows} == {"investment_recommendation", *packs}
     assert all(row["us_a_case"] > 0 for row in rows)
-    assert all(row["recall"] >= row["at_least"] for row in rows if not row["rule"].startswith("(none"))
+    measured = [row for row in rows if row["recall"] is not None]  # the others count cases that have nothing
+    assert {row["rule"] for row in measured} > {"ssn", "guaranteed", "instruction_override", "provider_key"}
+    assert all(row["recall"] >= row["at_least"] for row in measured)
 
 
 def test_cases_of_ones_own_below_the_thresholds_fail_and_are_shown(tmp_path):
