@@ -2,8 +2,8 @@
 """The check `promissory`: words that promise what nobody can.
 
 Sentence by sentence, since a promise that is denied ("past performance does not guarantee future results") is the
-opposite of one. Source: FINRA Rule 2210(d)(1)(B) and (F): no promissory or misleading claims, no projections of
-performance.
+opposite of one. A finding is the whole sentence: what is said in its place is to follow no half of it. Source: FINRA
+Rule 2210(d)(1)(B) and (F): no promissory or misleading claims, no projections of performance.
 """
 
 from collections.abc import Sequence
@@ -189,26 +189,25 @@ class Promissory:
         return scanner_of(hold, self._look)
 
     def _look(self, unit: str, before: str) -> Sequence[Found]:  # noqa: ARG002 - a promise is made in one sentence
-        folding = fold(unit)
-        if _QUESTION.search(folding.text) or (_EVERYDAY.search(folding.text) and not _INVESTED.search(folding.text)):
+        text = fold(unit).text
+        if _QUESTION.search(text) or (_EVERYDAY.search(text) and not _INVESTED.search(text)):
             return NOTHING
         found: list[Found] = []
         for name, why, forms in self._rules:
-            span = _first(name, forms, folding.text)
-            if span is not None:
-                found.append(Found(name, folding.origin(span[0]), folding.origin_end(span[1]), 1.0, why))
+            if _promises(name, forms, text):
+                found.append(Found(name, 0, len(unit), 1.0, why))
         return found or NOTHING
 
 
-def _first(rule: str, forms: Sequence[Any], text: str) -> tuple[int, int] | None:
-    """Return where the first form that makes a promise, and is not denied, stands."""
+def _promises(rule: str, forms: Sequence[Any], text: str) -> bool:
+    """Whether one of the forms makes a promise that is not denied."""
     for form in forms:
         match = form.search(text)
         while match is not None:
             if not _is_denied(rule, text, match.start(), match.end()):
-                return match.span()
+                return True
             match = form.search(text, match.start() + 1)
-    return None
+    return False
 
 
 def _is_denied(rule: str, text: str, start: int, end: int) -> bool:
