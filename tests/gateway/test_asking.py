@@ -98,6 +98,20 @@ def test_what_a_service_finds_is_done_to_the_answer(tmp_path, stream):
 
 
 @both_forms
+def test_a_service_can_be_asked_when_an_answer_has_left(tmp_path, stream):
+    async def story(gateway, service):
+        assert (await said(gateway, "voice", stream))[0] == TEXT
+        await until(lambda: not gateway.worker._exchange._afterwards._tasks)
+        record = gateway.record("call.judged")
+        (finding,) = record["findings"]
+        assert (finding["rule"], finding["action"], TEXT[finding["start"] : finding["end"]]) == ("bad", "flag", "bad")
+        assert record["policies"][0]["questions"] == len(service.asked) == 3
+        assert "judge_calls" not in record
+
+    asking(tmp_path, bad_ones, story, when="after", action="flag")
+
+
+@both_forms
 def test_a_request_is_not_sent_before_the_service_has_answered(tmp_path, stream):
     async def story(gateway, service):
         with pytest.raises(openai.BadRequestError):
