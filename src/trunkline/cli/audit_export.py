@@ -2,6 +2,7 @@
 
 import sys
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,15 +83,18 @@ def _write(office: "Office", asked: "ExportQuestion", path: Path) -> "tuple[Expo
     from trunkline.cli.progress import ExportProgress  # noqa: PLC0415
     from trunkline.ledger.evidence_answers import ExportData, ExportEnd, ExportStep  # noqa: PLC0415
 
-    with new_file(path) as file, ExportProgress() as progress:
-        for word in office.ledger.export(asked):
-            match word:
-                case ExportData(data):
-                    file.write(data)
-                case ExportStep():
-                    progress.show(word)
-                case ExportEnd(size) if size == file.size:
-                    return word, file.digest
+    with new_file(path) as file:
+        words = office.ledger.export(asked)
+        first = next(words, None)  # until it comes, the index may have a bar of its own
+        with ExportProgress() as progress:
+            for word in chain([first], words):
+                match word:
+                    case ExportData(data):
+                        file.write(data)
+                    case ExportStep():
+                        progress.show(word)
+                    case ExportEnd(size) if size == file.size:
+                        return word, file.digest
         raise Failed("control ended before it had answered: try again")
 
 

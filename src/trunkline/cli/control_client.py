@@ -56,7 +56,7 @@ class Live:
 
     def __init__(self, data_dir: Path, config: str) -> None:
         self._data_dir, self._config = data_dir, config
-        self.ledger = LiveLedger(self._ask, self._lines)
+        self.ledger = LiveLedger(self._ask, self._words)
 
     def status(self) -> dict[str, Any]:
         """Return what control knows of the processes. Raises NobodyAnswers."""
@@ -102,8 +102,8 @@ class Live:
         Raises ConfigurationFailed, Misused, Failed or NobodyAnswers.
         """
         question = Simulate(asked, str(Path(self._config).resolve()))
-        for line in self._lines("POST", "/api/limits/simulate", msgspec.to_builtins(question)):
-            match msgspec.json.decode(line, type=SimulationWord):
+        for word in self._words("/api/limits/simulate", question, SimulationWord):
+            match word:
                 case SimulationReport() as report:
                     return report
                 case SimulationStep() as step:
@@ -117,10 +117,11 @@ class Live:
         asked = {"config": str(Path(self._config).resolve())}
         return msgspec.convert(self._ask("POST", "/api/guardrails", asked), ProposedGuardrails)
 
-    def _lines(self, method: str, path: str, body: object) -> Iterator[bytes]:
-        with self._answered(method, path, body) as response:
+    def _words(self, path: str, question: msgspec.Struct, shape: Any) -> Iterator[Any]:
+        """Yield the lines of an answer, each as what it has to be."""
+        with self._answered("POST", path, msgspec.to_builtins(question)) as response:
             while line := response.readline(MAX_ANSWER):
-                yield line
+                yield msgspec.json.decode(line, type=shape)
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         with self._answered(method, path, body) as response:

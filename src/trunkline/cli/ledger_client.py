@@ -80,10 +80,10 @@ class LedgerOffice(Protocol):
 
 
 class LiveLedger:
-    """The ledger of a running gateway; `ask` makes a request of the admin API, `lines` one that lines answer."""
+    """The ledger of a running gateway; `ask` makes a request of the admin API, `words` one that is answered by many."""
 
-    def __init__(self, ask: Callable[..., Any], lines: Callable[..., Iterator[bytes]]) -> None:
-        self._ask, self._lines = ask, lines
+    def __init__(self, ask: Callable[..., Any], words: Callable[..., Iterator[Any]]) -> None:
+        self._ask, self._words = ask, words
 
     def calls(self, asked: CallsQuestion) -> Table:
         """Return calls, newest first."""
@@ -96,16 +96,16 @@ class LiveLedger:
 
     def replay(self, named: str) -> Iterator[Chunk | ReplayEnd]:
         """Yield what was released of a call, and its end."""
-        for line in self._lines("POST", "/api/replay", msgspec.to_builtins(ReplayQuestion(named))):
-            word: ReplayWord = msgspec.json.decode(line, type=ReplayWord)
+        word: ReplayWord
+        for word in self._words("/api/replay", ReplayQuestion(named), ReplayWord):
             if isinstance(word, EvidenceFailed):
                 raise Failed(word.reason)
             yield word
 
     def export(self, asked: ExportQuestion) -> Iterator[ExportData | ExportStep | ExportEnd]:
         """Yield a file of calls with all that is on record of them."""
-        for line in self._lines("POST", "/api/audit/export", msgspec.to_builtins(asked)):
-            word: ExportWord = msgspec.json.decode(line, type=ExportWord)
+        word: ExportWord
+        for word in self._words("/api/audit/export", asked, ExportWord):
             if isinstance(word, EvidenceFailed):
                 raise Failed(word.reason)
             yield word
