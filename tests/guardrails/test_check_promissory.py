@@ -1,5 +1,12 @@
-import pytest
+from importlib.resources import files
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trunkline.guardrails.checks.promissory import _compiled
+from trunkline.guardrails.evaluation import read_cases
+from trunkline.guardrails.folding import fold
 from trunkline.guardrails.registry import make_check
 
 CHECK = make_check("promissory", {})
@@ -73,3 +80,23 @@ def test_promises_in_other_words_are_found(text, rule):
 )
 def test_questions_and_everyday_words_are_no_promises(text):
     assert list(make_check("promissory", {}).scanner("sentence").feed(text, True)) == []
+
+
+def test_what_is_looked_through_first_lets_every_promise_of_the_pack_through():
+    wide, rules = _compiled()
+    cases = read_cases((files("trunkline.guardrails.packs") / "promissory.jsonl").read_bytes())
+    matched = [fold(case.text).text for case in cases]
+    some = [text for text in matched if any(form.search(text) for _, _, forms in rules for form in forms)]
+    assert len(some) > 100
+    assert all(wide.search(text) for text in some)
+
+
+PIECES = ["guaranteed", "return", "eight percent", "will", "no", "risk", "x " * 30, ". ", "\n", "it"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8))
+def test_what_is_looked_through_first_is_wider_than_each_form(words):
+    wide, rules = _compiled()
+    text = " ".join(words)
+    if any(form.search(text) for _, _, forms in rules for form in forms):
+        assert wide.search(text)

@@ -29,6 +29,7 @@ RULES: Final = {
     "R5": "it recommends without saying so",
     "R6": "it promises a gain",
 }
+POINTING: Final = 14  # words of a sentence that may need those before it: a longer one says itself what it is about
 MOST_READ: Final = 4096  # sentences of one text that the network reads
 
 
@@ -91,7 +92,7 @@ class _Reader:
             self._left -= 1
             if self._left < 0:
                 raise TooMany
-            likely = network.probabilities(part, context_of(context))
+            likely = network.probabilities(part, context_of(context) if len(part) <= POINTING else [])
             each = {label: likely[place] for place, label in enumerate(network.labels) if label in RULES}
             score = sum(each.values())
             if score >= self._threshold:
