@@ -136,7 +136,9 @@ class HoldBack:
                 yield from self._feed(choice.reasoning, delta.reasoning)
             if delta.text:
                 choice.answer = choice.answer or self._watched(choice, "content")
-                last = place + 1 < len(deltas) and _only_ends(deltas[place + 1], delta.choice)
+                last = delta.finish is not None or (
+                    place + 1 < len(deltas) and _only_ends(deltas[place + 1], delta.choice)
+                )
                 yield from self._feed(choice.answer, delta.text, last)
             if delta.refusal:
                 choice.refusal = choice.refusal or self._watched(choice, "refusal")

@@ -17,7 +17,7 @@ from trunkline.guardrails.folding import Folding
 
 CAP: Final = 256  # folded characters
 GRID: Final = 1024  # at each of these offsets it is seen whether a match has reached its cap, whatever pieces come
-_MEMORY: Final = 8 << 20  # bytes that RE2 may use for all rules of a check together
+_MEMORY: Final = 32 << 20  # bytes that RE2 may use for all rules of a check together
 
 # How much of what was matched, as folded, really is what was looked for (by a checksum, say): 0 if nothing of it is.
 Verify = Callable[[str], int]
