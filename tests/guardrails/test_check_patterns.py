@@ -40,7 +40,11 @@ def test_one_word_may_be_all_there_is():
         ({"rules": [{"name": "a", "words": ["x"], "expression": "x"}]}, "rules", "not both"),
         ({"rules": [{"name": "a", "words": ["x"]}, {"name": "b", "expression": "("}]}, "rules", "rule 2, `b`"),
         ({"rules": [{"name": "a", "words": [" "]}]}, "rules", "it is empty"),
-        ({"rules": [{"name": "a", "expression": f"(?:{n}b|cd|ef){{900}}"} for n in range(200)]}, "rules", "together"),
+        (
+            {"rules": [{"name": "a", "expression": f"(?:{n}b|cd|ef|gh|ij|kl|mn|op|qr){{1000}}"} for n in range(200)]},
+            "rules",
+            "together",
+        ),
     ],
 )
 def test_settings_that_make_no_rules_are_refused_with_the_place(settings, key, reason):
