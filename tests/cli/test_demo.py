@@ -149,7 +149,7 @@ def test_who_asks_too_much_is_limited_and_told_and_the_others_are_served(played)
     assert re.search(r"^  ann +user_limits\.requests_per_minute +100\.0 +12 +12 +0 ", shown, flags=re.MULTILINE)
 
 
-def test_a_promise_is_stopped_and_the_approved_sentence_said_and_the_record_tells_why(played):
+def test_a_recommendation_is_stopped_and_the_approved_sentence_said_and_the_record_tells_why(played):
     shown = scene(played, advice.TITLE)
     sent, heard, told = re.split(r"\n(?=And this is|The record: )", shown)
     assert advice.ANSWER in " ".join(sent.split())

@@ -3,20 +3,20 @@
 All that the scene shows hangs on what is here: the check, the rule that it finds, and the words.
 """
 
-TITLE = "A blocked promise"
+TITLE = "A blocked recommendation"
 TELLS = """\
-A policy of the route checks each sentence before it leaves. One that promises a return ends the answer, and an \
-approved sentence is said instead. This is what the provider sends:"""
+A policy of the route checks each sentence before it leaves. One that recommends what to buy or sell ends the answer, \
+and an approved sentence is said instead. This is what the provider sends:"""
 ROUTE = "advisor-guarded"
-POLICY = "no-promises"
-RULE = "guaranteed"  # of the check, what it finds in `FORBIDDEN`
+POLICY = "no-advice"
+RULE = "R1"  # of the check, what it finds in `FORBIDDEN`
 QUESTION = "What can I tell them about the new bond fund?"
 CLEAR = "The fund holds forty bonds of good grade. "
-FORBIDDEN = "I can promise you that it will return eight percent, guaranteed. "
+FORBIDDEN = "I'd sell the Apple shares and buy this fund instead. "
 BEHIND = "Shall I place an order?"
 ANSWER = CLEAR + FORBIDDEN + BEHIND
-APPROVED = "I can't say what an investment will return, but I can send you its fact sheet."
+APPROVED = "I can't advise on that, but I can send you its fact sheet."
 GUARDRAILS = f"""\
 guardrails:
-  {POLICY}: {{check: promissory, on: [output], action: replace, with: "{APPROVED}"}}
+  {POLICY}: {{check: investment_recommendation, on: [output], action: replace, with: "{APPROVED}"}}
 """

@@ -35,7 +35,7 @@ class Guarded:
         """Have the question answered by providers that say it; show what comes through."""
         narrator, simulator = self._narrator, self._stage.simulator
         if simulator is None:
-            raise DemoFailed("a promise is only staged with simulated providers")
+            raise DemoFailed("a recommendation is only staged with simulated providers")
         providers = (simulator.openai, simulator.anthropic)
         heard: list[str] = []
 
