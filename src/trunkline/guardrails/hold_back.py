@@ -19,7 +19,7 @@ from trunkline.guardrails.scanners import LONGEST_WHOLE
 from trunkline.guardrails.watched import FAILED, UNSCANNABLE, Ask, Fired, Watched
 from trunkline.model.delta import Delta, FinishReason, ToolDelta
 
-SLICE: Final = 4096  # characters that are scanned in one go: a few milliseconds at the very worst
+SLICE: Final = 1024  # characters that are scanned in one go: a few milliseconds at the very worst
 PIECE_SIZE: Final = 64  # what a piece of a call counts for beside its arguments
 MOST_CHOICES: Final = 128  # OpenAI's limit for `n`
 

@@ -30,7 +30,7 @@ RULES: Final = {
     "R6": "it promises a gain",
 }
 POINTING: Final = 14  # words of a sentence that may need those before it: a longer one says itself what it is about
-MOST_READ: Final = 4096  # sentences of one text that the network reads
+MOST_READ: Final = 2048  # sentences of one text that the network reads
 
 
 class TooMany(Exception):
