@@ -3,6 +3,8 @@ from hypothesis import strategies as st
 
 from trunkline.control.state import (
     CostsImported,
+    HoldPlaced,
+    HoldReleased,
     KeyCreated,
     KeyRevoked,
     SnapshotPut,
@@ -20,6 +22,8 @@ CHANGES = st.one_of(
     st.builds(UsersRead, tenant=IDS, digest=IDS, users=st.integers(0, 3), who=IDS),
     st.builds(CostsImported, tenant=IDS, digest=IDS, rows=st.just(1), amount=st.just("1"), who=IDS),
     st.builds(UsersImported, tenant=IDS, digest=IDS, users=st.integers(0, 3), who=IDS),
+    st.builds(HoldPlaced, hold=IDS, tenant=IDS, who=IDS, reason=IDS, user=st.none() | IDS),
+    st.builds(HoldReleased, hold=IDS, who=IDS, reason=IDS),
 )
 HISTORIES = st.lists(CHANGES, max_size=20).map(lambda changes: [(f"{n:03d}", c) for n, c in enumerate(changes)])
 
@@ -74,3 +78,9 @@ def test_the_last_import_of_a_tenant_counts_and_an_empty_one_leaves_nothing(hist
 def test_every_directory_that_the_log_has_is_known(history):
     recorded = {change.digest for _, change in history if isinstance(change, UsersImported | UsersRead)}
     assert fold(State(), history).directories == recorded
+
+
+@given(HISTORIES, HISTORIES)
+def test_a_hold_that_was_released_is_never_in_force_again(first, second):
+    released = {name for name, entry in fold(State(), first).holds.items() if entry.released}
+    assert not released & {hold.hold for hold in fold(State(), first + second).holds_in_force()}

@@ -16,12 +16,14 @@ from trunkline.cli.failure import ConfigurationFailed, Failed, Misused
 from trunkline.cli.ledger_client import LiveLedger
 from trunkline.control.answers import (
     Applied,
+    HoldView,
     ImportedCosts,
     ImportedUsers,
     KeyView,
     LimitsInUse,
     MadeKey,
     NewCosts,
+    NewHold,
     NewKey,
     NewUsers,
     ProposedGuardrails,
@@ -41,7 +43,7 @@ from trunkline.ledger.limit_answers import (
 # A change waits for the log and for every worker; a control process that has just started imports first.
 ANSWER_WITHIN = 60.0
 # Requests that change something, perhaps also where their answer does not come.
-CHANGING = ("/api/apply", "/api/keys", "/api/users", "/api/costs/import", "/api/index/forget")
+CHANGING = ("/api/apply", "/api/keys", "/api/holds", "/api/users", "/api/costs/import", "/api/index/forget")
 MAX_ANSWER = 64 * 1024 * 1024
 
 
@@ -77,6 +79,19 @@ class Live:
     def revoke_key(self, key_id: str) -> KeyView:
         """Stop a key. Raises Failed or NobodyAnswers."""
         return msgspec.convert(self._ask("DELETE", f"/api/keys/{quote(key_id, safe='')}")["key"], KeyView)
+
+    def holds(self, *, every: bool) -> list[HoldView]:
+        """Return the holds in force, or every hold there was. Raises Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("GET", f"/api/holds{'?every=yes' * every}")["holds"], list[HoldView])
+
+    def place_hold(self, asked: NewHold) -> HoldView:
+        """Place a hold. Raises Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("POST", "/api/holds", msgspec.to_builtins(asked))["hold"], HoldView)
+
+    def release_hold(self, hold: str, reason: str) -> HoldView:
+        """End a hold. Raises Failed or NobodyAnswers."""
+        path = f"/api/holds/{quote(hold, safe='')}/release"
+        return msgspec.convert(self._ask("POST", path, {"reason": reason})["hold"], HoldView)
 
     def import_users(self, asked: NewUsers) -> ImportedUsers:
         """Replace a tenant's directory. Raises ConfigurationFailed, Failed or NobodyAnswers."""

@@ -18,12 +18,14 @@ from trunkline.config.differences import diff
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
     Applied,
+    HoldView,
     ImportedCosts,
     ImportedUsers,
     KeyView,
     LimitsInUse,
     MadeKey,
     NewCosts,
+    NewHold,
     NewKey,
     NewUsers,
     ProposedGuardrails,
@@ -33,6 +35,7 @@ from trunkline.control.answers import (
 )
 from trunkline.control.configuration import Configuration
 from trunkline.control.directories import looked_up
+from trunkline.control.holds import hold_views
 from trunkline.control.journal import Journal, Unrecorded, read_directory, read_state
 from trunkline.control.keys import views
 from trunkline.control.reads import AuditRead
@@ -87,6 +90,29 @@ class InProcess:
         async def work(registry: Registry, compiled: Compiled) -> KeyView:
             registry.resume(compiled.snapshot)
             return await registry.revoke_key(key_id, self._who)
+
+        return self._change(work)
+
+    def holds(self, *, every: bool) -> list[HoldView]:
+        """Return the holds in force, or every hold there was. Raises Failed."""
+        with _failures(self._data_dir):
+            return hold_views(read_state(self._data_dir), every=every)
+
+    def place_hold(self, asked: NewHold) -> HoldView:
+        """Place a hold. Raises Failed."""
+
+        async def work(registry: Registry, compiled: Compiled) -> HoldView:
+            registry.resume(compiled.snapshot)
+            return await registry.place_hold(asked, self._who)
+
+        return self._change(work)
+
+    def release_hold(self, hold: str, reason: str) -> HoldView:
+        """End a hold. Raises Failed."""
+
+        async def work(registry: Registry, compiled: Compiled) -> HoldView:
+            registry.resume(compiled.snapshot)
+            return await registry.release_hold(hold, reason, self._who)
 
         return self._change(work)
 

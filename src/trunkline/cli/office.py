@@ -15,12 +15,14 @@ from trunkline.cli.ledger_client import LedgerOffice
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
     Applied,
+    HoldView,
     ImportedCosts,
     ImportedUsers,
     KeyView,
     LimitsInUse,
     MadeKey,
     NewCosts,
+    NewHold,
     NewKey,
     NewUsers,
     ProposedGuardrails,
@@ -56,6 +58,15 @@ class Office(Protocol):
 
     def revoke_key(self, key_id: str) -> KeyView:
         """Stop a key."""
+
+    def holds(self, *, every: bool) -> list[HoldView]:
+        """Return the holds in force, or every hold there was."""
+
+    def place_hold(self, asked: NewHold) -> HoldView:
+        """Place a hold."""
+
+    def release_hold(self, hold: str, reason: str) -> HoldView:
+        """End a hold."""
 
     def import_users(self, asked: NewUsers) -> ImportedUsers:
         """Replace a tenant's directory."""

@@ -61,6 +61,44 @@ class MadeKey(msgspec.Struct, frozen=True):
         return f"MadeKey({self.key.id!r})"
 
 
+class NewHold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What must be kept from now on, and why: of a tenant, narrowed by what else is named; times are RFC 3339."""
+
+    tenant: str
+    reason: str
+    user: str | None = None
+    subject: str | None = None
+    session: str | None = None
+    call: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+class ReleaseHold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a hold ends."""
+
+    reason: str
+
+
+class HoldView(msgspec.Struct, frozen=True):
+    """A hold as it is listed; one that is in force has no `released_at`."""
+
+    id: str
+    tenant: str
+    user: str | None
+    subject: str | None
+    session: str | None
+    call: str | None
+    since: str | None
+    until: str | None
+    reason: str
+    placed_by: str
+    placed_at: str
+    released_by: str | None = None
+    released_at: str | None = None
+    released_because: str | None = None
+
+
 class NewUsers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A tenant's whole directory, as the text of a CSV file; `file` is its name, for what is wrong with it."""
 

@@ -11,8 +11,9 @@
     POST   /api/users        {"tenant", "file", "text"}   -> {"users", "added", "removed", "changed"}
     POST   /api/costs/import {"tenant", "file", "text"}   -> {"rows", "amount"}
 
-and what `ledger_api`, `evidence_api` and `limits_api` add. Errors are `{"error": {"message", "problems"}}`: 400 and
-422 say what to mend, 404 why a question has no answer, 503 that nothing could be changed.
+and what `holds_api`, `ledger_api`, `evidence_api` and `limits_api` add. Errors are
+`{"error": {"message", "problems"}}`: 400 and 422 say what to mend, 404 why a question has no answer, 503 that nothing
+could be changed.
 """
 
 import asyncio
@@ -39,6 +40,7 @@ from trunkline.control.answers import (
     UserQuery,
 )
 from trunkline.control.evidence_api import Reading, add_evidence
+from trunkline.control.holds_api import add_holds
 from trunkline.control.journal import Unrecorded
 from trunkline.control.ledger_api import add_ledger
 from trunkline.control.ledger_desk import LedgerDesk
@@ -83,6 +85,7 @@ def build(
     _add_processes(app, registry, status, who, log)
     _add_keys(app, registry, who, log)
     _add_imports(app, registry, who, log)
+    add_holds(app, registry, who, log, Answer, _asked)
     _add_metrics(app, status, desk, workers, limits)
     add_limits(app, registry, limits, desk, _asked)
     reading = Reading(who, registry)

@@ -18,11 +18,13 @@ from trunkline.config.places import nearest
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
     Applied,
+    HoldView,
     ImportedCosts,
     ImportedUsers,
     KeyView,
     MadeKey,
     NewCosts,
+    NewHold,
     NewKey,
     NewUsers,
     Refused,
@@ -31,12 +33,13 @@ from trunkline.control.answers import (
 )
 from trunkline.control.configuration import Configuration, check_restart
 from trunkline.control.directories import Directories, changed, directories_of, looked_up
+from trunkline.control.holds import hold_view, hold_views, placed, standing
 from trunkline.control.journal import Journal
 from trunkline.control.keys import make, view_of, views
 from trunkline.control.other_costs import PART, prepared
 from trunkline.control.reads import AuditRead
 from trunkline.control.snapshots import SnapshotStore
-from trunkline.control.state import KeyRevoked, SnapshotPut
+from trunkline.control.state import HoldReleased, KeyRevoked, SnapshotPut
 from trunkline.model.snapshot import Key, Secrets, Snapshot
 
 
@@ -179,6 +182,24 @@ class Registry:
             record, body = await asyncio.to_thread(prepared, asked, tenant, self._store.directory, state, who)
             await self._journal.record(record, {PART: body})
             return ImportedCosts(record.tenant, record.rows, record.amount)
+
+    async def place_hold(self, asked: NewHold, who: str) -> HoldView:
+        """Keep records from now on, whatever else would take them away. Raises Refused or Unrecorded."""
+        async with self._turn:
+            hold = placed(asked, self._journal.state, self._standing(), who)
+            await self._journal.record(hold)
+            return hold_view(self._journal.state.holds[hold.hold])
+
+    async def release_hold(self, hold: str, reason: str, who: str) -> HoldView:
+        """End a hold for good. Raises Refused or Unrecorded."""
+        async with self._turn:
+            standing(hold, reason, self._journal.state)
+            await self._journal.record(HoldReleased(hold, who, reason.strip()))
+            return hold_view(self._journal.state.holds[hold])
+
+    def holds(self, *, every: bool) -> list[HoldView]:
+        """Return the holds in force, or every hold there was."""
+        return hold_views(self._journal.state, every=every)
 
     async def note(self, read: AuditRead) -> None:
         """Record that somebody is about to be shown what was asked or answered. Raises Unrecorded: then nobody is."""

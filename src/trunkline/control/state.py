@@ -64,8 +64,46 @@ class CostsImported(msgspec.Struct, frozen=True, tag_field="type", tag="cost.imp
     who: str
 
 
-Change = SnapshotPut | KeyCreated | KeyRevoked | UsersRead | UsersImported | CostsImported
-TYPES = frozenset({"snapshot", "key.created", "key.revoked", "user.directory", "user.imported", "cost.imported"})
+class HoldPlaced(msgspec.Struct, frozen=True, tag_field="type", tag="hold.placed", omit_defaults=True):
+    """Records of a tenant must be kept, whatever they are worth otherwise, and for whom is not said keeps all of them.
+
+    What is named narrows it: a `user`, a `subject`, a `session`, a `call`, and the time of the calls, `since` up to
+    before `until` (RFC 3339, UTC).
+    """
+
+    hold: str
+    tenant: str
+    who: str
+    reason: str
+    user: str | None = None
+    subject: str | None = None
+    session: str | None = None
+    call: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+class HoldReleased(msgspec.Struct, frozen=True, tag_field="type", tag="hold.released", omit_defaults=True):
+    """A hold ended, for good."""
+
+    hold: str
+    who: str
+    reason: str
+
+
+Change = SnapshotPut | KeyCreated | KeyRevoked | UsersRead | UsersImported | CostsImported | HoldPlaced | HoldReleased
+TYPES = frozenset(
+    {
+        "snapshot",
+        "key.created",
+        "key.revoked",
+        "user.directory",
+        "user.imported",
+        "cost.imported",
+        "hold.placed",
+        "hold.released",
+    }
+)
 
 
 class KeyEntry(msgspec.Struct, frozen=True):
@@ -93,11 +131,20 @@ class KeyEntry(msgspec.Struct, frozen=True):
         )
 
 
+class HoldEntry(msgspec.Struct, frozen=True):
+    """A hold with its story; times are as the records have them."""
+
+    placed: HoldPlaced
+    placed_at: str
+    released: HoldReleased | None = None
+    released_at: str | None = None
+
+
 class State(msgspec.Struct, frozen=True):
     """The keys by id, in the order in which they were made, and the digest of the last snapshot.
 
     `imported` are the directories that commands have made, by tenant; `directories` the digests of all that the log
-    has the bytes of. `costs` are the digests of imported costs, with the time of each.
+    has the bytes of. `costs` are the digests of imported costs, with the time of each. `holds` are all there were.
     """
 
     keys: dict[str, KeyEntry] = {}
@@ -105,6 +152,11 @@ class State(msgspec.Struct, frozen=True):
     imported: dict[str, Directory] = {}
     directories: frozenset[str] = frozenset()
     costs: dict[str, str] = {}
+    holds: dict[str, HoldEntry] = {}
+
+    def holds_in_force(self) -> tuple[HoldPlaced, ...]:
+        """Return the holds that were not released."""
+        return tuple(entry.placed for entry in self.holds.values() if entry.released is None)
 
     def valid_keys(self) -> tuple[Key, ...]:
         """Return the keys that were not revoked; expired ones are among them, refused by whoever looks at the time."""
@@ -118,6 +170,7 @@ def fold(state: State, changes: Iterable[tuple[str, Change]]) -> State:
     """
     keys, snapshot = dict(state.keys), state.snapshot
     imported, directories, costs = dict(state.imported), set(state.directories), dict(state.costs)
+    holds = dict(state.holds)
     for at, change in changes:
         match change:
             case SnapshotPut(digest):
@@ -137,4 +190,15 @@ def fold(state: State, changes: Iterable[tuple[str, Change]]) -> State:
                     imported[tenant] = Directory(digest, users, "log")
             case CostsImported(_, digest):
                 costs.setdefault(digest, at)
-    return State(keys, snapshot, imported, frozenset(directories), costs)
+            case HoldPlaced() | HoldReleased():
+                _fold_hold(holds, at, change)
+    return State(keys, snapshot, imported, frozenset(directories), costs, holds)
+
+
+def _fold_hold(holds: dict[str, HoldEntry], at: str, change: HoldPlaced | HoldReleased) -> None:
+    if isinstance(change, HoldPlaced):
+        holds.setdefault(change.hold, HoldEntry(change, at))
+        return
+    held = holds.get(change.hold)
+    if held is not None and held.released is None:
+        holds[change.hold] = msgspec.structs.replace(held, released=change, released_at=at)

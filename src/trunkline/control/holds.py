@@ -1,0 +1,150 @@
+"""Legal holds: what must not be erased or expire, and why. Pure but for the making of an id.
+
+A hold keeps too much rather than too little: whatever it may be about is covered, unless what both name tells them
+apart.
+"""
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from trunkline.config.places import nearest
+from trunkline.control.answers import HoldView, NewHold, Refused
+from trunkline.control.state import HoldEntry, HoldPlaced, State
+from trunkline.model.names import NAME_LIMIT
+from trunkline.model.snapshot import Snapshot
+
+MAX_HOLDS = 10_000  # in force at once
+LONGEST_REASON = 2_000
+
+
+class Scope(NamedTuple):
+    """What somebody wants to take away: of a tenant, of one person if one is named, of calls from `since` to `until`.
+
+    Times are Unix seconds; None means that nothing is left out on that side.
+    """
+
+    tenant: str
+    user: str | None = None
+    subject: str | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+class Recorded(NamedTuple):
+    """What a record says that it is about; `at` is its time, a Unix second."""
+
+    tenant: str
+    at: float
+    user: str | None = None
+    subject: str | None = None
+    session: str | None = None
+    call: str | None = None
+
+
+def placed(asked: NewHold, state: State, snapshot: Snapshot, who: str) -> HoldPlaced:
+    """Return the record of a new hold. Raises Refused."""
+    if asked.tenant not in snapshot.tenants:
+        raise Refused(f"there is no tenant `{asked.tenant[:100]}`; {nearest(asked.tenant, snapshot.tenants)}")
+    _check_reason(asked.reason)
+    for what in ("user", "subject", "session", "call"):
+        name = getattr(asked, what)
+        if name is not None and not 0 < len(name) <= NAME_LIMIT:
+            raise Refused(f"the {what} has 1 to {NAME_LIMIT} characters")
+    since, until = _second(asked.since, "since"), _second(asked.until, "until")
+    if since is not None and until is not None and since >= until:
+        raise Refused("`since` is not before `until`: the hold would keep nothing")
+    if len(state.holds_in_force()) >= MAX_HOLDS:
+        raise Refused(f"there are {MAX_HOLDS:,} holds; release some first")
+    return HoldPlaced(
+        f"hold-{secrets.token_hex(6)}",
+        asked.tenant,
+        who,
+        asked.reason.strip(),
+        asked.user,
+        asked.subject,
+        asked.session,
+        asked.call,
+        asked.since,
+        asked.until,
+    )
+
+
+def standing(hold: str, reason: str, state: State) -> HoldEntry:
+    """Return the hold that is to be released. Raises Refused."""
+    entry = state.holds.get(hold)
+    if entry is None:
+        raise Refused(f"there is no hold `{hold[:100]}`; `trunkline audit hold list` shows them")
+    if entry.released is not None:
+        raise Refused(f"the hold `{hold}` was released at {entry.released_at} by {entry.released.who}")
+    _check_reason(reason)
+    return entry
+
+
+def covering(holds: Iterable[HoldPlaced], scope: Scope) -> list[HoldPlaced]:
+    """Return the holds that may keep something of what is to be taken away."""
+    return [hold for hold in holds if _may_cover(hold, scope)]
+
+
+def keeps(hold: HoldPlaced, record: Recorded) -> bool:
+    """Whether a hold is about this record."""
+    if hold.tenant != record.tenant or not _within(hold, record.at, record.at):
+        return False
+    named = ((hold.user, record.user), (hold.subject, record.subject), (hold.session, record.session),
+             (hold.call, record.call))  # fmt: skip
+    return all(held is None or held == found for held, found in named)
+
+
+def hold_views(state: State, *, every: bool) -> list[HoldView]:
+    """Return the holds in force, or every hold there was, the oldest first."""
+    return [hold_view(entry) for entry in state.holds.values() if every or entry.released is None]
+
+
+def hold_view(entry: HoldEntry) -> HoldView:
+    """Return a hold with its story."""
+    hold, released = entry.placed, entry.released
+    return HoldView(
+        hold.hold, hold.tenant, hold.user, hold.subject, hold.session, hold.call, hold.since, hold.until, hold.reason,
+        hold.who, entry.placed_at,
+        released.who if released else None, entry.released_at, released.reason if released else None,
+    )  # fmt: skip
+
+
+def _may_cover(hold: HoldPlaced, scope: Scope) -> bool:
+    if hold.tenant != scope.tenant:
+        return False
+    # One of another name is somebody else; a hold on a user may well be about this subject, and the other way round.
+    if None not in (hold.user, scope.user) and hold.user != scope.user:
+        return False
+    if None not in (hold.subject, scope.subject) and hold.subject != scope.subject:
+        return False
+    return _within(hold, scope.since, scope.until)
+
+
+def _within(hold: HoldPlaced, first: float | None, last: float | None) -> bool:
+    """Whether a hold's time and this one, both ends of it included, have a moment in common."""
+    if last is not None and hold.since is not None and last < _unix(hold.since):
+        return False
+    return first is None or hold.until is None or first < _unix(hold.until)
+
+
+def _check_reason(reason: str) -> None:
+    if not 0 < len(reason.strip()) <= LONGEST_REASON:
+        raise Refused(f"say why, in at most {LONGEST_REASON:,} characters")
+
+
+def _second(moment: str | None, name: str) -> float | None:
+    if moment is None:
+        return None
+    try:
+        return _unix(moment)
+    except (ValueError, OverflowError):
+        raise Refused(f"`{name}` is no time in UTC like 2027-06-30T12:00:00Z") from None
+
+
+def _unix(moment: str) -> float:
+    found = datetime.fromisoformat(moment)
+    if found.tzinfo is None:
+        raise ValueError(moment)
+    return found.timestamp()
