@@ -151,6 +151,18 @@ def test_what_is_forgotten_is_gone_and_what_came_later_stays(machine):
     index.close()
 
 
+def test_what_has_expired_of_one_log_leaves_the_index(machine):
+    index = open_index(machine.path)
+    follow(index, machine.path)
+    places = asked(index, "SELECT l.directory, c.segment FROM facts.calls c JOIN facts.logs l USING (log)")
+    log, last = max(places)
+    stays = [place for place in places if place[0] != log or place[1] >= last]
+    assert index.expire(log, last) == len(places) - len(stays) > 0
+    assert asked(index, "SELECT count(*) FROM calls") == [(len(stays),)]
+    assert index.expire("gw-1/nobody", 10**9) == 0
+    index.close()
+
+
 def test_a_commit_that_fails_leaves_an_index_that_can_go_on(machine):
     index = open_index(machine.path)
     connection = index._connected()

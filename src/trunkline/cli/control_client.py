@@ -16,6 +16,7 @@ from trunkline.cli.failure import ConfigurationFailed, Failed, Misused
 from trunkline.cli.ledger_client import LiveLedger
 from trunkline.control.answers import (
     Applied,
+    ExpiredLog,
     HoldView,
     ImportedCosts,
     ImportedUsers,
@@ -43,7 +44,15 @@ from trunkline.ledger.limit_answers import (
 # A change waits for the log and for every worker; a control process that has just started imports first.
 ANSWER_WITHIN = 60.0
 # Requests that change something, perhaps also where their answer does not come.
-CHANGING = ("/api/apply", "/api/keys", "/api/holds", "/api/users", "/api/costs/import", "/api/index/forget")
+CHANGING = (
+    "/api/apply",
+    "/api/keys",
+    "/api/holds",
+    "/api/retention",
+    "/api/users",
+    "/api/costs/import",
+    "/api/index/forget",
+)
 MAX_ANSWER = 64 * 1024 * 1024
 
 
@@ -92,6 +101,10 @@ class Live:
         """End a hold. Raises Failed or NobodyAnswers."""
         path = f"/api/holds/{quote(hold, safe='')}/release"
         return msgspec.convert(self._ask("POST", path, {"reason": reason})["hold"], HoldView)
+
+    def retention(self, *, apply: bool) -> list[ExpiredLog]:
+        """Return by log what has expired, or with `apply` what of it went. Raises Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("POST", "/api/retention", {"apply": apply})["logs"], list[ExpiredLog])
 
     def import_users(self, asked: NewUsers) -> ImportedUsers:
         """Replace a tenant's directory. Raises ConfigurationFailed, Failed or NobodyAnswers."""

@@ -18,6 +18,7 @@ from trunkline.config.differences import diff
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
     Applied,
+    ExpiredLog,
     HoldView,
     ImportedCosts,
     ImportedUsers,
@@ -115,6 +116,18 @@ class InProcess:
             return await registry.release_hold(hold, reason, self._who)
 
         return self._change(work)
+
+    def retention(self, *, apply: bool) -> list[ExpiredLog]:
+        """Return by log what has expired; with `apply` delete it, or a good part of it. Raises Failed."""
+
+        async def work(registry: Registry, compiled: Compiled) -> list[ExpiredLog]:
+            registry.resume(compiled.snapshot)
+            return await (registry.expire(self._who) if apply else registry.expired())
+
+        found = self._change(work)
+        if apply:
+            self.ledger.expire(found)
+        return found
 
     def import_users(self, asked: NewUsers) -> ImportedUsers:
         """Replace a tenant's directory. Raises Failed."""

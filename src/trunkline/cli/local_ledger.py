@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from trunkline.audit.files.settings import CorruptLog
 from trunkline.cli.failure import Failed, Misused
 from trunkline.cli.ledger_client import OnProgress
 from trunkline.cli.progress import IndexProgress
+from trunkline.control.answers import ExpiredLog
 from trunkline.control.reads import read_by_export, read_by_scan
 from trunkline.ledger.answers import (
     CallsQuestion,
@@ -118,6 +119,13 @@ class LocalLedger:
                 return ledger.status()
             finally:
                 ledger.close()
+
+    def expire(self, gone: Sequence[ExpiredLog]) -> None:
+        """Take out of the index what was deleted of the logs. Raises Failed."""
+        if gone:
+            with self._up_to_date() as ledger:
+                for log in gone:
+                    ledger.expire(log.log, log.following or 0)
 
     def forget(self, asked: Forget) -> Forgotten:
         """Take old rows out of the index. Raises Failed or Misused."""

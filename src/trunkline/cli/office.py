@@ -15,6 +15,7 @@ from trunkline.cli.ledger_client import LedgerOffice
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
     Applied,
+    ExpiredLog,
     HoldView,
     ImportedCosts,
     ImportedUsers,
@@ -67,6 +68,9 @@ class Office(Protocol):
 
     def release_hold(self, hold: str, reason: str) -> HoldView:
         """End a hold."""
+
+    def retention(self, *, apply: bool) -> list[ExpiredLog]:
+        """Return by log what has expired; with `apply` delete it, or a good part of it, and return what went."""
 
     def import_users(self, asked: NewUsers) -> ImportedUsers:
         """Replace a tenant's directory."""

@@ -35,7 +35,7 @@ def snapshot(
         server=_server(root.server),
         tls=model.Tls(root.tls.cert, root.tls.key) if root.tls else None,
         log=model.Log(root.log.format, root.log.level),
-        audit=model.Audit(root.audit.durability, root.audit.key_file or UNSET),
+        audit=_audit(root.audit),
         limits=_limits_section(root.limits),
     )
 
@@ -136,7 +136,13 @@ def _tenant(name: str, section: schema.Tenant, directory: model.Directory | None
         weight=section.weight,
         enforce=section.enforce,
         guardrails=names_in_force(section.guardrails),
+        retention=section.retention,
     )
+
+
+def _audit(section: schema.Audit) -> model.Audit:
+    retention = UNSET if section.retention == model.RETENTION else section.retention
+    return model.Audit(section.durability, section.key_file or UNSET, retention)
 
 
 def _limits(section: schema.Limits | None) -> model.Limits | None:

@@ -57,6 +57,7 @@ REDIS_URL = parsed(addresses.redis_url, "a URL", "write it like rediss://:PASSWO
 
 TIMEOUT = units.duration("1ms", "1d")
 RETENTION = parsed(units.retention, "`zero` or a duration", "write zero, 30d or 7y")
+KEPT = units.duration("1d", "100y")
 # A call that is held longer than this has been given up by whoever made it.
 WAIT = units.duration("0s", "10s")
 EXPIRY = parsed(units.expiry, "a date", "write a date like 2027-06-30")

@@ -367,6 +367,9 @@ class Tenant(Section):
     guardrails: tuple[str, ...] = option(
         listing(kinds.POLICY, "policies"), (), says="policies in force for all of its calls"
     )
+    retention: float | None = option(
+        kinds.KEPT, None, says="how long its records are kept, at least, instead of `audit.retention`"
+    )
     keys: dict[str, Key] | None = option(
         Named(kinds.NAME, SectionReader(Key), "keys"),
         None,
@@ -400,12 +403,17 @@ class LimitsSection(Section):
 class Audit(Section):
     """How durable a record is before the answer leaves, and what it is signed with."""
 
-    LATER = ("retention", "copies", "archive")
+    LATER = ("copies", "archive")
     durability: Any = option(
         choice("before_response"), AUDIT.durability, says="no byte of an answer leaves before its record is on disk"
     )
     key_file: str | None = option(
         kinds.PATH, None, says="file with the private key that signs the logs; see [the audit log](audit.md#the-key)"
+    )
+    retention: float = option(
+        kinds.KEPT,
+        model.RETENTION,
+        says="how long records of calls are kept, at least; see [holds and retention](retention.md#retention)",
     )
 
 

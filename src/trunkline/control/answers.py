@@ -99,6 +99,30 @@ class HoldView(msgspec.Struct, frozen=True):
     released_because: str | None = None
 
 
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What has expired: to be listed, or, with `apply`, to be deleted."""
+
+    apply: bool = False
+
+
+class ExpiredLog(msgspec.Struct, frozen=True):
+    """What of a log, `<node>/<process>`, has expired: `segments`, of records from `first` up to before `following`.
+
+    `tenants` are those whose records are among these. What comes next stays for `holds`, or `until` then; `more` says
+    that what comes after has not been looked at yet.
+    """
+
+    log: str
+    segments: int
+    first: int | None
+    following: int | None
+    bytes: int
+    tenants: list[str]
+    holds: list[str]
+    until: str | None
+    more: bool = False
+
+
 class NewUsers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A tenant's whole directory, as the text of a CSV file; `file` is its name, for what is wrong with it."""
 

@@ -85,7 +85,7 @@ def build(
     _add_processes(app, registry, status, who, log)
     _add_keys(app, registry, who, log)
     _add_imports(app, registry, who, log)
-    add_holds(app, registry, who, log, Answer, _asked)
+    add_holds(app, registry, desk, who, log, Answer, _asked)
     _add_metrics(app, status, desk, workers, limits)
     add_limits(app, registry, limits, desk, _asked)
     reading = Reading(who, registry)

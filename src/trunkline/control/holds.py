@@ -96,6 +96,11 @@ def keeps(hold: HoldPlaced, record: Recorded) -> bool:
     return all(held is None or held == found for held, found in named)
 
 
+def keeps_any(hold: HoldPlaced, tenant: str, at: float) -> bool:
+    """Whether a hold is about some of a tenant's calls of this time."""
+    return hold.tenant == tenant and _within(hold, at, at)
+
+
 def hold_views(state: State, *, every: bool) -> list[HoldView]:
     """Return the holds in force, or every hold there was, the oldest first."""
     return [hold_view(entry) for entry in state.holds.values() if every or entry.released is None]

@@ -18,6 +18,7 @@ from trunkline.config.places import nearest
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
     Applied,
+    ExpiredLog,
     HoldView,
     ImportedCosts,
     ImportedUsers,
@@ -33,6 +34,7 @@ from trunkline.control.answers import (
 )
 from trunkline.control.configuration import Configuration, check_restart
 from trunkline.control.directories import Directories, changed, directories_of, looked_up
+from trunkline.control.expiry import Expiry, step
 from trunkline.control.holds import hold_view, hold_views, placed, standing
 from trunkline.control.journal import Journal
 from trunkline.control.keys import make, view_of, views
@@ -200,6 +202,18 @@ class Registry:
     def holds(self, *, every: bool) -> list[HoldView]:
         """Return the holds in force, or every hold there was."""
         return hold_views(self._journal.state, every=every)
+
+    async def expired(self) -> list[ExpiredLog]:
+        """Return by log what has expired. Raises Refused, CorruptLog or OSError."""
+        return await asyncio.to_thread(self._expiry().found)
+
+    async def expire(self, who: str) -> list[ExpiredLog]:
+        """Delete what has expired, or a good part of it; return what went. Raises what `expired` raises, Unrecorded."""
+        async with self._turn:
+            return await step(self._expiry(), self._journal.note, who, asyncio.to_thread)
+
+    def _expiry(self) -> Expiry:
+        return Expiry(self.data_dir, self._standing(), self._journal.state.holds_in_force(), time.time())
 
     async def note(self, read: AuditRead) -> None:
         """Record that somebody is about to be shown what was asked or answered. Raises Unrecorded: then nobody is."""

@@ -141,6 +141,22 @@ class Index:
             connection.execute("CHECKPOINT")  # gives the room back
             return rows
 
+    def expire(self, log: str, following: int) -> int:
+        """Take out what stands in segments of a log that begin before this record; return how many rows that were."""
+        with self._turn:
+            connection = self._connected()
+            connection.execute("BEGIN")
+            number = f"(SELECT log FROM {FACTS}.logs WHERE directory = ?)"
+            rows = 0
+            for table in ("calls", "refusals", "imports", "judgements"):
+                done = connection.execute(
+                    f"DELETE FROM {FACTS}.{table} WHERE log = {number} AND segment < ?", [log, following]
+                ).fetchone()
+                rows += int(done[0]) if done is not None else 0
+            connection.execute("COMMIT")
+            connection.execute("CHECKPOINT")
+            return rows
+
     def positions(self) -> dict[str, tuple[int, Position]]:
         """Return for each log that is known, by its directory below the logs', its number and where to read on."""
         found = self.ask(f'SELECT directory, log, segment, "offset" FROM {FACTS}.logs')

@@ -108,6 +108,11 @@ class Ledger:
             self._records, self._caught_up = 0, False
             self._follow()
 
+    def expire(self, log: str, following: int) -> int:
+        """Take out of the index what stood in a log, `<node>/<process>`, before this record; return how many rows."""
+        self._refresh()
+        return self._index.expire(log, following)
+
     def forget(self, asked: Forget) -> Forgotten:
         """Take old rows out of the index, where they are for as long as nobody makes it again. Raises Misunderstood."""
         try:

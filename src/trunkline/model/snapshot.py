@@ -174,7 +174,8 @@ class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `limits` and `budget` hold for all of its calls together, the others for each user, team, route or tag. `wait_up_to`
     is how long a call over a limit is held before it is refused; `weight` is the tenant's part in the sharing of a
-    provider's capacity; with `enforce` observe everything is counted and nothing refused.
+    provider's capacity; with `enforce` observe everything is counted and nothing refused. `retention` is for how many
+    seconds its records are kept, None for as long as any.
     """
 
     name: str
@@ -195,6 +196,7 @@ class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
     weight: int = 1
     enforce: Literal["limits", "observe"] = "limits"
     guardrails: tuple[str, ...] = ()
+    retention: float | None = None
 
 
 class Key(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -277,11 +279,18 @@ class Log(msgspec.Struct, frozen=True):
     level: Literal["info", "warning", "error"] = "info"
 
 
+RETENTION = 7 * 365 * 86_400.0  # seconds
+
+
 class Audit(msgspec.Struct, frozen=True):
-    """How durable a record is before the answer leaves; the file of the key that signs, unset where it is ours."""
+    """How durable a record is before the answer leaves; the file of the key that signs, unset where it is ours.
+
+    `retention` is for how many seconds records of calls are kept, unset where it is `RETENTION`.
+    """
 
     durability: Literal["before_response"] = "before_response"
     key_file: str | msgspec.UnsetType = msgspec.UNSET
+    retention: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class LimitsSection(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -318,6 +327,13 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     audit: Audit
     limits: LimitsSection = LOCAL
     guardrails: dict[str, Guardrail] = {}
+
+    def retention_of(self, tenant: str | None) -> float:
+        """Return for how many seconds records are kept: of a tenant, or, with None, of nobody's."""
+        known = self.tenants.get(tenant) if tenant is not None else None
+        if known is not None and known.retention is not None:
+            return known.retention
+        return self.audit.retention if self.audit.retention is not msgspec.UNSET else RETENTION
 
 
 class ProviderSecrets(msgspec.Struct, frozen=True):

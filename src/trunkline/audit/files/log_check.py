@@ -10,6 +10,7 @@ from trunkline.audit.files.segment_file import SegmentFile
 from trunkline.audit.files.segments import first_index_of, segments_of
 from trunkline.audit.files.settings import CorruptLog
 from trunkline.audit.files.tree_check import TreeCheck
+from trunkline.audit.format.expiry import LogExpired
 from trunkline.audit.format.frames import BODY, RECORD, BadFrame, Frame, decode_frames
 from trunkline.audit.format.records import SEALED
 from trunkline.audit.format.scan import Batch, DurableBytesLost, Fault, Scan
@@ -34,13 +35,20 @@ class LogCheck:
 
     `covered` is to say how many records are under the log's checkpoint; after `run` `file` and `offset` say where the
     log ends, `uncovered` what the first record behind these is, if there is one, and `unfinished` whether the segment
-    that it ends with has been closed by a record, but has no seal.
+    that it ends with has been closed by a record, but has no seal. `expired` says which records are rightly gone.
     """
 
     def __init__(
-        self, directory: Path, origin: str, tree: TreeCheck, say: Say, moved: Callable[[int, int], None]
+        self,
+        directory: Path,
+        origin: str,
+        tree: TreeCheck,
+        say: Say,
+        moved: Callable[[int, int], None],
+        expired: LogExpired | None = None,
     ) -> None:
-        self.records = RecordCheck(origin)
+        gone = (expired.following, expired.open) if expired is not None else (0, ())
+        self.records = RecordCheck(origin, *gone)
         self.covered = 0
         self.uncovered: Uncovered | None = None
         self.unfinished = False
@@ -52,8 +60,14 @@ class LogCheck:
     def run(self) -> None:
         """Check the log to its end; raises Damaged where it cannot be read on, and OSError."""
         paths = segments_of(self._directory)
+        left = [path for path in paths if first_index_of(path) < self.records.index]
+        if left:  # the command that deletes them was interrupted
+            reason = "it has expired and is still there: run `trunkline audit retention --apply` again"
+            self._say(doubt(self._origin, left[0], 0, None, reason))
+            paths = paths[len(left) :]
         if not paths:
             raise self._damage(self._directory, 0, "the log has no segment")
+        self._tree.pass_over(self.records.index)
         for path in paths:
             if first_index_of(path) != self.records.index:
                 reason = f"records {self.records.index} to {first_index_of(path) - 1} are missing"

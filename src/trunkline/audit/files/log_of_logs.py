@@ -9,6 +9,7 @@ from trunkline.audit.files.segments import segment_path
 from trunkline.audit.files.settings import CorruptLog
 from trunkline.audit.files.tree_check import Promise
 from trunkline.audit.format.checkpoints import open_checkpoint
+from trunkline.audit.format.expiry import EXPIRED, LogExpired, decode_expired
 from trunkline.audit.format.log_of_logs import CHECKPOINTS, decode_checkpoints
 from trunkline.audit.format.notes import BadNote, PublicKey
 from trunkline.audit.format.records import SEALED, STARTED
@@ -29,12 +30,14 @@ class Said(NamedTuple):
 class LogOfLogs:
     """Reads control's logs. `promises` are all checkpoints by origin, `said` the last of each.
 
-    `last` is when the last record was written, in Unix nanoseconds, None where there is none.
+    `expired` is by origin the last word on which records of a log were deleted in time. `last` is when the last record
+    was written, in Unix nanoseconds, None where there is none.
     """
 
     def __init__(self, key: PublicKey, now_ns: int, say: Say) -> None:
         self.promises: dict[str, list[Promise]] = {}
         self.said: dict[str, Said] = {}
+        self.expired: dict[str, LogExpired] = {}
         self.last: int | None = None
         self._key, self._now, self._say = key, now_ns, say
         self._moments = Moments()
@@ -64,6 +67,8 @@ class LogOfLogs:
         try:
             at = self._moments.read(record.at)
             notes = decode_checkpoints(record.bytes) if record.type == CHECKPOINTS else []
+            if record.type == EXPIRED:
+                self._expire(decode_expired(record.bytes))
         except ValueError as error:
             self._wrong(directory, origin, record, str(error))
             return
@@ -81,6 +86,11 @@ class LogOfLogs:
             before = self.said.get(found.origin)
             if before is None or found.size >= before.size:
                 self.said[found.origin] = Said(found.size, settled)
+
+    def _expire(self, expired: LogExpired) -> None:
+        before = self.expired.get(expired.origin)
+        if before is None or expired.following > before.following:
+            self.expired[expired.origin] = expired
 
     def _wrong(self, directory: Path, origin: str, record: StoredRecord, reason: str) -> None:
         file = segment_path(directory, record.segment)

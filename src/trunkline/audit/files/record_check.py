@@ -1,6 +1,7 @@
 """Checking the records of one log one after the other: indices, times, calls, and the bodies that they name."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Final, final
 
 from trunkline.audit.files.findings import GAP_SECONDS, NANOSECONDS, Moments
@@ -20,13 +21,16 @@ class Wrong(Exception):
 
 @final
 class RecordCheck:
-    """Takes frames in the order of the log. `index` is the next record's, `open_calls` were not ended yet."""
+    """Takes frames in the order of the log. `index` is the next record's, `open_calls` were not ended yet.
 
-    def __init__(self, origin: str) -> None:
-        self.index = 0
+    The records before `first` have expired, when the calls `open_calls` had been opened among them.
+    """
+
+    def __init__(self, origin: str, first: int = 0, open_calls: Iterable[str] = ()) -> None:
+        self.index = self._first = first
         self.began: int | None = None
         self.last: int | None = None
-        self.open_calls: set[str] = set()
+        self.open_calls: set[str] = set(open_calls)
         self._origin = origin
         self._moments = Moments()
         self._segment = 0
@@ -91,6 +95,8 @@ class RecordCheck:
             digest = reference.key
         except ValueError:
             raise Wrong("it names a body by what is no digest") from None
+        if reference.segment is not None and reference.segment < self._first:
+            return  # it has expired with its segment
         if reference.segment in (None, self._segment):
             found = self._here.get(digest)
             self._named.add(digest)

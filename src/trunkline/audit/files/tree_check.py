@@ -6,7 +6,7 @@ A tile that does not fit the records is held back until the next signed root tel
 from pathlib import Path
 from typing import NamedTuple, final
 
-from trunkline.audit.files.findings import Say, damage
+from trunkline.audit.files.findings import Damaged, Say, damage
 from trunkline.audit.files.tile_files import TileFiles
 from trunkline.audit.format.merkle import HASH_BYTES, leaf_hash
 from trunkline.audit.format.tiles import HEIGHT, WIDTH, Tile, Tree, full_tiles, partial_tiles
@@ -58,10 +58,27 @@ class TreeCheck:
         """How many records there have been."""
         return self._tree.size
 
+    def pass_over(self, count: int) -> None:
+        """Take so many records that have expired as the tiles have their hashes; raises Damaged if these are gone."""
+        while self._tree.size < count:
+            position = self._tree.size // WIDTH
+            width = min(WIDTH, count - self._tree.size)
+            wide = [one for one in self._found.get((0, position), []) if one[1].width >= width]
+            path = wide[0][0] if wide else self._files.directory / Tile(0, position, WIDTH).path
+            data = self._files.read(wide[0][1])[: width * HASH_BYTES] if wide else b""
+            if len(data) != width * HASH_BYTES:
+                reason = "a tile is missing or short whose records have expired"
+                raise Damaged(damage(self._origin, path, 0, self._tree.size, reason))
+            for at in range(0, len(data), HASH_BYTES):
+                self._take(data[at : at + HASH_BYTES], path, at)
+
     def take(self, record: bytes, file: Path, offset: int) -> None:
         """Take the next record, which stands there."""
+        self._take(leaf_hash(record), file, offset)
+
+    def _take(self, leaf: bytes, file: Path, offset: int) -> None:
         self._places.append((file, offset))
-        self._tree.append(leaf_hash(record))
+        self._tree.append(leaf)
         if self._tree.completed:
             for tile, data in self._tree.completed:
                 self._hold(tile, data)

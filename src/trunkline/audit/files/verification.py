@@ -75,7 +75,7 @@ class Verification:
         if checkpoint is not None:
             promises.append(Promise(checkpoint.size, checkpoint.root, files.directory / CHECKPOINT, 0))
         tree = TreeCheck(origin, files, promises, self._say)
-        check = LogCheck(self._log(log), origin, tree, self._say, self._move)
+        check = LogCheck(self._log(log), origin, tree, self._say, self._move, self._log_of_logs.expired.get(origin))
         check.covered = checkpoint.size if checkpoint is not None else 0
         try:
             check.run()
