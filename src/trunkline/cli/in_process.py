@@ -144,7 +144,7 @@ class InProcess:
     async def _noted(self, read: AuditRead, node: str) -> None:
         journal = Journal.open(self._data_dir, node, lambda _name, /, **_facts: None)
         try:
-            await journal.note_read(read)
+            await journal.note_record(read)
         finally:
             await journal.close()
 

@@ -12,7 +12,8 @@
     POST   /api/costs/import {"tenant", "file", "text"}   -> {"rows", "amount"}
 
 and what `ledger_api`, `evidence_api` and `limits_api` add. Errors are `{"error": {"message", "problems"}}`: 400 and
-422 say what to mend, 404 why a question has no answer, 503 that nothing could be changed.
+422 say what to mend, 401 and 403 who is not let in, 404 why a question has no answer, 503 that nothing could be
+changed.
 """
 
 import asyncio
@@ -22,11 +23,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from trunkline.channel.messages import WorkerState
 from trunkline.config.problems import ConfigInvalid
+from trunkline.control.admission import Admission, Forbidden
 from trunkline.control.answers import (
     Apply,
     AskGuardrails,
@@ -77,15 +79,22 @@ def build(
     workers: Callable[[], Sequence[WorkerState]],
     limits: LimitsDesk,
 ) -> FastAPI:
-    """Return the API for one listener; `who` names the caller in records."""
-    app = FastAPI(title="Trunkline admin API", docs_url=None, redoc_url=None, openapi_url=None)
+    """Return the API, for all listeners; `who` names the caller in records."""
+    admission = Admission(registry)
+    app = FastAPI(
+        title="Trunkline admin API",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(admission)],
+    )
 
     _add_processes(app, registry, status, who, log)
     _add_keys(app, registry, who, log)
     _add_imports(app, registry, who, log)
-    _add_metrics(app, status, desk, workers, limits)
+    _add_metrics(app, registry, status, desk, workers, limits)
     add_limits(app, registry, limits, desk, _asked)
-    reading = Reading(who, registry)
+    reading = Reading(who, registry, admission)
     add_ledger(app, desk, Answer, _asked)
     add_evidence(app, desk, reading, Answer, _asked)
     _handle_errors(app, log)
@@ -152,7 +161,12 @@ def _add_imports(app: FastAPI, registry: Registry, who: Who, log: OperationalLog
 
 
 def _add_metrics(
-    app: FastAPI, status: Status, desk: LedgerDesk, workers: Callable[[], Sequence[WorkerState]], limits: LimitsDesk
+    app: FastAPI,
+    registry: Registry,
+    status: Status,
+    desk: LedgerDesk,
+    workers: Callable[[], Sequence[WorkerState]],
+    limits: LimitsDesk,
 ) -> None:
     @app.get("/metrics")
     async def metrics() -> Response:
@@ -162,7 +176,8 @@ def _add_metrics(
         with contextlib.suppress(Refused):  # no worker is ready: the page has all else
             used = await limits.ask(OF_TENANTS, SCRAPE_WITHIN)
         proof_lag = status()["proof"]["lag_seconds"]
-        return Response(page(*desk.counted(), workers(), used, proof_lag), media_type=CONTENT_TYPE)
+        refused = registry.refusals.total
+        return Response(page(*desk.counted(), workers(), used, proof_lag, refused), media_type=CONTENT_TYPE)
 
 
 def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
@@ -175,6 +190,10 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> Response:
         return _error(400, str(error), error.problems)
+
+    @app.exception_handler(Forbidden)
+    async def forbidden(_: Request, error: Forbidden) -> Response:
+        return _error(403, str(error))
 
     @app.exception_handler(Unanswerable)
     async def unanswerable(_: Request, error: Unanswerable) -> Response:

@@ -35,8 +35,10 @@ from trunkline.control.journal import Journal
 from trunkline.control.keys import make, view_of, views
 from trunkline.control.other_costs import PART, prepared
 from trunkline.control.reads import AuditRead
+from trunkline.control.refusals import AdminRefusals, AdminRefused
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.state import KeyRevoked, SnapshotPut
+from trunkline.model.operators import Operator
 from trunkline.model.snapshot import Key, Secrets, Snapshot
 
 
@@ -62,7 +64,8 @@ class Registry:
     """Keeps the snapshot in force in step with the file and with the keys and users of the log.
 
     Every change is in the log, durably, before a worker gets it. `data_dir` and `console` (its address) are what the
-    running processes were started with.
+    running processes were started with. `operators` may ask over the console's port, by the digests of their tokens;
+    `refusals` counts who was not let in.
     """
 
     def __init__(
@@ -75,7 +78,8 @@ class Registry:
         console: str | None,
     ) -> None:
         self.configuration = configuration
-        self.admin_token_digest: str | None = None
+        self.operators: Mapping[str, Operator] = {}
+        self.refusals = AdminRefusals()
         self._journal, self._store, self._publisher = journal, store, publisher
         self.data_dir, self._console = data_dir, console
         self._directories = Directories(journal, store, data_dir)
@@ -182,7 +186,14 @@ class Registry:
 
     async def note(self, read: AuditRead) -> None:
         """Record that somebody is about to be shown what was asked or answered. Raises Unrecorded: then nobody is."""
-        await self._journal.note_read(read)
+        await self._journal.note_record(read)
+
+    async def note_refusals(self) -> list[AdminRefused]:
+        """Record who was not let in since the last time, and return that. Raises Unrecorded."""
+        refused = self.refusals.taken()
+        for one in refused:
+            await self._journal.note_record(one)
+        return refused
 
     def users(self, query: UserQuery) -> UserList:
         """Return rows of the directories in force."""
@@ -209,7 +220,7 @@ class Registry:
             check_restart(before, self.data_dir, self._console, compiled, self.configuration.path)
         await self._directories.keep(compiled.snapshot, compiled.directories, who)
         await self._put(compiled.snapshot, compiled.canonical, compiled.secrets, who, why)
-        self.admin_token_digest = compiled.console.admin_token_digest if compiled.console else None
+        self.operators = compiled.console.operators if compiled.console else {}
         return Applied(compiled.digest, tuple(diff(before, compiled.snapshot)) if before is not None else ())
 
     async def _put_state(self, who: str, why: str, directories: Mapping[str, bytes] = MappingProxyType({})) -> None:
