@@ -14,6 +14,7 @@ import msgspec
 from trunkline.channel.messages import LimitsQuestion
 from trunkline.cli.failure import ConfigurationFailed, Failed, Misused
 from trunkline.cli.ledger_client import LiveLedger
+from trunkline.cli.review_client import LiveReviews
 from trunkline.control.answers import (
     Applied,
     ImportedCosts,
@@ -41,7 +42,7 @@ from trunkline.ledger.limit_answers import (
 # A change waits for the log and for every worker; a control process that has just started imports first.
 ANSWER_WITHIN = 60.0
 # Requests that change something, perhaps also where their answer does not come.
-CHANGING = ("/api/apply", "/api/keys", "/api/users", "/api/costs/import", "/api/index/forget")
+CHANGING = ("/api/apply", "/api/keys", "/api/users", "/api/costs/import", "/api/index/forget", "/api/review")
 MAX_ANSWER = 64 * 1024 * 1024
 
 
@@ -57,6 +58,7 @@ class Live:
     def __init__(self, data_dir: Path, config: str) -> None:
         self._data_dir, self._config = data_dir, config
         self.ledger = LiveLedger(self._ask, self._words)
+        self.reviews = LiveReviews(self._ask)
 
     def status(self) -> dict[str, Any]:
         """Return what control knows of the processes. Raises NobodyAnswers."""
@@ -146,7 +148,8 @@ class Live:
         except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
             what = "it took too long" if isinstance(error, TimeoutError) else "it ended before it had answered"
             changing = method != "GET" and path.startswith(CHANGING)
-            done = "; whether it was done, `trunkline keys list` shows" if changing else ": try again"
+            shown = "review list" if path.startswith("/api/review") else "keys list"
+            done = f"; whether it was done, `trunkline {shown}` shows" if changing else ": try again"
             raise Failed(f"control did not answer: {what}{done}") from error
         finally:
             connection.close()

@@ -11,9 +11,9 @@
     POST   /api/users        {"tenant", "file", "text"}   -> {"users", "added", "removed", "changed"}
     POST   /api/costs/import {"tenant", "file", "text"}   -> {"rows", "amount"}
 
-and what `ledger_api`, `evidence_api` and `limits_api` add. Errors are `{"error": {"message", "problems"}}`: 400 and
-422 say what to mend, 401 and 403 who is not let in, 404 why a question has no answer, 503 that nothing could be
-changed.
+and what `ledger_api`, `evidence_api`, `limits_api` and `review_api` add. Errors are
+`{"error": {"message", "problems"}}`: 400 and 422 say what to mend, 401 and 403 who is not let in, 404 why a question
+has no answer, 503 that nothing could be changed.
 """
 
 import asyncio
@@ -47,6 +47,8 @@ from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.limits_api import add_limits
 from trunkline.control.limits_desk import LimitsDesk
 from trunkline.control.registry import NotPublished, Registry
+from trunkline.control.review_api import add_reviews
+from trunkline.control.review_desk import ReviewDesk
 from trunkline.ledger.answers import Misunderstood, Unanswerable
 from trunkline.operations import OperationalLog
 
@@ -97,6 +99,7 @@ def build(
     reading = Reading(who, registry, admission)
     add_ledger(app, desk, Answer, _asked)
     add_evidence(app, desk, reading, Answer, _asked)
+    add_reviews(app, ReviewDesk(registry, desk), desk, who, Answer, _asked)
     _handle_errors(app, log)
     return app
 

@@ -34,7 +34,6 @@ from trunkline.control.directories import Directories, changed, directories_of, 
 from trunkline.control.journal import Journal
 from trunkline.control.keys import make, view_of, views
 from trunkline.control.other_costs import PART, prepared
-from trunkline.control.reads import AuditRead
 from trunkline.control.refusals import AdminRefusals, AdminRefused
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.state import KeyRevoked, SnapshotPut
@@ -184,9 +183,12 @@ class Registry:
             await self._journal.record(record, {PART: body})
             return ImportedCosts(record.tenant, record.rows, record.amount)
 
-    async def note(self, read: AuditRead) -> None:
-        """Record that somebody is about to be shown what was asked or answered. Raises Unrecorded: then nobody is."""
-        await self._journal.note_record(read)
+    async def note(self, record: msgspec.Struct, bodies: Mapping[str, bytes] | None = None) -> str:
+        """Record what changes nothing that is in force, such as an `AuditRead`, and return the record's id.
+
+        Raises Unrecorded: then it must not be so, and nobody may be shown anything.
+        """
+        return await self._journal.note_record(record, bodies)
 
     async def note_refusals(self) -> list[AdminRefused]:
         """Record who was not let in since the last time, and return that. Raises Unrecorded."""
