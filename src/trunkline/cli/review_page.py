@@ -69,10 +69,14 @@ def _said(item: ReviewItem) -> Iterator[str]:
     for passage in item.passages:
         if passage.section != section:
             section = passage.section
-            why = f" ({item.withheld_chars:,} characters; {item.guardrail})" if item.guardrail else ""
             yield ""
-            yield f"{TITLES[section]}{why if section == 'withheld' else ''}"
+            yield f"{TITLES[section]}{_why_withheld(item) if section == 'withheld' else ''}"
         yield from _passage(passage)
+
+
+def _why_withheld(item: ReviewItem) -> str:
+    policy = f"; {item.guardrail}" if item.guardrail else ""
+    return f" ({item.received_chars:,} characters came, {item.released_chars:,} were released{policy})"
 
 
 def _passage(passage: Passage) -> Iterator[str]:

@@ -82,7 +82,10 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class ReviewItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A call as a reviewer reads it, theirs until `held_until`; `facts` are its row, `left` how many calls are open."""
+    """A call as a reviewer reads it, theirs until `held_until`; `facts` are its row, `left` how many calls are open.
+
+    `guardrail` is the policy that stopped or replaced the answer, of which so many characters came and were released.
+    """
 
     call: str
     sample: str
@@ -93,7 +96,8 @@ class ReviewItem(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, Any]
     passages: list[Passage]
     findings: list[Found]
-    withheld_chars: int = 0
+    received_chars: int = 0
+    released_chars: int = 0
     guardrail: str | None = None
     note: str | None = None
 

@@ -38,11 +38,6 @@ def findings_of(ended: Json, judged: Json | None) -> list[Found]:
     ]
 
 
-def withheld_chars(ended: Json) -> int:
-    """Return how many characters of an answer came and were not released."""
-    return max(0, int(ended.get("received_chars", 0)) - int(ended.get("released_chars", 0)))
-
-
 def _asked(messages: Sequence[Said], spans: Mapping[int, Sequence[Span]]) -> Iterator[Passage]:
     names = {tool.id: tool.name for said in messages for tool in said.tools}
     new = first_new(messages)

@@ -32,7 +32,7 @@ from trunkline.ledger.review_answers import (
     SamplesQuestion,
     Why,
 )
-from trunkline.ledger.review_item import findings_of, passages_of, withheld_chars
+from trunkline.ledger.review_item import findings_of, passages_of
 from trunkline.ledger.sampling import Draw, Drawn, percent_of
 from trunkline.ledger.schema import FACTS
 from trunkline.ledger.values import plain_value
@@ -130,7 +130,8 @@ class Reviews:
             facts=story.facts,
             passages=passages_of(ended, story.judged, bodies),
             findings=findings_of(ended, story.judged),
-            withheld_chars=withheld_chars(ended),
+            received_chars=ended.get("received_chars", 0),
+            released_chars=ended.get("released_chars", 0),
             guardrail=ended.get("guardrail"),
             note=story.note,
         )

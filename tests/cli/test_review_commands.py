@@ -1,0 +1,317 @@
+"""`trunkline review` and `audit reads`, with a gateway that runs and without one."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from running_gateway import PATIENCE, SECRET, TOKEN, command, gateway, write_configuration
+
+from trunkline.audit.files.reader import read_records
+from trunkline.control.users import user_name
+from trunkline.simulator import Script, Simulator
+
+ANSWER = "It cannot lose \x9b31m money, I promise."
+MORE = f"""console:
+  listen: 127.0.0.1:@
+  admin_token: {TOKEN}
+  operators:
+    jane: {{token: 7e90b3d15fa2468c8d07c6e1f4a3b952, role: supervisor}}
+    omar: {{token: 2d1f84c07ab3495e8c61f0b2d97e5a34, role: supervisor}}
+guardrails:
+  promises: {{check: patterns, action: flag, on: [output], rules: [{{name: promise, words: [promise]}}]}}
+  curses: {{check: patterns, action: block, on: [input], rules: [{{name: curse, words: [damned]}}]}}
+  quiet:
+    {{check: patterns, action: replace, with: "I may not say.", on: [output], rules: [{{name: loss, words: [lose]}}]}}
+"""
+JANE, OMAR = "7e90b3d15fa2468c8d07c6e1f4a3b952", "2d1f84c07ab3495e8c61f0b2d97e5a34"
+ME = user_name(os.getuid())
+
+
+class Place:
+    """A directory with a gateway that has carried calls, and its commands."""
+
+    def __init__(self, directory, running, console):
+        self.directory, self.running, self.console = directory, running, console
+
+    def call(self, text, user="ann", guardrails=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.running.port, timeout=PATIENCE)
+        try:
+            body = {"model": "fast", "messages": [{"role": "user", "content": text}]}
+            headers = {"authorization": f"Bearer {SECRET}", "x-trunkline-user": user, "x-trunkline-session": "s-1"}
+            headers |= {"x-trunkline-guardrails": guardrails} if guardrails else {}
+            connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+            response = connection.getresponse()
+            response.read()
+            return response.headers["x-trunkline-call"]
+        finally:
+            connection.close()
+
+    def run(self, *words, status=0):
+        result = command(self.directory, *words)
+        assert result.returncode == status, (words, result.stdout, result.stderr)
+        return result.stdout if status == 0 else result.stderr
+
+    def listed(self, *words):
+        return json.loads(self.run(*words, "--format", "json"))
+
+    def records(self, kind):
+        log = self.directory / "data" / "log" / "gw-1" / "control"
+        return [json.loads(one.bytes) for one in read_records(log, upto="whole") if one.type == kind]
+
+    def stop(self):
+        self.running.process.send_signal(signal.SIGTERM)
+        self.running.process.wait(PATIENCE)
+
+
+@pytest.fixture
+def place(tmp_path):
+    with Simulator.in_thread(Script(text=ANSWER)) as simulator:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            console = probe.getsockname()[1]
+        write_configuration(tmp_path, provider=simulator.openai.port, more=MORE.replace("@", str(console)))
+        with gateway(tmp_path) as running:
+            yield Place(tmp_path, running, console)
+
+
+@pytest.fixture(params=["while it runs", "in-process"])
+def chosen(request, place):
+    """Four calls: two plain ones, one with a finding that was let through, one that was blocked; and how to go on."""
+    calls = {
+        "plain": place.call("Hello?"),
+        "other": place.call("Hello?", user="bob"),
+        "flagged": place.call("Hello?", guardrails="promises"),
+        "blocked": place.call("You damned machine", guardrails="curses"),
+    }
+    if request.param == "in-process":
+        place.stop()
+    return place, calls
+
+
+def test_a_sample_has_all_flagged_calls_and_the_percent_of_the_rest(chosen):
+    place, calls = chosen
+    said = place.run("review", "sample", "--all-flagged", "--percent", "50", "--seed", "s-1")
+    assert said.startswith("3 calls are in the queue now, by the sample ")
+    assert "of 4 calls from " in said
+    assert "2 of them flagged, 1 drawn of 2 with the seed s-1" in said
+    queue = place.listed("review", "list")
+    assert [(one["call"], one["why"], one["state"]) for one in queue][:2] == [
+        (calls["flagged"], "flagged", "open"),
+        (calls["blocked"], "flagged", "open"),
+    ]
+    assert queue[2]["call"] in {calls["plain"], calls["other"]}
+    (record,) = place.records("review.sampled")
+    assert (record["who"], record["population"], record["rest"], record["seed"]) == (ME, 4, 2, "s-1")
+    # The same draw puts nothing in twice; the rest comes with the rest.
+    again = place.run("review", "sample", "--all-flagged", "--percent", "50", "--seed", "s-1")
+    assert again.startswith("0 calls are in the queue now")
+    assert "3 more of it were before" in again
+    assert place.run("review", "sample", "--percent", "100").startswith("1 calls are in the queue now")
+    assert len(place.listed("review", "list")) == 4
+    samples = place.listed("review", "samples")
+    assert [one["queued"] for one in samples] == [1, 0, 3]
+    assert samples[2]["population_sha256"] == record["population_sha256"]
+
+
+def test_a_call_is_read_decided_and_corrected_and_every_step_is_on_record(chosen):
+    place, calls = chosen
+    place.run("review", "sample", "--all-flagged")
+    before = len(place.records("audit.read"))
+    shown = place.run("review", "next")
+    assert shown.splitlines()[1:] == place.run("review", "next").splitlines()[1:]  # it stays theirs
+    for said in (
+        f"call {calls['flagged']}, flagged at ",
+        "  user: ann\n",
+        "  route: fast\n",
+        "  prompt fingerprint: ",
+        "Asked\n  user: Hello?\n",
+        "Answered\n  assistant: It cannot lose \\x9b31m money, I >>>promise<<<.\n",
+        "promises found promise: flag, in choices[0].message.content, characters 29 to 36\n",
+    ):
+        assert said in shown, shown
+    assert "\x9b" not in shown
+    reads = place.records("audit.read")[before:]
+    assert [(one["who"], one["action"], one["call"]) for one in reads] == [(ME, "review", calls["flagged"])] * 2
+    note = "Says \x1b[31mit cannot lose\nTalked to Ann."
+    said = place.run("review", "decide", calls["flagged"], "--as", "violation", "--note", note)
+    assert said.startswith(f"{calls['flagged']}: violation, on record as ")
+    (first,) = place.records("review.decided")
+    assert (first["who"], first["call"], first["verdict"]) == (ME, calls["flagged"], "violation")
+    assert "cannot lose" not in json.dumps(first)  # what was noted is a body, not a part of the record
+    refused = place.run("review", "decide", calls["flagged"], "--as", "ok", status=1)
+    assert f"decided already, as violation by {ME}" in refused
+    place.run("review", "decide", f"chatcmpl-{calls['flagged']}", "--as", "escalate", "--correct")
+    assert place.records("review.decided")[1]["supersedes"] == first["id"]
+    history = place.run("review", "show", calls["flagged"])
+    assert (
+        f"violation by {ME}, decision {first['id']}\n    Says \\x1b[31mit cannot lose\n    Talked to Ann.\n" in history
+    )
+    assert f", in place of {first['id']}\n" in history
+    assert place.records("audit.read")[-1]["action"] == "notes"
+    (row,) = place.listed("review", "list", "--state", "decided")
+    assert (row["verdict"], row["reviewer"], row["why"]) == ("escalate", ME, "flagged")
+    columns = "verdict, reviewer, why, decisions"
+    (row,) = place.listed("sql", f"SELECT {columns} FROM reviews WHERE call_id = '{calls['flagged']}'")
+    assert tuple(row.values()) == ("escalate", ME, "flagged", 2)
+    assert f"call {calls['blocked']}, " in place.run("review", "next")
+    assert "(withheld" not in place.run("review", "next")
+    place.run("review", "decide", calls["blocked"], "--as", "ok")
+    assert "no call waits for you" in place.run("review", "next", status=1)
+
+
+def test_what_cannot_be_done_is_one_line_and_leaves_no_record(chosen):
+    place, calls = chosen
+    before = len(place.records("review.sampled")), len(place.records("audit.read"))
+    for words, status, said in (
+        (("sample",), 64, "nothing would be chosen"),
+        (("sample", "--percent", "many"), 64, "is no percent"),
+        (("sample", "--percent", "5", "--since", "2030-01-01"), 64, "begin before it ends"),
+        (("sample", "--percent", "5", "--seed", ""), 64, "a name has"),
+        (("next",), 1, "no call waits for you"),
+        (("decide", calls["plain"], "--as", "ok"), 1, "is not in the queue"),
+        (("decide", "nothing", "--as", "ok"), 64, "is no call id"),
+        (("decide", calls["plain"], "--as", "fine"), 64, "--as"),
+        (("decide", calls["plain"], "--as", "ok", "--note", "x" * 4001), 64, "at most 4,000 characters"),
+        (("show", calls["plain"]), 1, "never chosen"),
+        (("list", "--limit", "0"), 64, "the limit"),
+        (("report", "--since", "7d", "--by", "mood"), 64, "a report is made by"),
+    ):
+        result = command(place.directory, "review", *words)
+        assert (result.returncode, result.stdout) == (status, ""), (words, result.stderr)
+        assert said in result.stderr
+        assert result.stderr.count("\n") == 1
+    assert (len(place.records("review.sampled")), len(place.records("audit.read"))) == before
+
+
+def test_a_report_says_what_was_reviewed_of_whose_calls(chosen):
+    place, calls = chosen
+    place.run("review", "sample", "--all-flagged", "--percent", "100", "--user", "ann")
+    place.run("review", "decide", calls["flagged"], "--as", "violation")
+    place.run("review", "decide", calls["plain"], "--as", "ok")
+    rows = place.listed("review", "report", "--since", "1h", "--by", "user")
+    counts = ("user", "calls", "chosen", "flagged", "drawn", "reviewed", "open", "ok", "violation", "share")
+    assert [tuple(row[name] for name in counts) for row in rows] == [
+        ("ann", 3, 3, 2, 1, 2, 1, 1, 1, 66.667),
+        ("bob", 1, 0, 0, 0, 0, 0, 0, 0, 0.0),
+        ("(all)", 4, 3, 2, 1, 2, 1, 1, 1, 50.0),
+    ]
+    assert rows[0]["wait_h"] <= rows[0]["longest_h"] < 1
+    by_reviewer = place.listed("review", "report", "--since", "1h", "--by", "reviewer", "--tenant", "acme")
+    assert [(row["reviewer"], row["reviewed"], row["open"]) for row in by_reviewer] == [
+        (ME, 2, 0), (None, 0, 1), ("(all)", 2, 1)
+    ]  # fmt: skip
+    assert place.run("review", "report", "--since", "1h", "--format", "csv").startswith("tenant,user,calls,chosen,")
+
+
+def test_who_has_looked_can_be_listed(chosen):
+    place, calls = chosen
+    place.run("review", "sample", "--all-flagged")
+    place.run("review", "next")
+    place.run("calls", "show", calls["plain"], "--bodies")
+    place.run("sessions", "show", "s-1")
+    place.run("audit", "export", "--since", "1h", "--user", "ann", "--out", "ann.jsonl")
+    looks = place.listed("audit", "reads")
+    assert [(one["action"], one["calls"], one["call"]) for one in looks] == [
+        ("export", 3, None), ("session", 4, None), ("bodies", 1, calls["plain"]), ("review", 1, calls["flagged"])
+    ]  # fmt: skip
+    assert {one["who"] for one in looks} == {ME}
+    assert looks[0]["filter"]["user"] == "ann"
+    for words, actions in (
+        (("--action", "bodies"), ["bodies"]),
+        (("--call", calls["plain"]), ["export", "session", "bodies"]),
+        (("--call", calls["other"]), ["session"]),
+        (("--call", calls["flagged"], "--limit", "9"), ["export", "session", "review"]),
+        (("--who", "nobody"), []),
+        (("--until", "1h"), []),
+    ):
+        assert [one["action"] for one in place.listed("audit", "reads", *words)] == actions, words
+    assert place.run("audit", "reads", "--format", "csv").count("\n") == 5
+
+
+def test_the_queue_is_the_same_after_a_rebuild_and_a_restart(place):
+    calls = [place.call("Hello?") for _ in range(6)]
+    place.run("review", "sample", "--percent", "100")
+    place.run("review", "next")
+    place.run("review", "decide", calls[1], "--as", "ok", "--note", "fine")
+    listed, samples = place.listed("review", "list"), place.listed("review", "samples")
+    assert [one["state"] for one in listed].count("taken") == 1
+    place.run("index", "rebuild")
+    assert place.listed("review", "list") == listed
+    place.stop()
+    place.run("index", "rebuild")
+    assert (place.listed("review", "list"), place.listed("review", "samples")) == (listed, samples)
+    with gateway(place.directory) as running:
+        place.running = running
+        assert place.listed("review", "list") == listed
+        held = next(one["call"] for one in listed if one["state"] == "taken")
+        assert f"call {held}, " in place.run("review", "next")
+
+
+def test_what_was_withheld_is_shown_with_the_place_where_it_was_found(place):
+    call = place.call("Hello?", guardrails="quiet")
+    place.run("review", "sample", "--all-flagged")
+    shown = place.run("review", "next")
+    assert "Answered\n  assistant: It cannot I may not say.\n" in shown
+    withheld = "Withheld: what the provider had answered (37 characters came, 24 were released; quiet)\n"
+    assert f"{withheld}  provider: It cannot >>>lose<<< \\x9b31m money, I promise.\n" in shown
+    assert json.loads(place.run("review", "next", "--format", "json"))["call"] == call
+
+
+def asked(port, token, path, body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        data = None if body is None else json.dumps(body)
+        connection.request("GET" if body is None else "POST", path, data, headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def test_two_reviewers_at_once_never_get_the_same_call_and_may_not_decide_the_other_s(place):
+    calls = {place.call("Hello?") for _ in range(8)}
+    place.run("review", "sample", "--percent", "100")
+    port = place.console
+
+    def work(token):
+        seen = []
+        while (found := asked(port, token, "/api/review/next", {}))[0] == 200:
+            call = found[1]["call"]
+            seen.append(call)
+            status, _ = asked(port, token, "/api/review/decide", {"call": call, "verdict": "ok"})
+            assert status == 200
+        return seen
+
+    status, held = asked(port, JANE, "/api/review/next", {})
+    assert status == 200
+    status, body = asked(port, OMAR, "/api/review/decide", {"call": held["call"], "verdict": "ok"})
+    assert status == 404
+    assert "jane (supervisor) is looking at this call" in body["error"]["message"]
+    with ThreadPoolExecutor(2) as pool:
+        jane, omar = pool.map(work, (JANE, OMAR))
+    assert held["call"] == jane[0]
+    assert sorted(jane + omar) == sorted(calls)
+    assert jane
+    assert omar
+    rows = place.listed("review", "list", "--reviewer", "omar (supervisor)")
+    assert {row["call"] for row in rows} == set(omar)
+    assert {one["who"] for one in place.records("review.decided")} == {"jane (supervisor)", "omar (supervisor)"}
+
+
+def test_a_call_that_was_decided_comes_again_only_where_that_is_asked_for(place):
+    call = place.call("Hello?")
+    place.run("review", "sample", "--percent", "100")
+    assert place.run("review", "sample", "--percent", "100", "--again").startswith("0 calls")  # it is open
+    place.run("review", "decide", call, "--as", "ok")
+    assert place.run("review", "sample", "--percent", "100").startswith("0 calls")
+    assert place.run("review", "sample", "--percent", "100", "--again").startswith("1 calls")
+    assert f"call {call}, drawn" in place.run("review", "next")
+    place.run("review", "decide", call, "--as", "violation")
+    assert "decision" in place.run("review", "show", call)
+    (row,) = place.listed("review", "list")
+    assert row["verdict"] == "violation"
