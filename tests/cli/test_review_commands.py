@@ -3,9 +3,11 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from running_gateway import PATIENCE, SECRET, TOKEN, command, gateway, write_configuration
@@ -115,6 +117,27 @@ def test_a_sample_has_all_flagged_calls_and_the_percent_of_the_rest(chosen):
     samples = place.listed("review", "samples")
     assert [one["queued"] for one in samples] == [1, 0, 3]
     assert samples[2]["population_sha256"] == record["population_sha256"]
+
+
+def test_an_examiner_draws_a_sample_again_by_what_the_page_says(chosen):
+    place, _ = chosen
+    for percent in ("30", "60"):
+        place.run("review", "sample", "--all-flagged", "--percent", percent)
+    page = (Path(__file__).parents[2] / "docs" / "review.md").read_text()
+    query, program = (re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL)[1] for kind in ("sql", "python"))
+    functions: dict = {}
+    exec(program, functions)
+    had: set[str] = set()
+    for sample in reversed(place.listed("review", "samples")):
+        asked = query.replace("2027-06-29T00:00:00Z", sample["since"]).replace("2027-06-30T00:00:00Z", sample["until"])
+        rows = place.listed("sql", asked)
+        assert functions["digest"]([row["id"] for row in rows]) == sample["population_sha256"]
+        chosen_again = functions["drawn"](
+            [row["id"] for row in rows if not row["flagged"]], sample["seed"], sample["percent"]
+        ) | {row["id"] for row in rows if row["flagged"]}
+        queued = place.listed("sql", f"SELECT call_id FROM reviews WHERE sample_id = '{sample['sample']}'")
+        assert {row["call_id"] for row in queued} == chosen_again - had
+        had |= chosen_again
 
 
 def test_a_call_is_read_decided_and_corrected_and_every_step_is_on_record(chosen):
