@@ -86,8 +86,8 @@ def population(where: Where, outcomes: Sequence[str], after: str | None, rows: i
     behind = "AND id > ?::UUID" if after is not None else ""
     sql = f"""
         SELECT CAST(id AS VARCHAR),
-               len(found) > 0 OR outcome IN ({", ".join("?" for _ in outcomes)})
-                 OR (log, id) IN (SELECT log, call FROM {FACTS}.judgements WHERE len(found) > 0),
+               coalesce(len(found) > 0 OR outcome IN ({", ".join("?" for _ in outcomes)})
+                        OR (log, id) IN (SELECT log, call FROM {FACTS}.judgements WHERE len(found) > 0), false),
                id IN ({known})
         FROM {FACTS}.calls WHERE {where} {behind} ORDER BY id LIMIT {rows}
     """
@@ -175,7 +175,7 @@ def report(asked: ReportQuestion, now: datetime) -> tuple[tuple[str, ...], Query
     where.holds("judged_call IS NULL")
     names = {name: quoted("user_id" if name == "user" else name) for name in asked.by}
     # Of calls that nobody has reviewed there is no reviewer, so a share by reviewer would say nothing.
-    share = "NULL" if "reviewer" in asked.by else "round(100.0 * count(verdict) / count(*), 3)"
+    share = "NULL" if "reviewer" in asked.by else "round(100.0 * count(verdict) / nullif(count(*), 0), 3)"
     verdicts = ", ".join(f"count(*) FILTER (verdict = '{verdict}')" for verdict in VERDICTS)
     hours = "date_diff('second', sampled_at, {}) / 3600.0"
     counted = f"""
@@ -185,7 +185,7 @@ def report(asked: ReportQuestion, now: datetime) -> tuple[tuple[str, ...], Query
     """
     reviewed = f"""
         SELECT c.tenant, c.team, c.user_id, c.route, l.reviewer, l.sampled_at, l.why, l.verdict, l.decided_at
-        FROM {FACTS}.calls c LEFT JOIN ({_LATEST}) l ON l.call = c.id WHERE {_of_calls(where)}
+        FROM (SELECT * FROM {FACTS}.calls WHERE {where}) c LEFT JOIN ({_LATEST}) l ON l.call = c.id
     """
     groups = ", ".join(names.values())
     everything = ", ".join([f"'{ALL}'", *["NULL"] * (len(names) - 1)])
@@ -196,11 +196,6 @@ def report(asked: ReportQuestion, now: datetime) -> tuple[tuple[str, ...], Query
         UNION ALL SELECT {everything}, {counted} FROM reviewed
     """
     return (*asked.by, *COUNTS), Query(sql, [*where.values, now, now])
-
-
-def _of_calls(where: Where) -> str:
-    """Return conditions on calls where other tables have columns of the same names."""
-    return f"(c.log, c.id) IN (SELECT log, id FROM {FACTS}.calls WHERE {where})"
 
 
 def reads(asked: ReadsQuestion) -> Query:
