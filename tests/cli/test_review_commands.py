@@ -326,6 +326,44 @@ def test_two_reviewers_at_once_never_get_the_same_call_and_may_not_decide_the_ot
     assert {one["who"] for one in place.records("review.decided")} == {"jane (supervisor)", "omar (supervisor)"}
 
 
+def test_a_supervisor_reviews_over_the_console_with_a_token_and_no_file(place, tmp_path_factory, monkeypatch):
+    call = place.call("Hello?")
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setenv("TRUNKLINE_CONSOLE", f"http://127.0.0.1:{place.console}")
+    monkeypatch.setenv("TRUNKLINE_TOKEN", JANE)
+    for words, said in (
+        (("review", "sample", "--percent", "100"), "1 calls are in the queue now"),
+        (("review", "next"), f"call {call}, drawn"),
+        (("review", "decide", call, "--as", "ok", "--note", "fine"), f"{call}: ok"),
+        (("review", "show", call), "ok by jane (supervisor)"),
+        (("review", "list"), "jane (supervisor)"),
+        (("review", "samples"), "jane (supervisor)"),
+        (("review", "report", "--since", "1h"), "(all)"),
+        (("audit", "reads"), "jane (supervisor)"),
+        (("calls", "show", call, "--bodies"), "Hello?"),
+        (("sessions", "show", "s-1"), "Hello?"),
+    ):
+        result = command(elsewhere, *words)
+        assert (result.returncode, result.stderr) == (0, ""), words
+        assert said in result.stdout
+    assert {one["who"] for one in place.records("audit.read")} == {"jane (supervisor)"}
+    for url, token, status, said in (
+        (f"http://127.0.0.1:{place.console}", "wrong", 1, "an operator's token is needed"),
+        (f"http://127.0.0.1:{place.console}", "", 64, "TRUNKLINE_TOKEN must be"),
+        ("http://gateway.example.com", JANE, 64, "use https"),
+        ("http://127.0.0.1:1", JANE, 1, "nobody answers at http://127.0.0.1:1"),
+        ("http://127.0.0.1:x", JANE, 64, "must be a URL"),
+        ("gateway", JANE, 64, "must be a URL"),
+    ):
+        monkeypatch.setenv("TRUNKLINE_CONSOLE", url)
+        monkeypatch.setenv("TRUNKLINE_TOKEN", token)
+        result = command(elsewhere, "review", "list")
+        assert (result.returncode, result.stdout) == (status, ""), result.stderr
+        assert said in result.stderr
+        assert result.stderr.count("\n") == 1
+        assert JANE not in result.stderr
+
+
 def test_a_call_that_was_decided_comes_again_only_where_that_is_asked_for(place):
     call = place.call("Hello?")
     place.run("review", "sample", "--percent", "100")

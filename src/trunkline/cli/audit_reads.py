@@ -34,7 +34,7 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter for each option is what the
     limit: Annotated[int, typer.Option(metavar="ROWS", help="The most looks to list.", show_default=True)] = 50,
 ) -> None:
     """List who was shown what was asked and answered, the latest first."""
-    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.console import carry_out  # noqa: PLC0415
     from trunkline.cli.periods import moment  # noqa: PLC0415
     from trunkline.cli.tables import print_table  # noqa: PLC0415
     from trunkline.ledger.answers import Period  # noqa: PLC0415

@@ -76,7 +76,7 @@ def sample(  # noqa: PLR0913, PLR0917 - a parameter for each option is what the 
     ] = False,
 ) -> None:
     """Put calls of a time into the queue; those that were in it before only with --again."""
-    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.console import carry_out  # noqa: PLC0415
     from trunkline.cli.periods import moment  # noqa: PLC0415
     from trunkline.ledger.answers import Period  # noqa: PLC0415
     from trunkline.ledger.review_answers import SampleQuestion  # noqa: PLC0415
@@ -110,7 +110,7 @@ def take_next(
     form: ReadableForm = Readable.table,
 ) -> None:
     """Show the next call that nobody has decided. It is yours for half an hour; that you see it is recorded."""
-    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.console import carry_out  # noqa: PLC0415
     from trunkline.cli.review_page import json_of, told  # noqa: PLC0415
     from trunkline.ledger.review_answers import NextQuestion  # noqa: PLC0415
 
@@ -137,7 +137,7 @@ def decide(
     ] = False,
 ) -> None:
     """Record what you have decided about a call of the queue. A correction is a record too: nothing is taken back."""
-    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.console import carry_out  # noqa: PLC0415
     from trunkline.ledger.review_answers import DecideQuestion  # noqa: PLC0415
 
     asked = DecideQuestion(call=call, verdict=verdict.value, note=note, correct=correct)
@@ -153,7 +153,7 @@ def show(
     form: ReadableForm = Readable.table,
 ) -> None:
     """Show why a call was chosen, and all that was decided about it, with the notes; that you see them is recorded."""
-    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.console import carry_out  # noqa: PLC0415
     from trunkline.cli.review_page import history_told, json_of  # noqa: PLC0415
 
     history = carry_out(config, lambda office: office.reviews.history(call))
@@ -175,7 +175,7 @@ def list_queue(  # noqa: PLR0913, PLR0917 - a parameter for each option is what 
     limit: Rows = 50,
 ) -> None:
     """List calls that were chosen: those open first, in their order, then those decided. Nothing that was said."""
-    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.console import carry_out  # noqa: PLC0415
     from trunkline.cli.periods import moment  # noqa: PLC0415
     from trunkline.cli.tables import print_table  # noqa: PLC0415
     from trunkline.ledger.answers import Period  # noqa: PLC0415
@@ -204,7 +204,7 @@ def list_samples(
     limit: Rows = 50,
 ) -> None:
     """List samples, the latest first, with all that it takes to draw them again."""
-    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.console import carry_out  # noqa: PLC0415
     from trunkline.cli.periods import moment  # noqa: PLC0415
     from trunkline.cli.tables import print_table  # noqa: PLC0415
     from trunkline.ledger.answers import Period  # noqa: PLC0415
@@ -228,7 +228,7 @@ def report(
     limit: Rows = 1000,
 ) -> None:
     """Say how many calls of a time were chosen, decided and how, how long that took, and what is open."""
-    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.console import carry_out  # noqa: PLC0415
     from trunkline.cli.periods import moment  # noqa: PLC0415
     from trunkline.cli.tables import print_table  # noqa: PLC0415
     from trunkline.ledger.answers import Period  # noqa: PLC0415
