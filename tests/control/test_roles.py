@@ -4,9 +4,11 @@ import asyncio
 import json
 
 import pytest
-from test_admin_api import TOKENS, ask, control_log, serving, write_call
+from test_admin_api import CONSOLE, TOKENS, ask, control_log, serving, write_call
+from test_control_registry import write
 
 from trunkline.control.api import build
+from trunkline.control.journal import read_state
 from trunkline.control.refusals import MOST_KINDS, AdminRefusals
 from trunkline.control.roles import MAY, NEEDED, Caller, Right, holders
 from trunkline.model.operators import ROLES
@@ -72,6 +74,29 @@ def status_of(port: int, role: str, endpoint: str) -> int:
     path += "?most=0" if path == "/api/limits" else ""
     headers = {"authorization": f"Bearer {TOKENS[role]}", "content_type": "application/json"}
     return ask(port, method, path, b"[]" if method == "POST" else None, **headers)[0]
+
+
+def test_who_may_ask_is_on_record_and_a_change_of_it_is_shown(tmp_path):
+    async def main():
+        async with serving(tmp_path) as (port, control):
+            control._console = "127.0.0.1:0"  # the address is as it was; the port that it stands for is, too
+            same = await control.apply("me", "applied")
+            changed = CONSOLE.replace("role: examiner", "role: operator").replace("ope: {", "ops: {")
+            control.configuration = write(tmp_path, "providers:", changed)
+            applied = await control.apply("me", "applied")
+            assert (same.lines, applied.lines) == (
+                (),
+                ("- operator ope", "+ operator ops (operator)", "~ operator exa: examiner -> operator"),
+            )
+            bearer = {"authorization": f"Bearer {TOKENS['examiner']}"}
+            assert (await asyncio.to_thread(ask, port, "GET", "/api/sessions/s-1", **bearer))[0] == 403
+
+    asyncio.run(main())
+    records = [json.loads(one.bytes) for one in control_log(tmp_path) if one.type == "operators"]
+    assert [one["operators"]["exa"] for one in records] == ["examiner", "operator"]
+    assert records[0]["operators"]["admin"] == "admin"
+    assert all(token not in json.dumps(records) for token in TOKENS.values())
+    assert read_state(tmp_path / "data").operators == records[1]["operators"]
 
 
 def test_who_is_not_let_in_is_on_record_once_a_second_with_a_count(tmp_path):

@@ -65,8 +65,9 @@ class InProcess:
 
         async def work(registry: Registry, compiled: Compiled) -> Applied:
             applied = await registry.adopt(compiled, self._who, "applied")
-            lines = diff(before[1], compiled.snapshot) if before is not None else ()
-            return Applied(applied.digest, tuple(lines))
+            # What the registry says has changed are the operators: it had no snapshot before.
+            lines = (*diff(before[1], compiled.snapshot), *applied.lines) if before is not None else ()
+            return Applied(applied.digest, lines)
 
         return self._change(work)
 

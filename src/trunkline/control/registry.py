@@ -36,7 +36,7 @@ from trunkline.control.keys import make, view_of, views
 from trunkline.control.other_costs import PART, prepared
 from trunkline.control.refusals import AdminRefusals, AdminRefused
 from trunkline.control.snapshots import SnapshotStore
-from trunkline.control.state import KeyRevoked, SnapshotPut
+from trunkline.control.state import KeyRevoked, OperatorsPut, SnapshotPut
 from trunkline.model.operators import Operator
 from trunkline.model.snapshot import Key, Secrets, Snapshot
 
@@ -222,8 +222,25 @@ class Registry:
             check_restart(before, self.data_dir, self._console, compiled, self.configuration.path)
         await self._directories.keep(compiled.snapshot, compiled.directories, who)
         await self._put(compiled.snapshot, compiled.canonical, compiled.secrets, who, why)
-        self.operators = compiled.console.operators if compiled.console else {}
-        return Applied(compiled.digest, tuple(diff(before, compiled.snapshot)) if before is not None else ())
+        changed = await self._let_in(compiled.console.operators if compiled.console else {}, who)
+        lines = diff(before, compiled.snapshot) if before is not None else ()
+        return Applied(compiled.digest, (*lines, *changed))
+
+    async def _let_in(self, operators: Mapping[str, Operator], who: str) -> list[str]:
+        """Let these ask over the console's port, once that is on record; return what changes of names and roles."""
+        known, named = self._journal.state.operators, {one.name: one.role for one in operators.values()}
+        if named != known:
+            await self._journal.record(OperatorsPut(named, who))
+        self.operators = operators
+        return [
+            *(f"- operator {name}" for name in sorted(known.keys() - named.keys())),
+            *(f"+ operator {name} ({named[name]})" for name in sorted(named.keys() - known.keys())),
+            *(
+                f"~ operator {name}: {known[name]} -> {named[name]}"
+                for name in sorted(known.keys() & named.keys())
+                if known[name] != named[name]
+            ),
+        ]
 
     async def _put_state(self, who: str, why: str, directories: Mapping[str, bytes] = MappingProxyType({})) -> None:
         standing = self._standing()

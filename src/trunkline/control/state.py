@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from trunkline.config.units import LATEST_EXPIRY
+from trunkline.model.operators import Role
 from trunkline.model.snapshot import Directory, Key
 
 
@@ -64,8 +65,17 @@ class CostsImported(msgspec.Struct, frozen=True, tag_field="type", tag="cost.imp
     who: str
 
 
-Change = SnapshotPut | KeyCreated | KeyRevoked | UsersRead | UsersImported | CostsImported
-TYPES = frozenset({"snapshot", "key.created", "key.revoked", "user.directory", "user.imported", "cost.imported"})
+class OperatorsPut(msgspec.Struct, frozen=True, tag_field="type", tag="operators", omit_defaults=True):
+    """From now on these may ask the admin API over the console's port: their roles by their names."""
+
+    operators: dict[str, Role]
+    who: str
+
+
+Change = SnapshotPut | KeyCreated | KeyRevoked | UsersRead | UsersImported | CostsImported | OperatorsPut
+TYPES = frozenset(
+    {"snapshot", "key.created", "key.revoked", "user.directory", "user.imported", "cost.imported", "operators"}
+)
 
 
 class KeyEntry(msgspec.Struct, frozen=True):
@@ -97,7 +107,7 @@ class State(msgspec.Struct, frozen=True):
     """The keys by id, in the order in which they were made, and the digest of the last snapshot.
 
     `imported` are the directories that commands have made, by tenant; `directories` the digests of all that the log
-    has the bytes of. `costs` are the digests of imported costs, with the time of each.
+    has the bytes of. `costs` are the digests of imported costs, with the time of each; `operators` the roles, by name.
     """
 
     keys: dict[str, KeyEntry] = {}
@@ -105,6 +115,7 @@ class State(msgspec.Struct, frozen=True):
     imported: dict[str, Directory] = {}
     directories: frozenset[str] = frozenset()
     costs: dict[str, str] = {}
+    operators: dict[str, Role] = {}
 
     def valid_keys(self) -> tuple[Key, ...]:
         """Return the keys that were not revoked; expired ones are among them, refused by whoever looks at the time."""
@@ -118,6 +129,7 @@ def fold(state: State, changes: Iterable[tuple[str, Change]]) -> State:
     """
     keys, snapshot = dict(state.keys), state.snapshot
     imported, directories, costs = dict(state.imported), set(state.directories), dict(state.costs)
+    operators = state.operators
     for at, change in changes:
         match change:
             case SnapshotPut(digest):
@@ -137,4 +149,6 @@ def fold(state: State, changes: Iterable[tuple[str, Change]]) -> State:
                     imported[tenant] = Directory(digest, users, "log")
             case CostsImported(_, digest):
                 costs.setdefault(digest, at)
-    return State(keys, snapshot, imported, frozenset(directories), costs)
+            case OperatorsPut(named):
+                operators = named
+    return State(keys, snapshot, imported, frozenset(directories), costs, operators)
