@@ -1,83 +1,18 @@
 """`trunkline review` and `audit reads`, with a gateway that runs and without one."""
 
-import http.client
 import json
-import os
 import re
-import signal
-import socket
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from running_gateway import PATIENCE, SECRET, TOKEN, command, gateway, write_configuration
-
-from trunkline.audit.files.reader import read_records
-from trunkline.control.users import user_name
-from trunkline.simulator import Script, Simulator
-
-ANSWER = "It cannot lose \x9b31m money, I promise."
-MORE = f"""console:
-  listen: 127.0.0.1:@
-  admin_token: {TOKEN}
-  operators:
-    jane: {{token: 7e90b3d15fa2468c8d07c6e1f4a3b952, role: supervisor}}
-    omar: {{token: 2d1f84c07ab3495e8c61f0b2d97e5a34, role: supervisor}}
-guardrails:
-  promises: {{check: patterns, action: flag, on: [output], rules: [{{name: promise, words: [promise]}}]}}
-  curses: {{check: patterns, action: block, on: [input], rules: [{{name: curse, words: [damned]}}]}}
-  quiet:
-    {{check: patterns, action: replace, with: "I may not say.", on: [output], rules: [{{name: loss, words: [lose]}}]}}
-"""
-JANE, OMAR = "7e90b3d15fa2468c8d07c6e1f4a3b952", "2d1f84c07ab3495e8c61f0b2d97e5a34"
-ME = user_name(os.getuid())
-
-
-class Place:
-    """A directory with a gateway that has carried calls, and its commands."""
-
-    def __init__(self, directory, running, console):
-        self.directory, self.running, self.console = directory, running, console
-
-    def call(self, text, user="ann", guardrails=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.running.port, timeout=PATIENCE)
-        try:
-            body = {"model": "fast", "messages": [{"role": "user", "content": text}]}
-            headers = {"authorization": f"Bearer {SECRET}", "x-trunkline-user": user, "x-trunkline-session": "s-1"}
-            headers |= {"x-trunkline-guardrails": guardrails} if guardrails else {}
-            connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
-            response = connection.getresponse()
-            response.read()
-            return response.headers["x-trunkline-call"]
-        finally:
-            connection.close()
-
-    def run(self, *words, status=0):
-        result = command(self.directory, *words)
-        assert result.returncode == status, (words, result.stdout, result.stderr)
-        return result.stdout if status == 0 else result.stderr
-
-    def listed(self, *words):
-        return json.loads(self.run(*words, "--format", "json"))
-
-    def records(self, kind):
-        log = self.directory / "data" / "log" / "gw-1" / "control"
-        return [json.loads(one.bytes) for one in read_records(log, upto="whole") if one.type == kind]
-
-    def stop(self):
-        self.running.process.send_signal(signal.SIGTERM)
-        self.running.process.wait(PATIENCE)
+from reviewing import ME, reviewed
+from running_gateway import command, gateway
 
 
 @pytest.fixture
 def place(tmp_path):
-    with Simulator.in_thread(Script(text=ANSWER)) as simulator:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            console = probe.getsockname()[1]
-        write_configuration(tmp_path, provider=simulator.openai.port, more=MORE.replace("@", str(console)))
-        with gateway(tmp_path) as running:
-            yield Place(tmp_path, running, console)
+    with reviewed(tmp_path) as place:
+        yield place
 
 
 @pytest.fixture(params=["while it runs", "in-process"])
@@ -282,86 +217,6 @@ def test_what_was_withheld_is_shown_with_the_place_where_it_was_found(place):
     withheld = "Withheld: what the provider had answered (37 characters came, 24 were released; quiet)\n"
     assert f"{withheld}  provider: It cannot >>>lose<<< \\x9b31m money, I promise.\n" in shown
     assert json.loads(place.run("review", "next", "--format", "json"))["call"] == call
-
-
-def asked(port, token, path, body=None):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-    try:
-        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        data = None if body is None else json.dumps(body)
-        connection.request("GET" if body is None else "POST", path, data, headers)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    finally:
-        connection.close()
-
-
-def test_two_reviewers_at_once_never_get_the_same_call_and_may_not_decide_the_other_s(place):
-    calls = {place.call("Hello?") for _ in range(8)}
-    place.run("review", "sample", "--percent", "100")
-    port = place.console
-
-    def work(token):
-        seen = []
-        while (found := asked(port, token, "/api/review/next", {}))[0] == 200:
-            call = found[1]["call"]
-            seen.append(call)
-            status, _ = asked(port, token, "/api/review/decide", {"call": call, "verdict": "ok"})
-            assert status == 200
-        return seen
-
-    status, held = asked(port, JANE, "/api/review/next", {})
-    assert status == 200
-    status, body = asked(port, OMAR, "/api/review/decide", {"call": held["call"], "verdict": "ok"})
-    assert status == 404
-    assert "jane (supervisor) is looking at this call" in body["error"]["message"]
-    with ThreadPoolExecutor(2) as pool:
-        jane, omar = pool.map(work, (JANE, OMAR))
-    assert held["call"] == jane[0]
-    assert sorted(jane + omar) == sorted(calls)
-    assert jane
-    assert omar
-    rows = place.listed("review", "list", "--reviewer", "omar (supervisor)")
-    assert {row["call"] for row in rows} == set(omar)
-    assert {one["who"] for one in place.records("review.decided")} == {"jane (supervisor)", "omar (supervisor)"}
-
-
-def test_a_supervisor_reviews_over_the_console_with_a_token_and_no_file(place, tmp_path_factory, monkeypatch):
-    call = place.call("Hello?")
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
-    monkeypatch.setenv("TRUNKLINE_CONSOLE", f"http://127.0.0.1:{place.console}")
-    monkeypatch.setenv("TRUNKLINE_TOKEN", JANE)
-    for words, said in (
-        (("review", "sample", "--percent", "100"), "1 calls are in the queue now"),
-        (("review", "next"), f"call {call}, drawn"),
-        (("review", "decide", call, "--as", "ok", "--note", "fine"), f"{call}: ok"),
-        (("review", "show", call), "ok by jane (supervisor)"),
-        (("review", "list"), "jane (supervisor)"),
-        (("review", "samples"), "jane (supervisor)"),
-        (("review", "report", "--since", "1h"), "(all)"),
-        (("audit", "reads"), "jane (supervisor)"),
-        (("calls", "show", call, "--bodies"), "Hello?"),
-        (("sessions", "show", "s-1"), "Hello?"),
-    ):
-        result = command(elsewhere, *words)
-        assert (result.returncode, result.stderr) == (0, ""), words
-        assert said in result.stdout
-    assert {one["who"] for one in place.records("audit.read")} == {"jane (supervisor)"}
-    for url, token, status, said in (
-        (f"http://127.0.0.1:{place.console}", "wrong", 1, "an operator's token is needed"),
-        (f"http://127.0.0.1:{place.console}", "", 64, "TRUNKLINE_TOKEN must be"),
-        ("http://gateway.example.com", JANE, 64, "use https"),
-        ("http://127.0.0.1:1", JANE, 1, "nobody answers at http://127.0.0.1:1"),
-        ("http://127.0.0.1:x", JANE, 64, "must be a URL"),
-        ("gateway", JANE, 64, "must be a URL"),
-    ):
-        monkeypatch.setenv("TRUNKLINE_CONSOLE", url)
-        monkeypatch.setenv("TRUNKLINE_TOKEN", token)
-        result = command(elsewhere, "review", "list")
-        assert (result.returncode, result.stdout) == (status, ""), result.stderr
-        assert said in result.stderr
-        assert result.stderr.count("\n") == 1
-        assert JANE not in result.stderr
 
 
 def test_a_call_that_was_decided_comes_again_only_where_that_is_asked_for(place):

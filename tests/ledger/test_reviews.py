@@ -1,10 +1,14 @@
 """The review queue as the index makes it of control's log, broken records included."""
 
 import json
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger.logs import Machine, call_id, closed, follow, open_index, opened, tables
 from ledger.rows import Book, second
@@ -132,6 +136,43 @@ def test_a_call_is_its_reviewer_s_for_half_an_hour_and_then_anybody_s(machine, i
     assert reviews.decidable(ask, "omar", now + HELD) == reviews.decidable(ask, "jane", now)
     with pytest.raises(Unanswerable, match="no call of nobody waits"):
         reviews.next("nobody", "jane", now)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("choose"), st.sets(st.integers(1, 5), min_size=1)),
+        st.tuples(st.just("decide"), st.integers(1, 5)),
+        st.tuples(st.just("read"), st.just(0)),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(STEPS)
+def test_whatever_was_chosen_and_decided_in_whatever_order_stands_as_the_last_word_says(steps):
+    with tempfile.TemporaryDirectory() as directory:
+        machine = Machine(Path(directory))
+        index = open_index(machine.path)
+        model: dict[int, tuple[str, str | None]] = {}  # call -> the sample that chose it last, the decision since
+        calls(machine, 5)
+        for number, (step, what) in enumerate(steps):
+            record = f"01a214f8-0000-7000-8000-{number:012d}"
+            if step == "choose":
+                sampled(machine, record, sorted(what))
+                model |= dict.fromkeys(what, (record, None))
+            elif step == "decide" and what in model:
+                decided(machine, what, ("ok", "violation")[number % 2], record, sample=model[what][0])
+                model[what] = (model[what][0], ("ok", "violation")[number % 2])
+            elif step == "read":
+                machine.flush()
+                follow(index, machine.path)
+        machine.flush()
+        follow(index, machine.path)
+        wanted = {f"{call:02d}": ("decided" if verdict else "open", verdict) for call, (_, verdict) in model.items()}
+        assert states(Reviews(index, machine.path)) == wanted
+        index.close()
+        machine.stop()
 
 
 def test_flagged_are_calls_with_findings_and_those_whose_outcome_is_a_reason_to_look(machine, index):
