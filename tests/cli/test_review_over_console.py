@@ -2,11 +2,13 @@
 
 import http.client
 import json
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from reviewing import JANE, OMAR, reviewed
-from running_gateway import PATIENCE, command
+from running_gateway import PATIENCE, command, gone
 
 
 @pytest.fixture
@@ -57,6 +59,19 @@ def test_two_reviewers_at_once_never_get_the_same_call_and_may_not_decide_the_ot
     assert {one["who"] for one in place.records("review.decided")} == {"jane (supervisor)", "omar (supervisor)"}
 
 
+def test_a_control_process_that_is_killed_forgets_neither_the_queue_nor_who_has_what(place):
+    calls = {place.call("Hello?") for _ in range(2)}
+    place.run("review", "sample", "--percent", "100")
+    _, jane = asked(place.console, JANE, "/api/review/next", {})
+    control = place.running.status()["control"]["pid"]
+    os.kill(control, signal.SIGKILL)
+    assert gone(control)
+    assert len(place.listed("review", "list")) == 2  # this waits for the next one
+    _, omar = asked(place.console, OMAR, "/api/review/next", {})
+    assert {jane["call"], omar["call"]} == calls
+    assert asked(place.console, JANE, "/api/review/next", {})[1]["call"] == jane["call"]
+
+
 def test_a_supervisor_reviews_over_the_console_with_a_token_and_no_file(place, tmp_path_factory, monkeypatch):
     call = place.call("Hello?")
     elsewhere = tmp_path_factory.mktemp("elsewhere")
@@ -73,6 +88,7 @@ def test_a_supervisor_reviews_over_the_console_with_a_token_and_no_file(place, t
         (("audit", "reads"), "jane (supervisor)"),
         (("calls", "show", call, "--bodies"), "Hello?"),
         (("sessions", "show", "s-1"), "Hello?"),
+        (("audit", "export", "--since", "1h", "--out", "calls.jsonl"), "calls.jsonl: 1 call, "),
     ):
         result = command(elsewhere, *words)
         assert (result.returncode, result.stderr) == (0, ""), words

@@ -41,7 +41,7 @@ from trunkline.ledger.values import plain_value
 MOST_OPEN = 10_000
 # Outcomes that are a reason to look, whatever was found: a guardrail's and a model's own no.
 FLAGGED = ("blocked", "replaced", "refused")
-PAGE = 20_000
+PAGE = 50_000
 LONGEST_SEED = 100
 
 
