@@ -289,8 +289,11 @@ def test_a_report_counts_each_call_once_and_hours_of_waiting(tmp_path):
         row(None, 1, 0, 0, 0, 0, 0, share=0.0, wait_h=None, longest_h=None),
         row("(all)", 4, 3, 1, 2, 2, 1, violation=2, share=50.0, wait_h=2.25, longest_h=6.0),
     ]
-    short = reviews.report(ReportQuestion(period=Period(), by=("user",), limit=2), now)
-    assert (len(short.rows), short.more) == (2, True)
+    for limit, more in ((2, True), (3, False)):
+        short = reviews.report(ReportQuestion(period=Period(), by=("user",), limit=limit), now)
+        assert (len(short.rows), short.rows[-1][0], short.more) == (limit + 1, "(all)", more)
+    nothing = reviews.report(ReportQuestion(period=Period(until=1.0)), now)
+    assert [row[:5] for row in nothing.rows] == [["(all)", None, 0, 0, 0]]
     book.close()
 
 

@@ -160,8 +160,8 @@ def decisions(call: str) -> Query:
     return Query(sql, [call])
 
 
-def report(asked: ReportQuestion, now: datetime) -> tuple[tuple[str, ...], Query]:
-    """Return the columns and the query of a report: a row for each group of calls, and one for all of them.
+def report(asked: ReportQuestion, now: datetime) -> tuple[tuple[str, ...], Query, Query]:
+    """Return the columns of a report, the query for a row of each group of calls, and that for one of all of them.
 
     Raises Misunderstood. `share` is the percent of calls that were decided. Hours are from a call's choice to its
     decision: `wait_h` the median, `longest_h` the longest, open ones up to now.
@@ -188,14 +188,14 @@ def report(asked: ReportQuestion, now: datetime) -> tuple[tuple[str, ...], Query
         FROM (SELECT * FROM {FACTS}.calls WHERE {where}) c LEFT JOIN ({_LATEST}) l ON l.call = c.id
     """
     groups = ", ".join(names.values())
-    everything = ", ".join([f"'{ALL}'", *["NULL"] * (len(names) - 1)])
-    sql = f"""
-        WITH reviewed AS ({reviewed})
-        SELECT * FROM (SELECT {groups}, {counted} FROM reviewed GROUP BY {groups} ORDER BY {groups} NULLS LAST
-                       LIMIT {asked.limit})
-        UNION ALL SELECT {everything}, {counted} FROM reviewed
+    by_group = f"""
+        SELECT {groups}, {counted} FROM ({reviewed}) GROUP BY {groups} ORDER BY {groups} NULLS LAST
+        LIMIT {asked.limit + 1}
     """
-    return (*asked.by, *COUNTS), Query(sql, [*where.values, now, now])
+    everything = ", ".join([f"'{ALL}'", *["NULL"] * (len(names) - 1)])
+    of_all = f"SELECT {everything}, {counted} FROM ({reviewed})"
+    values = [now, *where.values]
+    return (*asked.by, *COUNTS), Query(by_group, values), Query(of_all, values)
 
 
 def reads(asked: ReadsQuestion) -> Query:

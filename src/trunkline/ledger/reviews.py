@@ -170,8 +170,9 @@ class Reviews:
 
     def report(self, asked: ReportQuestion, now: float) -> Table:
         """Return what was reviewed of the calls of a period, with a last row for all of them. Raises Misunderstood."""
-        columns, query = review_lists.report(asked, moment(now))
-        return self._table(columns, query, asked.limit)
+        columns, by_group, of_all = review_lists.report(asked, moment(now))
+        groups, everything = self._table(columns, by_group, asked.limit), self._table(columns, of_all, 1)
+        return Table(columns, groups.rows + everything.rows, more=groups.more)
 
     def reads(self, asked: ReadsQuestion) -> Table:
         """Return who has looked at conversations, the latest first. Raises Misunderstood."""
