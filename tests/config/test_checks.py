@@ -208,6 +208,21 @@ def test_a_key_may_not_have_the_admin_token_for_a_secret():
     assert "console.admin_token" in the_problem(text).message
 
 
+CONSOLE = GOOD + f'console: {{admin_token: "{OTHER}", operators: {{jane: {{token: "%s", role: %s}}}}}}\n'
+
+
+@pytest.mark.parametrize(("token", "owner"), [(STRONG, "console.operators.jane"), (OTHER, "console.admin_token")])
+def test_an_operator_may_not_have_another_s_secret_for_a_token(token, owner):
+    assert owner in the_problem(CONSOLE % (token, "examiner")).message
+
+
+def test_operators_have_one_of_the_roles_and_strong_tokens():
+    assert the_problem(CONSOLE % (THIRD, "boss")).path == "console.operators.jane.role"
+    assert "128 bits" in the_problem(CONSOLE % ("guessed", "admin")).message
+    assert "admin_token" in the_problem((CONSOLE % (THIRD, "admin")).replace("jane", "admin")).message
+    compiled(CONSOLE % (THIRD, "supervisor"))
+
+
 def test_two_tenants_may_not_have_a_key_of_the_same_id():
     text = GOOD + f'  second:\n    keys:\n      agent: {{secret: "{OTHER}"}}\n'
     assert "tenants.harbor.keys.agent" in the_problem(text).message

@@ -14,6 +14,7 @@ from trunkline.config.schema import Root
 from trunkline.config.section import settings as keys_of
 from trunkline.config.sources import Sources
 from trunkline.config.strength import digest
+from trunkline.model.operators import Operator
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 
@@ -112,7 +113,8 @@ def test_the_interface_reads_as_it_says():
 def test_what_control_alone_needs_is_beside_the_snapshot():
     good = compiled(INTERFACE, WITH_FILES)
     assert good.console is not None
-    assert (good.console.listen, good.console.admin_token_digest) == ("127.0.0.1:8081", digest(OTHER))
+    assert good.console.listen == "127.0.0.1:8081"
+    assert good.console.operators == {digest(OTHER): Operator("admin", "admin")}
     assert good.data_dir == Path("./trunkline-data")
     assert good.secrets.providers["anthropic"].api_keys == ("sk-ant-of-a-file",)
     assert decode_snapshot(good.canonical) == good.snapshot

@@ -11,6 +11,7 @@ import pytest
 from test_control_registry import Workers, registry, types, write
 
 from trunkline.audit.files.data_dir import open_data_dir
+from trunkline.audit.files.reader import read_records
 from trunkline.audit.files.writer import LogSettings, LogWriter
 from trunkline.channel.link import Link
 from trunkline.channel.messages import ToControl
@@ -28,7 +29,14 @@ from trunkline.ledger.evidence_answers import ExportQuestion
 from trunkline.operations import OperationalLog
 
 TOKEN = "b7c0d9f02a1e4c83956bd2f1a7e4c0d3"
-CONSOLE = f"console: {{listen: '127.0.0.1:0', admin_token: {TOKEN}}}\nproviders:"
+TOKENS = {
+    "examiner": "2d1f84c07ab3495e8c61f0b2d97e5a34",
+    "supervisor": "7e90b3d15fa2468c8d07c6e1f4a3b952",
+    "operator": "c46a1e8f03d75b29946ef2b8705d1c3a",
+    "admin": TOKEN,
+}
+OPERATORS = ", ".join(f"{role[:3]}: {{token: {TOKENS[role]}, role: {role}}}" for role in TOKENS if role != "admin")
+CONSOLE = f"console: {{listen: '127.0.0.1:0', admin_token: {TOKEN}, operators: {{{OPERATORS}}}}}\nproviders:"
 
 
 @asynccontextmanager
@@ -96,18 +104,26 @@ def test_the_console_is_for_the_one_with_the_admin_token(tmp_path):
     asyncio.run(main())
 
 
-def test_the_admin_token_shows_no_conversation(tmp_path):
+def test_an_operator_sees_no_conversation_and_who_does_is_on_record_by_name_and_role(tmp_path):
     async def main():
         async with serving(tmp_path) as (port, _):
-            for path in ("/api/calls/01a214f8-68c2-7ee4-baa0-000000000001?bodies=yes", "/api/sessions/s-1"):
-                status, body = await asyncio.to_thread(ask, port, "GET", path, authorization=BEARER)
-                assert status == 400
-                assert "on the gateway's machine only" in body["error"]["message"]
-            as_json = {"authorization": BEARER, "content_type": "application/json"}
-            for path, asked in (("/api/replay", b'{"call": "x"}'), ("/api/audit/export", b'{"period": {}}')):
-                status, body = await asyncio.to_thread(ask, port, "POST", path, asked, **as_json)
-                assert status == 400
-                assert "on the gateway's machine only" in body["error"]["message"]
+            call = "01a214f8-68c2-7ee4-baa0-000000000001"
+            write_call(tmp_path / "data", call)
+            await asyncio.to_thread(ask, port, "POST", "/api/index", b"{}", authorization=BEARER)
+            path = f"/api/calls/{call}?bodies=yes"
+            for role, allowed in (("operator", False), ("examiner", True), ("supervisor", True), ("admin", True)):
+                bearer = {"authorization": f"Bearer {TOKENS[role]}"}
+                assert (await asyncio.to_thread(ask, port, "GET", path[:-11], **bearer))[0] == 200
+                status, body = await asyncio.to_thread(ask, port, "GET", path, **bearer)
+                assert status == (200 if allowed else 403)
+                assert ("All is well." in str(body)) is allowed
+                if not allowed:
+                    said = "the role operator may not do this; examiner, supervisor, admin may"
+                    assert body == {"error": {"message": said, "problems": []}}
+        reads = [json.loads(one.bytes)["who"] for one in control_log(tmp_path) if one.type == "audit.read"]
+        assert reads == [
+            "exa (examiner)", "sup (supervisor)", "admin (admin)"
+        ]  # fmt: skip
 
     asyncio.run(main())
 
@@ -135,6 +151,10 @@ def test_what_cannot_be_recorded_is_not_shown(tmp_path):
             assert await asyncio.to_thread(lambda: ledger.call(call, bodies=False).call) == call
 
     asyncio.run(main())
+
+
+def control_log(directory):
+    return read_records(directory / "data" / "log" / "gw-1" / "control")
 
 
 def write_call(data_dir, call: str) -> None:

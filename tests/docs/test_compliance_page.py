@@ -14,7 +14,7 @@ from trunkline.cli.command_line import COMMANDS, run
 PAGE = "docs/compliance.md"
 CLAUSES = rows(PAGE, "clause, and what it asks", "what meets it", "shown by", "what remains")
 GAPS = rows(PAGE, "gap", "what is missing", "meanwhile")
-GROUPS = {"keys", "users", "calls", "sessions", "index", "limits", "guardrails", "audit"}
+GROUPS = {"keys", "users", "calls", "sessions", "index", "limits", "guardrails", "audit", "review"}
 IN_PROSE = {words for words in quoted(prose_of(PAGE)) if words.startswith("trunkline ")}
 IN_SNIPPETS = {line for block in blocks(PAGE, "sh") for line in block.splitlines()}
 QUERIES = sorted(line for line in IN_PROSE | IN_SNIPPETS if line.startswith("trunkline sql "))

@@ -12,6 +12,7 @@ from trunkline.channel.messages import LimitUse, Report, WorkerState
 from trunkline.control.answers import LimitsInUse
 from trunkline.control.api import build
 from trunkline.control.metrics import page
+from trunkline.control.roles import NEEDED, Right, holders
 from trunkline.ledger.records import EndedPart, FindingPart, RefusedPart, TimingsPart, UsagePart
 from trunkline.ledger.telemetry import CallCounts
 from trunkline.operations import OperationalLog
@@ -44,6 +45,13 @@ def test_every_request_of_the_admin_api_is_on_the_page_and_no_other():
     app = build(None, dict, str, OperationalLog(2, "text", "info", "test"), None, tuple, None)  # type: ignore[arg-type]
     served = {f"{method} {route.path}" for route in app.routes for method in route.methods}
     assert {quoted(request)[0] for request, _ in rows(PAGE, "request", "what")} == served
+
+
+def test_every_right_is_on_the_page_with_who_has_it_and_what_it_opens():
+    held = {quoted(right)[0]: quoted(roles) for right, roles, _ in rows(PAGE, "right", "who has it", "what it opens")}
+    assert held == {right.name.lower(): holders(right) for right in Right}
+    opens = {quoted(right)[0]: quoted(requests) for right, requests in rows(PAGE, "right", "requests")}
+    assert opens == {right.name.lower(): [one for one in NEEDED if NEEDED[one] is right] for right in Right}
 
 
 def test_every_metric_is_on_the_page_with_its_labels_and_no_other():

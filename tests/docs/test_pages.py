@@ -109,7 +109,7 @@ def test_every_command_that_is_shown_exists(name, line, capsys):
 
 def check_trunkline(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     named = words[0] == "costs" and not words[1].startswith("-")
-    groups = {"keys", "users", "calls", "sessions", "index", "limits", "guardrails", "audit"}
+    groups = {"keys", "users", "calls", "sessions", "index", "limits", "guardrails", "audit", "review"}
     deep = words[:2] == ["audit", "hold"]
     path = words[:3] if deep else words[:2] if named or words[0] in groups else words[:1]
     assert path[0] in COMMANDS

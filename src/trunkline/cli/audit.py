@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trunkline.cli import audit_export, audit_hold, audit_retention
+from trunkline.cli import audit_export, audit_hold, audit_reads, audit_retention
 from trunkline.cli.becoming import DEFAULT_CONFIG
 from trunkline.cli.failure import Failed, Misused
 from trunkline.cli.files import text_of
@@ -22,6 +22,7 @@ commands = typer.Typer(rich_markup_mode=None)
 commands.command("export")(audit_export.command)
 commands.command("retention")(audit_retention.command)
 commands.add_typer(audit_hold.commands, name="hold")
+commands.command("reads")(audit_reads.command)
 
 INTACT, DAMAGED, COULD_NOT_TELL = 0, 1, 2
 MEGABYTE = 1_000_000

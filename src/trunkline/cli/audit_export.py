@@ -44,7 +44,7 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter for each option is what the
 
     `jsonl` has each record byte for byte, with what was asked and answered; `html` is a page to read and to print.
     """
-    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.console import carry_out  # noqa: PLC0415
     from trunkline.cli.periods import moment  # noqa: PLC0415
     from trunkline.ledger.answers import Period  # noqa: PLC0415
     from trunkline.ledger.evidence_answers import ExportQuestion  # noqa: PLC0415

@@ -29,7 +29,7 @@ def list_calls(  # noqa: PLR0913, PLR0917 - a parameter for each option is what 
     limit: Annotated[int, typer.Option(metavar="ROWS", help="The most calls to list.", show_default=True)] = 50,
 ) -> None:
     """List calls that have ended, the newest first; those that were refused too, with their count in a second."""
-    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.console import carry_out  # noqa: PLC0415
     from trunkline.cli.periods import moment  # noqa: PLC0415
     from trunkline.cli.tables import print_table  # noqa: PLC0415
     from trunkline.ledger.answers import CallsQuestion, Period  # noqa: PLC0415
@@ -59,7 +59,7 @@ def show(
     bodies: Annotated[bool, typer.Option("--bodies", help="Print what was asked and answered too.")] = False,  # noqa: FBT002
 ) -> None:
     """Tell the story of a call: admission, attempts, first token, release, settlement, and what was withheld."""
-    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.console import carry_out  # noqa: PLC0415
     from trunkline.cli.stories import told  # noqa: PLC0415
 
     story = carry_out(config, lambda office: office.ledger.call(call, bodies=bodies))

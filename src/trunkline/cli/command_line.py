@@ -39,6 +39,7 @@ COMMANDS = {
     "sessions": Entry("trunkline.cli.sessions", "List conversations, and show one as a transcript."),
     "replay": Entry("trunkline.cli.replay", "Give a call's answer again, byte for byte as it was released."),
     "audit": Entry("trunkline.cli.audit", "Check what was signed of the logs, prove calls, export what is on record."),
+    "review": Entry("trunkline.cli.review", "Choose calls for review, read and decide them, report what was reviewed."),
     "costs": Entry("trunkline.cli.costs", "Say what calls have cost, by whom and what; compare with a bill."),
     "limits": Entry("trunkline.cli.limits", "Say how limits and budgets are used, and what they would have done."),
     "guardrails": Entry("trunkline.cli.guardrails", "Try checks on labelled cases, policies on texts and past calls."),

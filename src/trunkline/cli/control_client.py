@@ -3,6 +3,7 @@
 import http.client
 import os
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import msgspec
 from trunkline.channel.messages import LimitsQuestion
 from trunkline.cli.failure import ConfigurationFailed, Failed, Misused
 from trunkline.cli.ledger_client import LiveLedger
+from trunkline.cli.review_client import LiveReviews
 from trunkline.control.answers import (
     Applied,
     ExpiredLog,
@@ -52,6 +54,7 @@ CHANGING = (
     "/api/users",
     "/api/costs/import",
     "/api/index/forget",
+    "/api/review",
 )
 MAX_ANSWER = 64 * 1024 * 1024
 
@@ -60,14 +63,15 @@ class NobodyAnswers(Exception):
     """There is no control process at the other end of the socket."""
 
 
-class Live:
-    """A running gateway, asked over `data_dir/control.sock`."""
+class Gateway(ABC):
+    """A running gateway, asked by its admin API; whoever inherits says how that is reached."""
 
     running = True
 
-    def __init__(self, data_dir: Path, config: str) -> None:
-        self._data_dir, self._config = data_dir, config
+    def __init__(self, config: str) -> None:
+        self._config = config
         self.ledger = LiveLedger(self._ask, self._words)
+        self.reviews = LiveReviews(self._ask)
 
     def status(self) -> dict[str, Any]:
         """Return what control knows of the processes. Raises NobodyAnswers."""
@@ -159,8 +163,8 @@ class Live:
     def _answered(self, method: str, path: str, body: object = None) -> Iterator[http.client.HTTPResponse]:
         """Make a request; what goes wrong within the context is a failure of control's to answer."""
         data = None if body is None else msgspec.json.encode(body)
-        headers = {"host": "control", "content-type": "application/json"}
-        connection = _Connection(self._data_dir)
+        headers = {"content-type": "application/json", **self._headers()}
+        connection = self._connection()
         try:
             connection.connect()
         except OSError as error:
@@ -174,10 +178,33 @@ class Live:
         except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:
             what = "it took too long" if isinstance(error, TimeoutError) else "it ended before it had answered"
             changing = method != "GET" and path.startswith(CHANGING)
-            done = "; whether it was done, `trunkline keys list` shows" if changing else ": try again"
+            shown = "review list" if path.startswith("/api/review") else "keys list"
+            done = f"; whether it was done, `trunkline {shown}` shows" if changing else ": try again"
             raise Failed(f"control did not answer: {what}{done}") from error
         finally:
             connection.close()
+
+    @abstractmethod
+    def _connection(self) -> http.client.HTTPConnection:
+        """Return a connection that is not open yet."""
+
+    @abstractmethod
+    def _headers(self) -> dict[str, str]:
+        """Return what has to be said with each request."""
+
+
+class Live(Gateway):
+    """A running gateway of this machine, asked over `data_dir/control.sock`."""
+
+    def __init__(self, data_dir: Path, config: str) -> None:
+        super().__init__(config)
+        self._data_dir = data_dir
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return _Connection(self._data_dir)
+
+    def _headers(self) -> dict[str, str]:
+        return {"host": "control"}
 
 
 class _Connection(http.client.HTTPConnection):

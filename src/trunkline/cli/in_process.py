@@ -3,16 +3,19 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+
+import msgspec
 
 from trunkline.audit.files.data_dir import DataDirError
 from trunkline.audit.files.writer import CorruptLog, LogFailed
 from trunkline.channel.messages import LimitsQuestion
 from trunkline.cli.failure import Failed, failed_by
 from trunkline.cli.local_ledger import LocalLedger
+from trunkline.cli.local_reviews import LocalReviews
 from trunkline.config.compiled import Compiled
 from trunkline.config.differences import diff
 from trunkline.config.problems import ConfigInvalid
@@ -58,6 +61,7 @@ class InProcess:
         self._store = SnapshotStore(data_dir)
         self._who = user_name(os.getuid())
         self.ledger = LocalLedger(data_dir, self._who, self._note)
+        self.reviews = LocalReviews(self.ledger, self._who, self._record)
 
     def apply(self) -> Applied:
         """Check the file and make it the last good one. Raises Failed."""
@@ -65,8 +69,9 @@ class InProcess:
 
         async def work(registry: Registry, compiled: Compiled) -> Applied:
             applied = await registry.adopt(compiled, self._who, "applied")
-            lines = diff(before[1], compiled.snapshot) if before is not None else ()
-            return Applied(applied.digest, tuple(lines))
+            # What the registry says has changed are the operators: it had no snapshot before.
+            lines = (*diff(before[1], compiled.snapshot), *applied.lines) if before is not None else ()
+            return Applied(applied.digest, lines)
 
         return self._change(work)
 
@@ -177,13 +182,17 @@ class InProcess:
 
     def _note(self, **what: Any) -> None:
         """Record that what was asked or answered is about to be shown (`AuditRead`). Raises Failed: then it is not."""
-        with _failures(self._data_dir):
-            asyncio.run(self._noted(AuditRead(who=self._who, **what), self._node()))
+        self._record(AuditRead(who=self._who, **what))
 
-    async def _noted(self, read: AuditRead, node: str) -> None:
+    def _record(self, record: msgspec.Struct, bodies: Mapping[str, bytes] | None = None) -> str:
+        """Put on record what changes nothing that is in force, and return the record's id. Raises Failed."""
+        with _failures(self._data_dir):
+            return asyncio.run(self._recorded(record, bodies, self._node()))
+
+    async def _recorded(self, record: msgspec.Struct, bodies: Mapping[str, bytes] | None, node: str) -> str:
         journal = Journal.open(self._data_dir, node, lambda _name, /, **_facts: None)
         try:
-            await journal.note_read(read)
+            return await journal.note_record(record, bodies)
         finally:
             await journal.close()
 

@@ -49,12 +49,12 @@ class LocalLedger:
 
     def calls(self, asked: CallsQuestion) -> Table:
         """Return calls, newest first. Raises Failed or Misused."""
-        with self._up_to_date() as ledger:
+        with self.up_to_date() as ledger:
             return ledger.calls(asked)
 
     def call(self, named: str, *, bodies: bool) -> Story:
         """Return the story of a call. Raises Failed or Misused."""
-        with self._up_to_date() as ledger:
+        with self.up_to_date() as ledger:
             story = ledger.call(named, bodies=bodies)
             if story.bodies:
                 self._note(action="bodies", calls=1, call=story.call)
@@ -62,48 +62,48 @@ class LocalLedger:
 
     def replay(self, named: str) -> Iterator[Chunk | ReplayEnd]:
         """Yield what was released of a call, and its end. Raises Failed or Misused."""
-        with self._up_to_date() as ledger:
+        with self.up_to_date() as ledger:
             found = ledger.replay(named)
             self._note(action="replay", calls=1, call=found.call)
             yield from found.words()
 
     def export(self, asked: ExportQuestion) -> Iterator[ExportData | ExportStep | ExportEnd]:
         """Yield a file of calls with all that is on record of them. Raises Failed or Misused."""
-        with self._up_to_date() as ledger:
+        with self.up_to_date() as ledger:
             found = ledger.export(asked)
             self._note(**read_by_export(asked, found.calls))
             yield from found.words(self._who)
 
     def sessions(self, asked: SessionsQuestion) -> Table:
         """Return sessions, the latest first. Raises Failed or Misused."""
-        with self._up_to_date() as ledger:
+        with self.up_to_date() as ledger:
             return ledger.sessions(asked)
 
     def session(self, session: str, tenant: str | None) -> Transcript:
         """Return a session as one conversation. Raises Failed or Misused."""
-        with self._up_to_date() as ledger:
+        with self.up_to_date() as ledger:
             told = ledger.session(session, tenant)
             self._note(action="session", calls=told.calls, session=told.session, tenant=told.tenant)
             return told
 
     def sql(self, asked: SqlQuestion) -> Table:
         """Return the answer to a query. Raises Failed or Misused."""
-        with self._up_to_date() as ledger:
+        with self.up_to_date() as ledger:
             return ledger.sql(asked)
 
     def costs(self, asked: CostsQuestion) -> CostReport:
         """Return what calls have cost. Raises Failed or Misused."""
-        with self._up_to_date() as ledger:
+        with self.up_to_date() as ledger:
             return ledger.costs(asked)
 
     def paid(self, asked: PaidQuestion) -> PaidReport:
         """Return what was paid to providers. Raises Failed or Misused."""
-        with self._up_to_date() as ledger:
+        with self.up_to_date() as ledger:
             return ledger.paid(asked)
 
     def places(self, asked: PlacesQuestion) -> Places:
         """Return where calls stand in the logs, the oldest first. Raises Failed or Misused."""
-        with self._up_to_date() as ledger:
+        with self.up_to_date() as ledger:
             found = ledger.places(asked)
             if asked.after is None and found.of:
                 self._note(**read_by_scan(asked, found.of))
@@ -123,27 +123,28 @@ class LocalLedger:
     def expire(self, gone: Sequence[ExpiredLog]) -> None:
         """Take out of the index what was deleted of the logs. Raises Failed."""
         if gone:
-            with self._up_to_date() as ledger:
+            with self.up_to_date() as ledger:
                 for log in gone:
                     ledger.expire(log.log, log.following or 0)
 
     def forget(self, asked: Forget) -> Forgotten:
         """Take old rows out of the index. Raises Failed or Misused."""
-        with self._up_to_date() as ledger:
+        with self.up_to_date() as ledger:
             return ledger.forget(asked)
 
     def simulate(
         self, snapshot: Snapshot, asked: SimulationQuestion, on_step: Callable[[SimulationStep], None]
     ) -> SimulationReport:
         """Return what the limits of a snapshot would have done to past calls. Raises Failed or Misused."""
-        with self._up_to_date() as ledger:
+        with self.up_to_date() as ledger:
             simulation = ledger.simulation(snapshot.tenants, snapshot.keys, asked)
             while simulation.advance():
                 on_step(simulation.step())
             return simulation.report()
 
     @contextmanager
-    def _up_to_date(self) -> Iterator[Ledger]:
+    def up_to_date(self) -> Iterator[Ledger]:
+        """Open the index, brought up to date. Raises Failed or Misused, also for what is asked of it meanwhile."""
         with self._failures():
             ledger = Ledger(self._data_dir, _damaged)
             try:

@@ -12,6 +12,7 @@ from trunkline.channel.messages import LimitsQuestion
 from trunkline.cli.control_client import Live, NobodyAnswers
 from trunkline.cli.failure import Failed, failed_by
 from trunkline.cli.ledger_client import LedgerOffice
+from trunkline.cli.review_client import ReviewOffice
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
     Applied,
@@ -47,6 +48,10 @@ class Office(Protocol):
     @property
     def ledger(self) -> LedgerOffice:
         """Who answers questions about past calls."""
+
+    @property
+    def reviews(self) -> ReviewOffice:
+        """Who has the review queue."""
 
     def apply(self) -> Applied:
         """Put the file in force."""

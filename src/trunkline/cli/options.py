@@ -1,6 +1,6 @@
 """Options that several commands take."""
 
-import os.path
+import os
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -8,10 +8,13 @@ import typer
 
 from trunkline.model.names import NAME_LIMIT
 
+# The environment's name for the URL of a console: commands that ask there need no file.
+CONSOLE = "TRUNKLINE_CONSOLE"
+
 
 def there(file: str) -> str:
     """A name without a file is a slip of the command line, not of a configuration."""
-    if not os.path.exists(file):
+    if not os.path.exists(file) and not os.environ.get(CONSOLE):
         raise typer.BadParameter(f"there is no file {file}; name one with --config.")
     return file
 

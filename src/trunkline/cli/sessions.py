@@ -23,7 +23,7 @@ def list_sessions(  # noqa: PLR0913, PLR0917 - a parameter for each option is wh
     limit: Annotated[int, typer.Option(metavar="ROWS", help="The most sessions to list.", show_default=True)] = 50,
 ) -> None:
     """List sessions, the latest first, with what their calls within the time asked for came to."""
-    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.console import carry_out  # noqa: PLC0415
     from trunkline.cli.periods import moment  # noqa: PLC0415
     from trunkline.cli.tables import print_table  # noqa: PLC0415
     from trunkline.ledger.answers import Period, SessionsQuestion  # noqa: PLC0415
@@ -42,7 +42,7 @@ def show(
     tenant: Annotated[str | None, named("Whose it is, where several tenants have one of this name.")] = None,
 ) -> None:
     """Print a session as one conversation, with tools and their results, and what the caller heard of each answer."""
-    from trunkline.cli.office import carry_out  # noqa: PLC0415
+    from trunkline.cli.console import carry_out  # noqa: PLC0415
     from trunkline.cli.transcripts import told  # noqa: PLC0415
 
     transcript = carry_out(config, lambda office: office.ledger.session(session, tenant))

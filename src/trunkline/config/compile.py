@@ -24,10 +24,12 @@ from trunkline.config.prices import current
 from trunkline.config.problems import ConfigInvalid
 from trunkline.config.readers import BAD
 from trunkline.config.references import resolve
+from trunkline.config.schema import Console as ConsoleSection
 from trunkline.config.schema import Root
 from trunkline.config.section import SectionReader
 from trunkline.config.sources import Sources
 from trunkline.config.strength import digest
+from trunkline.model.operators import ADMIN, Operator
 from trunkline.model.snapshot import Directory, Key, Snapshot
 
 
@@ -77,7 +79,7 @@ def _load(
 
 def _compiled(root: Root, sources: Sources, snapshot: Snapshot, directories: Directories) -> Compiled:
     canonical = encode_snapshot(snapshot)
-    console = Console(root.console.listen, digest(root.console.admin_token)) if root.console else None
+    console = Console(root.console.listen, _operators(root.console)) if root.console else None
     return Compiled(
         snapshot=snapshot,
         secrets=build.secrets(root),
@@ -88,3 +90,9 @@ def _compiled(root: Root, sources: Sources, snapshot: Snapshot, directories: Dir
         notes=notes_of(root, sources.cores),
         directories=directories.data,
     )
+
+
+def _operators(console: ConsoleSection) -> dict[str, Operator]:
+    """Return who may ask the admin API, by the digests of their tokens."""
+    named = {digest(one.token): Operator(name, one.role) for name, one in (console.operators or {}).items()}
+    return {digest(console.admin_token): Operator(ADMIN, "admin"), **named}

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trunkline.model.operators import Operator
 from trunkline.model.snapshot import Secrets, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The admin API's listener; of its token only the SHA-256 (hexadecimal) is kept."""
+    """The admin API's listener; of a token only the SHA-256 (hexadecimal) is kept, by which `operators` are found."""
 
     listen: str
-    admin_token_digest: str
+    operators: Mapping[str, Operator]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from trunkline.config.checks import check_name, names_of
 from trunkline.config.places import Place, Problems
-from trunkline.config.schema import Root
+from trunkline.config.schema import Console, Root
 from trunkline.config.strength import HOW, digest
 from trunkline.model import snapshot as model
+from trunkline.model.operators import ADMIN
 
 
 def check_keys(root: Root, keys: Sequence[model.Key], problems: Problems) -> None:
@@ -17,8 +18,8 @@ def check_keys(root: Root, keys: Sequence[model.Key], problems: Problems) -> Non
         ids[known.id] = f"a key made with `trunkline keys create` (tenant {known.tenant})"
         digests.update((found, f"the key {known.id}") for found in known.digests)
         _check_log_key(root, known, problems)
-    if root.console and root.console.admin_token:
-        digests[digest(root.console.admin_token)] = "console.admin_token"
+    if root.console:
+        _check_operators(root.console, digests, problems)
     for tenant in (root.tenants or {}).values():
         for name, key in (tenant.keys or {}).items():
             if name in ids:
@@ -30,12 +31,26 @@ def check_keys(root: Root, keys: Sequence[model.Key], problems: Problems) -> Non
 
 def _check_secrets(place: Place, secrets: tuple[str, ...], digests: dict[str, str], problems: Problems) -> None:
     for secret in secrets:
-        found = digest(secret)
-        if found in digests:
-            message = f"has the same secret as {digests[found]}"
-            problems.add(place.below("secret"), message, f"give each key its own; {HOW}")
-        else:
-            digests[found] = place.path
+        _check_secret(place.below("secret"), secret, digests, problems, place.path)
+
+
+def _check_secret(place: Place, secret: str, digests: dict[str, str], problems: Problems, owner: str = "") -> None:
+    found = digest(secret)
+    if found in digests:
+        problems.add(place, f"has the same secret as {digests[found]}", f"give each its own; {HOW}")
+    else:
+        digests[found] = owner or place.path
+
+
+def _check_operators(console: Console, digests: dict[str, str], problems: Problems) -> None:
+    """A token names one operator, so no two have the same; `admin` is whoever has the admin token."""
+    if console.admin_token:
+        digests[digest(console.admin_token)] = "console.admin_token"
+    for name, operator in (console.operators or {}).items():
+        if name == ADMIN:
+            problems.add(operator.place, f"`{ADMIN}` is who shows `admin_token`", "choose another name")
+        if operator.token:
+            _check_secret(operator.place.below("token"), operator.token, digests, problems)
 
 
 def _check_log_key(root: Root, key: model.Key, problems: Problems) -> None:

@@ -26,6 +26,7 @@ from trunkline.config.readers import (
 )
 from trunkline.config.section import EMPTY, Section, SectionReader, Some, option
 from trunkline.model import snapshot as model
+from trunkline.model.operators import ROLES
 
 SERVER, TIMEOUTS, BREAKER = model.Server(), model.Timeouts(), model.Breaker()
 # Each is a process of some 40 MB with a log of its own; a gateway that needs more of them needs another machine.
@@ -47,11 +48,30 @@ class Tls(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Operator(Section):
+    """Somebody who may ask the admin API."""
+
+    token: str = option(kinds.SECRET, stand_in="", says="what it must show; 128 bits of entropy at least")
+    role: Any = option(
+        choice(*ROLES),
+        stand_in="examiner",
+        says="what it [may](operations.md#roles): `examiner`, `supervisor`, `operator` or `admin`",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Console(Section):
     """The admin API's own listener."""
 
     listen: str = option(kinds.LISTEN, "127.0.0.1:8081", says="its address")
-    admin_token: str = option(kinds.SECRET, stand_in="", says="what its callers must show")
+    admin_token: str = option(
+        kinds.SECRET, stand_in="", says="the token of the operator `admin`, who may do everything"
+    )
+    operators: dict[str, Operator] | None = option(
+        Named(kinds.NAME, SectionReader(Operator), "operators", most=1_000),
+        None,
+        says="others who may ask, by the name that records have of them",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,8 @@ Started by the supervisor; where no gateway runs, the commands build a `Registry
     configuration the file, read with this machine's environment
     api           the same as HTTP; `listeners` serves it
     ledger_desk   the ledger, followed and asked in threads; `ledger_api` is its part of the API
+    review_desk   the review queue; `reviews` are its records, `review_api` its part of the API
+    roles         what each role may do there; `admission` holds requests against it, `refusals` counts the others
     evidence_api  what hands out what was said; `reads` are the records of who has looked
     process       builds all of it and lives through the process
 """

@@ -11,9 +11,9 @@
     POST   /api/users        {"tenant", "file", "text"}   -> {"users", "added", "removed", "changed"}
     POST   /api/costs/import {"tenant", "file", "text"}   -> {"rows", "amount"}
 
-and what `holds_api`, `ledger_api`, `evidence_api` and `limits_api` add. Errors are
-`{"error": {"message", "problems"}}`: 400 and 422 say what to mend, 404 why a question has no answer, 503 that nothing
-could be changed.
+and what `holds_api`, `ledger_api`, `evidence_api`, `limits_api` and `review_api` add. Errors are
+`{"error": {"message", "problems"}}`: 400 and 422 say what to mend, 401 and 403 who is not let in, 404 why a question
+has no answer, 503 that nothing could be changed.
 """
 
 import asyncio
@@ -23,11 +23,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from trunkline.channel.messages import WorkerState
 from trunkline.config.problems import ConfigInvalid
+from trunkline.control.admission import Admission, Forbidden
 from trunkline.control.answers import (
     Apply,
     AskGuardrails,
@@ -47,6 +48,8 @@ from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.limits_api import add_limits
 from trunkline.control.limits_desk import LimitsDesk
 from trunkline.control.registry import NotPublished, Registry
+from trunkline.control.review_api import add_reviews
+from trunkline.control.review_desk import ReviewDesk
 from trunkline.ledger.answers import Misunderstood, Unanswerable
 from trunkline.operations import OperationalLog
 
@@ -79,18 +82,26 @@ def build(
     workers: Callable[[], Sequence[WorkerState]],
     limits: LimitsDesk,
 ) -> FastAPI:
-    """Return the API for one listener; `who` names the caller in records."""
-    app = FastAPI(title="Trunkline admin API", docs_url=None, redoc_url=None, openapi_url=None)
+    """Return the API, for all listeners; `who` names the caller in records."""
+    admission = Admission(registry)
+    app = FastAPI(
+        title="Trunkline admin API",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(admission)],
+    )
 
     _add_processes(app, registry, status, who, log)
     _add_keys(app, registry, who, log)
     _add_imports(app, registry, who, log)
     add_holds(app, registry, desk, who, log, Answer, _asked)
-    _add_metrics(app, status, desk, workers, limits)
+    _add_metrics(app, registry, status, desk, workers, limits)
     add_limits(app, registry, limits, desk, _asked)
-    reading = Reading(who, registry)
+    reading = Reading(who, registry, admission)
     add_ledger(app, desk, Answer, _asked)
     add_evidence(app, desk, reading, Answer, _asked)
+    add_reviews(app, ReviewDesk(registry, desk), desk, who, Answer, _asked)
     _handle_errors(app, log)
     return app
 
@@ -155,7 +166,12 @@ def _add_imports(app: FastAPI, registry: Registry, who: Who, log: OperationalLog
 
 
 def _add_metrics(
-    app: FastAPI, status: Status, desk: LedgerDesk, workers: Callable[[], Sequence[WorkerState]], limits: LimitsDesk
+    app: FastAPI,
+    registry: Registry,
+    status: Status,
+    desk: LedgerDesk,
+    workers: Callable[[], Sequence[WorkerState]],
+    limits: LimitsDesk,
 ) -> None:
     @app.get("/metrics")
     async def metrics() -> Response:
@@ -165,7 +181,8 @@ def _add_metrics(
         with contextlib.suppress(Refused):  # no worker is ready: the page has all else
             used = await limits.ask(OF_TENANTS, SCRAPE_WITHIN)
         proof_lag = status()["proof"]["lag_seconds"]
-        return Response(page(*desk.counted(), workers(), used, proof_lag), media_type=CONTENT_TYPE)
+        refused = registry.refusals.total
+        return Response(page(*desk.counted(), workers(), used, proof_lag, refused), media_type=CONTENT_TYPE)
 
 
 def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
@@ -178,6 +195,10 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> Response:
         return _error(400, str(error), error.problems)
+
+    @app.exception_handler(Forbidden)
+    async def forbidden(_: Request, error: Forbidden) -> Response:
+        return _error(403, str(error))
 
     @app.exception_handler(Unanswerable)
     async def unanswerable(_: Request, error: Unanswerable) -> Response:

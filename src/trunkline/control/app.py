@@ -8,6 +8,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trunkline.channel.messages import WorkerState
+from trunkline.control.admission import asking
 from trunkline.control.api import build
 from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.limits_desk import LimitsDesk
@@ -15,8 +16,6 @@ from trunkline.control.listeners import (
     Guarded,
     PeerProtocol,
     Reports,
-    console_caller,
-    local_caller,
     server,
 )
 from trunkline.control.registry import Registry
@@ -35,13 +34,11 @@ async def serve_admin(
 ) -> None:
     """Serve until cancelled; then what is in flight gets a second."""
     logging.getLogger("uvicorn.error").addHandler(Reports(log))
-    local = server(Guarded(build(registry, status, local_caller, log, desk, workers, limits), None), PeerProtocol)
-    servers = [(local, sockets.local)]
+    app = build(registry, status, asking, log, desk, workers, limits)
+    servers = [(server(Guarded(app, registry.refusals, None), PeerProtocol), sockets.local)]
     if sockets.console is not None:
-        app = Guarded(
-            build(registry, status, console_caller, log, desk, workers, limits), lambda: registry.admin_token_digest
-        )
-        servers.append((server(app, HttpToolsProtocol), sockets.console))
+        guarded = Guarded(app, registry.refusals, lambda: registry.operators)
+        servers.append((server(guarded, HttpToolsProtocol), sockets.console))
     serving = [asyncio.ensure_future(one.serve([sock])) for one, sock in servers]
     try:
         await asyncio.gather(*map(asyncio.shield, serving))

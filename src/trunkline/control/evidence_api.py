@@ -1,6 +1,6 @@
-"""The part of the admin API that hands out what was asked and answered; on `control.sock` only, and never unrecorded.
+"""The part of the admin API that hands out what was asked and answered: never unrecorded, and not to every role.
 
-GET  /api/calls/{call_id}    ?bodies=yes; without, a story has nothing of that and is for the console's port too
+GET  /api/calls/{call_id}    ?bodies=yes; without, a story has nothing of that and is for every role
 GET  /api/sessions/{session} ?tenant=
 POST /api/calls/places       PlacesQuestion: where calls stand in the logs, for who goes through what they said
 POST /api/replay             {"call"}         -> lines of JSON: Chunk..., ReplayEnd
@@ -15,11 +15,11 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
-from trunkline.control.answers import Refused
+from trunkline.control.admission import Admission
 from trunkline.control.ledger_desk import LedgerDesk
-from trunkline.control.listeners import LOCAL
 from trunkline.control.reads import AuditRead, read_by_export, read_by_scan
 from trunkline.control.registry import Registry
+from trunkline.control.roles import Right
 from trunkline.ledger.answers import Unanswerable
 from trunkline.ledger.evidence_answers import EvidenceFailed, ExportQuestion, ReplayQuestion
 from trunkline.ledger.place_answers import PlacesQuestion
@@ -33,14 +33,12 @@ Answer = Callable[[Any], Response]
 class Reading:
     """Says whose requests may see what was said, and records each of them; `who` names the caller."""
 
-    def __init__(self, who: Callable[[Request], str], registry: Registry) -> None:
-        self.who, self._registry = who, registry
+    def __init__(self, who: Callable[[Request], str], registry: Registry, admission: Admission) -> None:
+        self.who, self._registry, self._admission = who, registry, admission
 
-    @staticmethod
-    def check(request: Request) -> None:
-        """Let nobody read conversations who could not read the files: the admin token is not made for that."""
-        if not request.scope.get(LOCAL):
-            raise Refused("what was said is shown on the gateway's machine only: run `trunkline` there")
+    def check(self, request: Request) -> None:
+        """Let nobody see what was said whose role does not have that right. Raises Forbidden."""
+        self._admission.require(request, Right.CONTENT)
 
     async def note(self, request: Request, **what: Any) -> None:
         """Record that the caller is about to be shown something (`AuditRead`). Raises Unrecorded: then it must not."""

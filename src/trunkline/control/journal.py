@@ -13,7 +13,6 @@ from trunkline.audit.files.data_dir import LOGS, open_data_dir
 from trunkline.audit.files.reader import StoredRecord, read_body, read_records
 from trunkline.audit.files.writer import LogFailed, LogSettings, LogWriter
 from trunkline.audit.format.references import BodyRef
-from trunkline.control.reads import AuditRead
 from trunkline.control.state import TYPES, Change, State, fold
 from trunkline.model.ids import prefix_of, uuid7
 
@@ -58,24 +57,29 @@ class Journal:
         at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         self.state = fold(self.state, [(at, change)])
 
-    async def note_read(self, read: AuditRead) -> None:
-        """Write that somebody is about to be shown something; it is durable when this returns. Raises Unrecorded."""
-        await self._write(read, None)
+    async def note_record(self, record: msgspec.Struct, bodies: Mapping[str, bytes] | None = None) -> str:
+        """Write a record that changes nothing of the state, its tag as its type, and return its id.
+
+        It is durable when this returns. Raises Unrecorded.
+        """
+        return await self._write(record, bodies)
 
     async def note(self, kind: str, payload: bytes) -> None:
         """Write a record that changes nothing of the state; it is durable when this returns. Raises Unrecorded."""
         await self._append(kind, payload, None)
 
-    async def _write(self, record: Change | AuditRead, bodies: Mapping[str, bytes] | None) -> None:
+    async def _write(self, record: msgspec.Struct, bodies: Mapping[str, bytes] | None) -> str:
         fields = msgspec.to_builtins(record)
         kind = fields.pop("type")
-        await self._append(kind, msgspec.json.encode(fields), bodies)
+        return await self._append(kind, msgspec.json.encode(fields), bodies)
 
-    async def _append(self, kind: str, payload: bytes, bodies: Mapping[str, bytes] | None) -> None:
+    async def _append(self, kind: str, payload: bytes, bodies: Mapping[str, bytes] | None) -> str:
+        record_id = _new_id()
         try:
-            await self._writer.wait(self._writer.append(kind, _new_id(), payload, dict(bodies) if bodies else None))
+            await self._writer.wait(self._writer.append(kind, record_id, payload, dict(bodies) if bodies else None))
         except LogFailed as error:
             raise Unrecorded(f"the record log cannot be written: {error}") from error
+        return record_id
 
     def look(self) -> None:
         """Do what time brings; to be called about once a second."""

@@ -1,24 +1,26 @@
 """Serving the admin API: on a socket in the data directory for this machine's commands, and on the console's port.
 
-Who may: on the socket, whom the file's mode lets in (its owner and root); on the port, who has the admin token. Both
-are bounded in the size of a request, the number of connections and their time.
+Who may ask: on the socket, whom the file's mode lets in (its owner and root); on the port, who shows the token of an
+operator. Both are bounded in the size of a request, the number of connections and their time.
 """
 
 import contextlib
 import hashlib
-import hmac
 import logging
 import socket
 import struct
 from asyncio import Transport
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import uvicorn
-from fastapi import Request
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from trunkline.control.admission import CALLER
+from trunkline.control.refusals import AdminRefusals
+from trunkline.control.roles import Caller
 from trunkline.control.users import user_name
+from trunkline.model.operators import Operator
 from trunkline.operations import OperationalLog
 
 MAX_BODY = 64 * 1024
@@ -28,8 +30,6 @@ MAX_BODIES = {"/api/users": MAX_FILE_BODY, "/api/costs/import": MAX_FILE_BODY}
 MAX_CONNECTIONS = 64
 IDLE_SECONDS = 5
 PEER_CREDENTIALS = struct.Struct("3i")
-# In the scope of a request (ASGI): whether it came over the socket, from somebody who may read the files anyhow.
-LOCAL = "trunkline.local"
 
 Scope = dict[str, Any]
 
@@ -56,33 +56,31 @@ class AdminServer(uvicorn.Server):
 
 
 class Guarded:
-    """Lets requests through that may come in: with the admin token where there is one, and not too large."""
+    """Lets requests through that may come in: not too large, and on the port from somebody with a good token.
 
-    def __init__(self, app: Any, token_digest: Callable[[], str | None] | None) -> None:
-        self._app, self._token_digest = app, token_digest
+    Says in the scope who it is (`admission.CALLER`); `operators` has them by the digests of their tokens, None on the
+    socket, where the kernel says who it is. Who has no good token is counted in `refusals`.
+    """
+
+    def __init__(
+        self, app: Any, refusals: AdminRefusals, operators: Callable[[], Mapping[str, Operator]] | None
+    ) -> None:
+        self._app, self._refusals, self._operators = app, refusals, operators
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Serve one request (ASGI)."""
         if scope["type"] != "http":
             return
-        if self._token_digest is not None and not _has_token(scope, self._token_digest()):
-            await _refuse(send, 401, "Authorization: Bearer with the admin token is needed", b"Bearer")
+        caller = _account(scope) if self._operators is None else _operator(scope, self._operators())
+        if caller is None:
+            self._refusals.add(401)
+            await _refuse(send, 401, "Authorization: Bearer with an operator's token is needed", b"Bearer")
             return
         most = MAX_BODIES.get(scope["path"], MAX_BODY)
         if _length(scope, most) > most:
             await _refuse(send, 413, f"the body is above {most:,} bytes")
             return
-        await self._app(scope | {LOCAL: self._token_digest is None}, receive, send)
-
-
-def local_caller(request: Request) -> str:
-    """Name the caller of the socket."""
-    return request.client.host if request.client is not None else "unknown"
-
-
-def console_caller(request: Request) -> str:
-    """Name the caller of the port: all that is known is that it has the token."""
-    return f"admin token from {request.client.host}" if request.client is not None else "admin token"
+        await self._app(scope | {CALLER: caller}, receive, send)
 
 
 def server(app: Any, protocol: type[HttpToolsProtocol]) -> AdminServer:
@@ -116,14 +114,20 @@ class Reports(logging.Handler):
         self._log.event("warning", "admin_server", message=record.getMessage().partition("\n")[0], kind=kind)
 
 
-def _has_token(scope: Scope, digest: str | None) -> bool:
+def _account(scope: Scope) -> Caller:
+    """Return the account of this machine that asks over the socket; it may do what the files' modes let it do."""
+    client = scope.get("client")
+    return Caller(client[0] if client else "unknown", None)
+
+
+def _operator(scope: Scope, operators: Mapping[str, Operator]) -> Caller | None:
     given = [value for name, value in scope["headers"] if name == b"authorization"]
-    if digest is None or len(given) != 1:
-        return False
+    if len(given) != 1:
+        return None
     scheme, _, token = given[0].partition(b" ")
-    # Digests are compared, so that the time tells nothing about the token, not even its length.
-    same = hmac.compare_digest(hashlib.sha256(token.strip()).hexdigest(), digest)
-    return same and scheme.lower() == b"bearer"
+    # Found by its digest, so that the time tells nothing about a token, not even its length.
+    found = operators.get(hashlib.sha256(token.strip()).hexdigest())
+    return Caller(found.who, found.role) if found is not None and scheme.lower() == b"bearer" else None
 
 
 def _length(scope: Scope, most: int) -> int:

@@ -28,13 +28,16 @@ def page(
     workers: Sequence[WorkerState],
     limits: LimitsInUse | None,
     proof_lag: float,
+    admin_refusals: int = 0,
 ) -> bytes:
     """Return the page; a lag of None says that the ledger is not there (yet), limits of None that no worker is."""
     registry = CollectorRegistry(auto_describe=False)
     of_calls = [*_of_calls(counts), *_of_refusals(counts), *_of_findings(counts)]
     of_ledger = [*of_calls, *_of_times(counts), *_of_lag(lag_seconds, proof_lag)]
     of_workers = [*_of_workers(workers), *_of_targets(workers), *_of_limits(limits)]
-    registry.register(_Families([*of_ledger, *of_workers]))
+    of_admin = CounterMetricFamily("trunkline_admin_refusals", "Requests to the admin API that were not let in.")
+    of_admin.add_metric((), admin_refusals)
+    registry.register(_Families([*of_ledger, *of_workers, of_admin]))
     return generate_latest(registry)
 
 

@@ -150,7 +150,7 @@ class ControlProcess:
             proof = self._proof(registry, journal, data_dir)
             self._spawn(self._serve(registry, journal, sockets, proof))
             self._spawn(proof.run())
-            self._spawn(self._tick(journal))
+            self._spawn(self._tick(journal, registry))
             await listening
         finally:
             listening.cancel()
@@ -239,11 +239,23 @@ class ControlProcess:
             "workers": [_without_report(worker) for worker in self._known_workers()],
         }
 
-    async def _tick(self, journal: Journal) -> None:
+    async def _tick(self, journal: Journal, registry: Registry) -> None:
         while True:
             journal.look()
+            await self._note_refusals(registry)
             self._log.flush()
             await asyncio.sleep(TICK)
+
+    async def _note_refusals(self, registry: Registry) -> None:
+        try:
+            refused = await registry.note_refusals()
+        except Unrecorded as error:
+            self._log.event("error", "refusals_unrecorded", reason=str(error))
+            return
+        for one in refused:
+            self._log.event(
+                "warning", "admin_refused", status=one.status, count=one.count, who=one.who, request=one.request
+            )
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

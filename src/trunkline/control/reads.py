@@ -8,14 +8,15 @@ from trunkline.ledger.evidence_answers import ExportFormat, ExportQuestion
 from trunkline.ledger.place_answers import PlacesQuestion
 from trunkline.ledger.wording import asked_for, moment_of
 
-Action = Literal["bodies", "session", "replay", "export", "scan"]
+Action = Literal["bodies", "session", "replay", "export", "scan", "review", "notes"]
 
 
 class AuditRead(msgspec.Struct, frozen=True, tag_field="type", tag="audit.read", omit_defaults=True, kw_only=True):
     """Somebody was shown what was asked or answered in so many `calls`; the record's `at` says when.
 
     `action` is `bodies` (one `call`), `session` (a `session` of a `tenant`), `replay` (one `call`), `export` (those
-    that a `filter` chose, written as `format`) or `scan` (those that a `filter` chose, looked at by policies).
+    that a `filter` chose, written as `format`), `scan` (those that a `filter` chose, looked at by policies), `review`
+    (one `call`, shown to who is to decide about it) or `notes` (what was noted about one `call`).
     """
 
     who: str

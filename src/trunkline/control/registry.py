@@ -39,9 +39,10 @@ from trunkline.control.holds import hold_view, hold_views, placed, standing
 from trunkline.control.journal import Journal
 from trunkline.control.keys import make, view_of, views
 from trunkline.control.other_costs import PART, prepared
-from trunkline.control.reads import AuditRead
+from trunkline.control.refusals import AdminRefusals, AdminRefused
 from trunkline.control.snapshots import SnapshotStore
-from trunkline.control.state import HoldReleased, KeyRevoked, SnapshotPut
+from trunkline.control.state import HoldReleased, KeyRevoked, OperatorsPut, SnapshotPut
+from trunkline.model.operators import Operator
 from trunkline.model.snapshot import Key, Secrets, Snapshot
 
 
@@ -67,7 +68,8 @@ class Registry:
     """Keeps the snapshot in force in step with the file and with the keys and users of the log.
 
     Every change is in the log, durably, before a worker gets it. `data_dir` and `console` (its address) are what the
-    running processes were started with.
+    running processes were started with. `operators` may ask over the console's port, by the digests of their tokens;
+    `refusals` counts who was not let in.
     """
 
     def __init__(
@@ -80,7 +82,8 @@ class Registry:
         console: str | None,
     ) -> None:
         self.configuration = configuration
-        self.admin_token_digest: str | None = None
+        self.operators: Mapping[str, Operator] = {}
+        self.refusals = AdminRefusals()
         self._journal, self._store, self._publisher = journal, store, publisher
         self.data_dir, self._console = data_dir, console
         self._directories = Directories(journal, store, data_dir)
@@ -215,9 +218,19 @@ class Registry:
     def _expiry(self) -> Expiry:
         return Expiry(self.data_dir, self._standing(), self._journal.state.holds_in_force(), time.time())
 
-    async def note(self, read: AuditRead) -> None:
-        """Record that somebody is about to be shown what was asked or answered. Raises Unrecorded: then nobody is."""
-        await self._journal.note_read(read)
+    async def note(self, record: msgspec.Struct, bodies: Mapping[str, bytes] | None = None) -> str:
+        """Record what changes nothing that is in force, such as an `AuditRead`, and return the record's id.
+
+        Raises Unrecorded: then it must not be so, and nobody may be shown anything.
+        """
+        return await self._journal.note_record(record, bodies)
+
+    async def note_refusals(self) -> list[AdminRefused]:
+        """Record who was not let in since the last time, and return that. Raises Unrecorded."""
+        refused = self.refusals.taken()
+        for one in refused:
+            await self._journal.note_record(one)
+        return refused
 
     def users(self, query: UserQuery) -> UserList:
         """Return rows of the directories in force."""
@@ -244,8 +257,25 @@ class Registry:
             check_restart(before, self.data_dir, self._console, compiled, self.configuration.path)
         await self._directories.keep(compiled.snapshot, compiled.directories, who)
         await self._put(compiled.snapshot, compiled.canonical, compiled.secrets, who, why)
-        self.admin_token_digest = compiled.console.admin_token_digest if compiled.console else None
-        return Applied(compiled.digest, tuple(diff(before, compiled.snapshot)) if before is not None else ())
+        changed = await self._let_in(compiled.console.operators if compiled.console else {}, who)
+        lines = diff(before, compiled.snapshot) if before is not None else ()
+        return Applied(compiled.digest, (*lines, *changed))
+
+    async def _let_in(self, operators: Mapping[str, Operator], who: str) -> list[str]:
+        """Let these ask over the console's port, once that is on record; return what changes of names and roles."""
+        known, named = self._journal.state.operators, {one.name: one.role for one in operators.values()}
+        if named != known:
+            await self._journal.record(OperatorsPut(named, who))
+        self.operators = operators
+        return [
+            *(f"- operator {name}" for name in sorted(known.keys() - named.keys())),
+            *(f"+ operator {name} ({named[name]})" for name in sorted(named.keys() - known.keys())),
+            *(
+                f"~ operator {name}: {known[name]} -> {named[name]}"
+                for name in sorted(known.keys() & named.keys())
+                if known[name] != named[name]
+            ),
+        ]
 
     async def _put_state(self, who: str, why: str, directories: Mapping[str, bytes] = MappingProxyType({})) -> None:
         standing = self._standing()

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from trunkline.config.units import LATEST_EXPIRY
+from trunkline.model.operators import Role
 from trunkline.model.snapshot import Directory, Key
 
 
@@ -91,7 +92,24 @@ class HoldReleased(msgspec.Struct, frozen=True, tag_field="type", tag="hold.rele
     reason: str
 
 
-Change = SnapshotPut | KeyCreated | KeyRevoked | UsersRead | UsersImported | CostsImported | HoldPlaced | HoldReleased
+class OperatorsPut(msgspec.Struct, frozen=True, tag_field="type", tag="operators", omit_defaults=True):
+    """From now on these may ask the admin API over the console's port: their roles by their names."""
+
+    operators: dict[str, Role]
+    who: str
+
+
+Change = (
+    SnapshotPut
+    | KeyCreated
+    | KeyRevoked
+    | UsersRead
+    | UsersImported
+    | CostsImported
+    | OperatorsPut
+    | HoldPlaced
+    | HoldReleased
+)
 TYPES = frozenset(
     {
         "snapshot",
@@ -100,6 +118,7 @@ TYPES = frozenset(
         "user.directory",
         "user.imported",
         "cost.imported",
+        "operators",
         "hold.placed",
         "hold.released",
     }
@@ -144,7 +163,8 @@ class State(msgspec.Struct, frozen=True):
     """The keys by id, in the order in which they were made, and the digest of the last snapshot.
 
     `imported` are the directories that commands have made, by tenant; `directories` the digests of all that the log
-    has the bytes of. `costs` are the digests of imported costs, with the time of each. `holds` are all there were.
+    has the bytes of. `costs` are the digests of imported costs, with the time of each; `operators` the roles, by name.
+    `holds` are all there were.
     """
 
     keys: dict[str, KeyEntry] = {}
@@ -152,6 +172,7 @@ class State(msgspec.Struct, frozen=True):
     imported: dict[str, Directory] = {}
     directories: frozenset[str] = frozenset()
     costs: dict[str, str] = {}
+    operators: dict[str, Role] = {}
     holds: dict[str, HoldEntry] = {}
 
     def holds_in_force(self) -> tuple[HoldPlaced, ...]:
@@ -170,7 +191,7 @@ def fold(state: State, changes: Iterable[tuple[str, Change]]) -> State:
     """
     keys, snapshot = dict(state.keys), state.snapshot
     imported, directories, costs = dict(state.imported), set(state.directories), dict(state.costs)
-    holds = dict(state.holds)
+    operators, holds = state.operators, dict(state.holds)
     for at, change in changes:
         match change:
             case SnapshotPut(digest):
@@ -190,9 +211,11 @@ def fold(state: State, changes: Iterable[tuple[str, Change]]) -> State:
                     imported[tenant] = Directory(digest, users, "log")
             case CostsImported(_, digest):
                 costs.setdefault(digest, at)
+            case OperatorsPut(named):
+                operators = named
             case HoldPlaced() | HoldReleased():
                 _fold_hold(holds, at, change)
-    return State(keys, snapshot, imported, frozenset(directories), costs, holds)
+    return State(keys, snapshot, imported, frozenset(directories), costs, operators, holds)
 
 
 def _fold_hold(holds: dict[str, HoldEntry], at: str, change: HoldPlaced | HoldReleased) -> None:

@@ -14,6 +14,7 @@ Control runs it beside its other work, and the commands run it in-process where 
     questions calls and sessions: `lists`, `story`, `transcript`; `archive` gets records back from the logs
     replay    what was released of a call again; `evidence_answers` is how that is said
     export    calls as a file: `export_lines` or `export_page`, with its `export_conversation` and `markup`
+    reviews   the review queue, by `review_lists`; `sampling` draws it, `review_item` is a call as it is read
     costs     reports of cost, by `cost_queries`; `cost_answers` are what is asked and said
     reconcile a bill against our count; `focus` is what was paid in the format of FOCUS
     user_sql  queries of a user's own: `gate` lets them through, `sandbox` runs them in a process of its own

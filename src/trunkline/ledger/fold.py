@@ -13,14 +13,21 @@ from trunkline.ledger.paid import paid_by
 from trunkline.ledger.records import (
     ABANDONED,
     CLOSED,
+    DECIDED,
     JUDGED,
     OPENED,
+    READ,
     REFUSED,
+    SAMPLED,
+    ChosenPart,
+    DecidedPart,
     EndedPart,
     JudgedPart,
     OpenedPart,
     OtherCostPart,
+    ReadPart,
     RefusedPart,
+    SampledPart,
     kind_of,
 )
 from trunkline.ledger.telemetry import CallCounts
@@ -32,6 +39,10 @@ _ended = msgspec.json.Decoder(EndedPart).decode
 _judged = msgspec.json.Decoder(JudgedPart).decode
 _refused = msgspec.json.Decoder(RefusedPart).decode
 _other_costs = msgspec.json.Decoder(OtherCostPart).decode_lines
+_read = msgspec.json.Decoder(ReadPart).decode
+_sampled = msgspec.json.Decoder(SampledPart).decode
+_chosen = msgspec.json.Decoder(ChosenPart).decode_lines
+_decided = msgspec.json.Decoder(DecidedPart).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -78,6 +89,10 @@ class Lines:
         self.judgements: list[bytes] = []
         self.refusals: list[bytes] = []
         self.imports: list[bytes] = []
+        self.reads: list[bytes] = []
+        self.samples: list[bytes] = []
+        self.chosen: list[bytes] = []
+        self.decisions: list[bytes] = []
         self.unreadable: list[bytes] = []
         self.opened: set[Key] = set()
         self.ended: set[Key] = set()
@@ -105,6 +120,14 @@ class Fold:
                 self._judge(record, stands)
             elif kind == REFUSED:
                 self._refuse(record, stands)
+            elif kind == READ:
+                self.lines.reads.append(_line("r", _encode(_read(record)), stands))
+            elif kind == SAMPLED:
+                self.lines.samples.append(
+                    _line("s", _encode(msgspec.structs.replace(_sampled(record), bodies=())), stands)
+                )
+            elif kind == DECIDED:
+                self.lines.decisions.append(_line("d", _encode(_decided(record)), stands))
         except (msgspec.MsgspecError, ArithmeticError, UnicodeError) as error:
             self.unreadable(stands, str(error))
 
@@ -119,6 +142,18 @@ class Fold:
         self.lines.imports += [
             b'{"c":%b,"tenant":%b,"n":%d,"log":%d,"segment":%d,"offset":%d}' % (row, whose, n, *stands)
             for n, row in enumerate(found, 1)
+        ]
+
+    def take_sample(self, sample: SampledPart, rows: bytes, stands: Standing) -> None:
+        """Take the calls that were chosen for review."""
+        try:
+            found = _chosen(rows)
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            self.unreadable(stands, str(error))
+            return
+        of_sample = {"sample": sample.id, "at": sample.at, **stands._asdict()}
+        self.lines.chosen += [
+            _encode({"call": one.call, "why": one.why, "n": n, **of_sample}) for n, one in enumerate(found, 1)
         ]
 
     def unreadable(self, stands: Standing, reason: str) -> None:
@@ -177,6 +212,10 @@ class Fold:
         if self.counts is not None:
             self.counts.refused(refused)
         self.lines.refusals.append(b'{"r":%b,"log":%d,"segment":%d,"offset":%d}' % (_encode(refused), *stands))
+
+
+def _line(name: str, record: bytes, stands: Standing) -> bytes:
+    return b'{"%b":%b,"log":%d,"segment":%d,"offset":%d}' % (name.encode(), record, *stands)
 
 
 class _Place(msgspec.Struct):

@@ -19,13 +19,13 @@ from trunkline.audit.format.heads import BadRecord, decode_head
 from trunkline.audit.format.records import SPILLED_PART, restore
 from trunkline.ledger.fold import Fold, Key, Lines, Standing
 from trunkline.ledger.index import Index
-from trunkline.ledger.records import IMPORTED, TAKEN, ImportedPart, kind_of
+from trunkline.ledger.records import IMPORTED, SAMPLED, TAKEN, ImportedPart, SampledPart, kind_of
 from trunkline.ledger.telemetry import CallCounts
 
 # Records in a step: enough for DuckDB to be quick, little enough to stay small.
 STEP_RECORDS = 16_384
-# The log of control, and the part of an import's body that has its rows.
-CONTROL, COSTS = "control", "costs"
+# The log of control, and the parts of bodies there that have rows: of imported costs, of calls chosen for review.
+CONTROL, COSTS, CHOSEN = "control", "costs", "calls"
 _SPILLED = b'"spilled":'
 NOWHERE = Position(-1, 0)
 
@@ -156,7 +156,7 @@ class Follower:
         self._fold.counts = self._counting.counts_of(log.name, batch) if self._counting is not None else None
         take = self._fold.take
         if log.path.name == CONTROL:
-            self._take_imports(log, batch)
+            self._take_rows(log, batch)
         for record, offset in batch.records:
             stands = Standing(log.number, batch.segment, offset)
             if _SPILLED in record and kind_of(record) in TAKEN:
@@ -164,17 +164,24 @@ class Follower:
             else:
                 take(record, stands)
 
-    def _take_imports(self, log: _Log, batch: StoredBatch) -> None:
-        """Take the costs that commands have imported; their rows are in bodies."""
+    def _take_rows(self, log: _Log, batch: StoredBatch) -> None:
+        """Take what stands in bodies: the costs that commands have imported, the calls that were chosen for review."""
         for record, offset in batch.records:
-            if kind_of(record) != IMPORTED:
+            kind = kind_of(record)
+            if kind not in (IMPORTED, SAMPLED):
                 continue
             stands = Standing(log.number, batch.segment, offset)
             try:
-                imported = msgspec.json.decode(record, type=ImportedPart)
-                for reference in imported.bodies:
-                    parts = read_body(log.path, reference, batch.segment)
-                    self._fold.take_import(imported.tenant, parts[COSTS], stands)
+                if kind == IMPORTED:
+                    imported = msgspec.json.decode(record, type=ImportedPart)
+                    for reference in imported.bodies:
+                        parts = read_body(log.path, reference, batch.segment)
+                        self._fold.take_import(imported.tenant, parts[COSTS], stands)
+                else:
+                    sampled = msgspec.json.decode(record, type=SampledPart)
+                    for reference in sampled.bodies:
+                        parts = read_body(log.path, reference, batch.segment)
+                        self._fold.take_sample(sampled, parts[CHOSEN], stands)
             except (CorruptLog, KeyError, msgspec.MsgspecError) as error:
                 self._fold.unreadable(stands, str(error))
 

@@ -195,10 +195,8 @@ class Index:
         connection = self._connected()
         connection.execute("BEGIN")
         try:
-            self._take("calls", lines.calls)
-            self._take("judgements", lines.judgements)
-            self._take("refusals", lines.refusals)
-            self._take("imports", lines.imports)
+            for table, of_table in _tables(lines):
+                self._take(table, of_table)
             self._take("unreadable", lines.unreadable)
             if ended:
                 logs, calls = zip(*ended, strict=True)
@@ -226,13 +224,7 @@ class Index:
 
     def _weed(self, lines: Lines) -> None:
         """Take the lines that DuckDB does not take out of a step, and note their records as unreadable."""
-        taken = (
-            ("calls", lines.calls),
-            ("judgements", lines.judgements),
-            ("refusals", lines.refusals),
-            ("imports", lines.imports),
-        )
-        for table, of_table in taken:
+        for table, of_table in _tables(lines):
             bad = dict(self._bad(table, of_table))
             of_table[:] = [line for line in of_table if line not in bad]
             lines.unreadable.extend(unreadable_line(line, reason) for line, reason in bad.items())
@@ -302,6 +294,20 @@ class Index:
     def _remove(self) -> None:
         for suffix in ("", WAL):
             self._path.with_name(FILE + suffix).unlink(missing_ok=True)
+
+
+def _tables(lines: Lines) -> list[tuple[str, list[bytes]]]:
+    """Return the lines that records make, by their table."""
+    return [
+        ("calls", lines.calls),
+        ("judgements", lines.judgements),
+        ("refusals", lines.refusals),
+        ("imports", lines.imports),
+        ("reads", lines.reads),
+        ("samples", lines.samples),
+        ("chosen", lines.chosen),
+        ("decisions", lines.decisions),
+    ]
 
 
 class Spool:

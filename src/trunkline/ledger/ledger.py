@@ -35,6 +35,7 @@ from trunkline.ledger.place_answers import Places, PlacesQuestion
 from trunkline.ledger.places import places_of
 from trunkline.ledger.questions import list_calls, list_sessions, show_call
 from trunkline.ledger.replay import Replay, replay_of
+from trunkline.ledger.reviews import Reviews
 from trunkline.ledger.sessions import show_session
 from trunkline.ledger.simulation import Simulation
 from trunkline.ledger.telemetry import CallCounts
@@ -43,6 +44,8 @@ from trunkline.model.snapshot import Key, Tenant
 
 # Steps before an answer, so that it has what has just happened: a second's calls, not a night's.
 FRESH_STEPS = 4
+# An index that had almost everything so lately has what matters, however busy the gateway is.
+NEAR_SECONDS = 5.0
 
 
 class Ledger:
@@ -189,6 +192,14 @@ class Ledger:
         """Return where calls stand in the logs, the oldest first. Raises Misunderstood."""
         behind = self._refresh()
         return places_of(self._index, asked, behind)
+
+    def reviews(self) -> Reviews:
+        """Return who answers about the review queue. Raises Unanswerable where the index lacks some of the logs yet."""
+        behind = self._refresh()
+        if behind and self.lag_seconds > NEAR_SECONDS:
+            megabytes = max(1, behind >> 20)
+            raise Unanswerable(f"the index has yet to read {megabytes:,} MB of the logs: ask when it has")
+        return Reviews(self._index, self._data_dir)
 
     def simulation(
         self, tenants: Mapping[str, Tenant], keys: Mapping[str, Key], asked: SimulationQuestion

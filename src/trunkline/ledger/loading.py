@@ -69,6 +69,12 @@ _ENDED = struct_of(
     }
 )
 
+
+def _members(table: str) -> str:
+    """Return the type of a record whose members are columns of this table, beside where it stands."""
+    return struct_of({name: kind for name, kind in TABLES[table].items() if name not in _STANDS})
+
+
 # The members of a line, for each table; `o` and `e` are of the records that opened and ended a call.
 LINES: Mapping[str, Columns] = {
     "calls": {
@@ -130,9 +136,18 @@ LINES: Mapping[str, Columns] = {
         "n": "INTEGER",
         **_STANDS,
     },
+    "reads": {"r": _members("reads"), **_STANDS},
+    "samples": {"s": _members("samples"), **_STANDS},
+    "chosen": TABLES["chosen"],
+    "decisions": {"d": _members("decisions"), **_STANDS},
     "running": TABLES["running"],
     "unreadable": TABLES["unreadable"],
 }
+
+
+def _record(table: str, member: str) -> dict[str, str]:
+    """Return what the columns of a table are made of that are members of a record."""
+    return {name: f"{member}.{quoted(name)}" for name in TABLES[table] if name not in _STANDS}
 
 
 def _sum(*classes: str) -> str:
@@ -220,6 +235,14 @@ EXPRESSIONS: Mapping[str, Mapping[str, str]] = {
         "error_code": "r.code",
         "error_source": "r.source",
     },
+    "reads": {**_record("reads", "r"), "filter": "coalesce(r.filter, MAP {})"},
+    "samples": {
+        **_record("samples", "s"),
+        "filter": "coalesce(s.filter, MAP {})",
+        "all_flagged": "coalesce(s.all_flagged, false)",
+        "again": "coalesce(s.again, false)",
+    },
+    "decisions": _record("decisions", "d"),
     "imports": {
         **{name: f"c.{quoted(name)}" for name in ("at", "team", "session", "kind", "amount", "note", "cost_center")},
         "user_id": "c.user",

@@ -45,7 +45,7 @@ def places_of(index: Index, asked: PlacesQuestion, behind: int) -> Places:
 
 def _where(asked: PlacesQuestion) -> tuple[str, list[object]]:
     conditions = ['c."at" >= ?', 'c."at" < ?']
-    values: list[object] = [_moment(asked.since), _moment(asked.until)]
+    values: list[object] = [moment(asked.since), moment(asked.until)]
     for column, value in (("tenant", asked.tenant), ("route", asked.route)):
         if value is not None:
             conditions.append(f"c.{column} = ?")
@@ -64,7 +64,8 @@ def _after(place: tuple[int, str]) -> tuple[datetime, str]:
         raise Misunderstood("`after` is no place of an earlier answer") from None
 
 
-def _moment(second: float) -> datetime:
+def moment(second: float) -> datetime:
+    """Return a Unix second as a time. Raises Misunderstood."""
     try:
         return datetime.fromtimestamp(second, UTC)
     except (ValueError, OverflowError, OSError):

@@ -16,7 +16,10 @@ ABANDONED = b"call.abandoned"
 JUDGED = b"call.judged"
 REFUSED = b"call.refused"
 IMPORTED = b"cost.imported"
-TAKEN = frozenset({OPENED, CLOSED, ABANDONED, JUDGED, REFUSED})
+READ = b"audit.read"
+SAMPLED = b"review.sampled"
+DECIDED = b"review.decided"
+TAKEN = frozenset({OPENED, CLOSED, ABANDONED, JUDGED, REFUSED, READ, SAMPLED, DECIDED})
 
 # Every record begins with these bytes and its type (docs/record-log.md).
 _BEGINNING = b'{"v":1,"type":"'
@@ -173,6 +176,63 @@ class RefusedPart(msgspec.Struct, gc=False, omit_defaults=True):
     user: str | None = None
     first_call: str | None = None
     message: str | None = None
+
+
+class ReadPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """Of `audit.read`."""
+
+    id: CallId
+    at: str
+    who: str
+    action: str
+    calls: int
+    call: CallId | None = None
+    session: str | None = None
+    tenant: str | None = None
+    filter: dict[str, str] = {}
+    format: str | None = None
+
+
+class SampledPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """Of `review.sampled`; the calls are in the body that it names."""
+
+    id: CallId
+    at: str
+    who: str
+    until: str
+    percent: str
+    seed: str
+    population: int
+    population_sha256: str
+    flagged: int
+    rest: int
+    drawn: int
+    queued: int
+    known: int
+    since: str | None = None
+    filter: dict[str, str] = {}
+    all_flagged: bool = False
+    again: bool = False
+    bodies: tuple[BodyRef, ...] = ()
+
+
+class ChosenPart(msgspec.Struct, gc=False):
+    """A line of that body."""
+
+    call: CallId
+    why: str
+
+
+class DecidedPart(msgspec.Struct, gc=False, omit_defaults=True):
+    """Of `review.decided`."""
+
+    id: CallId
+    at: str
+    who: str
+    call: CallId
+    sample: CallId
+    verdict: str
+    supersedes: CallId | None = None
 
 
 class ImportedPart(msgspec.Struct, gc=False):

@@ -6,7 +6,7 @@ with SCHEMA_VERSION: an index of another version is made again from the logs.
 
 from collections.abc import Mapping
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 FACTS = "facts"
 
 # Exact for every price list that is known: a token's price has at most twelve decimals.
@@ -155,6 +155,17 @@ IMPORTS: Columns = {
     "cost_center": TEXT,
 }
 
+REVIEWS: Columns = {
+    "call_id": ID,
+    "sample_id": ID,
+    "sampled_at": TIME,
+    "why": TEXT,
+    "verdict": TEXT,
+    "reviewer": TEXT,
+    "decided_at": TIME,
+    "decisions": WHOLE,
+}
+
 # What is in force for users and other packages: view -> its columns, in their order.
 VIEWS: Mapping[str, Columns] = {
     "calls": CALLS,
@@ -166,6 +177,7 @@ VIEWS: Mapping[str, Columns] = {
     "scores": SCORES,
     "refusals": REFUSALS,
     "imports": IMPORTS,
+    "reviews": REVIEWS,
 }
 
 _TRIED = {name: kind for name, kind in ATTEMPTS.items() if name not in {"call_id", "started_at"}} | {
@@ -213,6 +225,51 @@ TABLES: Mapping[str, Columns] = {
     "scores": SCORES,
     "refusals": {**REFUSALS, **_STANDS},
     "imports": {**IMPORTS, "n": "INTEGER", **_STANDS},
+    # Looks at conversations, samples for review, the calls that these chose, what was decided: all from control's log.
+    "reads": {
+        "id": ID,
+        "at": TIME,
+        "who": TEXT,
+        "action": TEXT,
+        "calls": WHOLE,
+        "call": ID,
+        "session": TEXT,
+        "tenant": TEXT,
+        "filter": "MAP(VARCHAR, VARCHAR)",
+        "format": TEXT,
+        **_STANDS,
+    },
+    "samples": {
+        "id": ID,
+        "at": TIME,
+        "who": TEXT,
+        "since": TIME,
+        "until": TIME,
+        "filter": "MAP(VARCHAR, VARCHAR)",
+        "all_flagged": "BOOLEAN",
+        "percent": TEXT,
+        "seed": TEXT,
+        "population": WHOLE,
+        "population_sha256": TEXT,
+        "flagged": WHOLE,
+        "rest": WHOLE,
+        "drawn": WHOLE,
+        "queued": WHOLE,
+        "known": WHOLE,
+        "again": "BOOLEAN",
+        **_STANDS,
+    },
+    "chosen": {"call": ID, "sample": ID, "at": TIME, "why": TEXT, "n": "INTEGER", **_STANDS},
+    "decisions": {
+        "id": ID,
+        "at": TIME,
+        "who": TEXT,
+        "call": ID,
+        "sample": ID,
+        "verdict": TEXT,
+        "supersedes": ID,
+        **_STANDS,
+    },
     # Calls that have been opened and have not ended, with the part of the record that their row will need.
     "running": {"id": ID, **_STANDS, "opened": TEXT},
     # Records that could not be understood: kept count of, never skipped in silence.
@@ -249,6 +306,17 @@ _SOURCES = {
                one.token_class AS token_class, one.tokens AS tokens, one.unit_price AS unit_price,
                one.amount AS amount, coalesce(one.price_version, price_version) AS price_version
         FROM (SELECT id, provider, model, price_version, unnest(paid) AS one FROM {FACTS}.calls)
+    """,
+    # The last decision of a call that was chosen is the one that holds.
+    "reviews": f"""
+        SELECT one.call AS call_id, one.sample AS sample_id, one."at" AS sampled_at, one.why AS why,
+               said.verdict AS verdict, said.who AS reviewer, said."at" AS decided_at,
+               coalesce(said.decisions, 0) AS decisions
+        FROM {FACTS}.chosen one
+             LEFT JOIN (SELECT call, sample, arg_max(verdict, "at") AS verdict, arg_max(who, "at") AS who,
+                               max("at") AS "at", count(*) AS decisions
+                        FROM {FACTS}.decisions GROUP BY call, sample) said
+             ON said.call = one.call AND said.sample = one.sample
     """,
     "sessions": f"""
         SELECT session, tenant, arg_min(user_id, id) AS user_id, arg_min(subject, id) AS subject,
