@@ -34,7 +34,7 @@ def test_every_role_has_its_rights_and_every_right_is_needed_somewhere():
 def test_roles_may_what_they_are_for():
     assert MAY["admin"] == set(Right)
     assert MAY["examiner"] < MAY["supervisor"]
-    assert MAY["supervisor"] - MAY["examiner"] == {Right.REVIEW}
+    assert MAY["supervisor"] - MAY["examiner"] == {Right.REVIEW, Right.HOLD}
     assert Right.CONTENT not in MAY["operator"]
     assert Right.OPERATE not in MAY["examiner"] | MAY["supervisor"]
     assert holders(Right.CONTENT) == ["examiner", "supervisor", "admin"]
