@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.guardrails.folding import fold
-from trunkline.guardrails.recommendation_words import CONTEXT, context_of, words_of
+from trunkline.guardrails.recommendation_words import CONTEXT, context_of, spelled_words_of, words_of
 
 
 def words(text: str) -> str:
@@ -44,6 +44,20 @@ def test_a_contraction_is_taken_apart():
 def test_any_text_has_words_of_plain_letters(text):
     for word in words_of(fold(text).text):
         assert re.fullmatch(r"[a-z']+|#|\?|\d+[kb]?", word)
+
+
+PIECES = st.sampled_from(
+    ["buy", "a", "i", "s", "p", "&", "and", "n", "of", "four", "five", "oh", "one", "k", "401", "(k)", "401k", "457",
+     "b", "fifty-seven", "twenty", "nine", "i'd", "don't", "it's", "u.s.", "e.t.f.,", "1,000.50", "$20", "70%", "point",
+     "um", "er,", "hundred", "sell?", "what?!", "really,", "long-term", "(the", "fund)", "x", "-", "...", "the", "s&p",
+     "529", "cash.\n"]
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=16))
+def test_the_short_way_to_the_words_gives_those_of_the_long_one(pieces):
+    text = " ".join(pieces)
+    assert words_of(text) == spelled_words_of(text)
 
 
 @given(st.lists(st.lists(st.integers(2, 9), max_size=30), max_size=4))

@@ -39,6 +39,7 @@ from transformers import AutoModel, AutoTokenizer
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1] / "src"))
+from trunkline.guardrails.checks.investment_recommendation import POINTING  # noqa: E402
 from trunkline.guardrails.folding import fold  # noqa: E402
 from trunkline.guardrails.recommendation_network import PAIR_FACTOR, PAIRS, SEAM  # noqa: E402
 from trunkline.guardrails.recommendation_words import CONTEXT, MOST, context_of, words_of  # noqa: E402
@@ -78,6 +79,11 @@ class Case(NamedTuple):
         return Reading((), tuple(word for reading in self.readings for word in reading.words))
 
 
+def behind(context: Sequence[str], words: Sequence[str]) -> Reading:
+    """Return a sentence as the check reads it: one of many words without what stands before it."""
+    return Reading(tuple(context) if len(words) <= POINTING else (), tuple(words))
+
+
 def say(*words: object) -> None:
     print(*words, flush=True)
 
@@ -93,7 +99,7 @@ def cases(pattern: str = "train-*.jsonl") -> list[Case]:
             for unit in UnitCutter(clauses=False).feed(case["text"], last=True):
                 words = words_of(fold(unit.text).text)
                 if words:
-                    readings.append(Reading(tuple(context_of(before)), tuple(words[:MOST])))
+                    readings.append(behind(context_of(before), words[:MOST]))
                     before.append(words)
             found.append(Case(LABELS.index(case["label"]), f"{path.stem}/{case['family']}", readings))
     return found
@@ -226,7 +232,7 @@ def varied(one: Reading, idle: list[Reading], told: list[Reading], chance: rando
         other = chance.choice(idle).words[:18]
         joint = tuple(chance.choice(JOINTS).split())
         words = words + joint + other if chance.random() < 0.5 else other + joint + words
-    return Reading(context, words[:MOST])
+    return behind(context, words[:MOST])
 
 
 class Network(torch.nn.Module):
@@ -251,10 +257,22 @@ class Network(torch.nn.Module):
         strongest = (state + (asked - 1) * 1e4).max(2).values
         return self.out(self.dropout(torch.cat([strongest, (state * asked).sum(2) / asked.sum(2)], 1)))
 
-    def learn(self, inputs: list[tuple[list[int], int]], wanted: np.ndarray, epochs: int, size: int = 64) -> None:
+    def take(self, kept: RecommendationNetwork) -> None:
+        """Go on from weights that were written."""
+        for place, name in enumerate(LAYERS):
+            layer, weight = getattr(self, name), getattr(kept, f"_{name}")
+            layer.weight.data = torch.tensor(weight.reshape(3, -1, CHANNELS).transpose(2, 1, 0).copy())
+            layer.bias.data = torch.tensor(kept._bias[place].copy())
+        self.out.weight.data = torch.tensor(kept._out[:-1].T.copy())
+        self.out.bias.data = torch.tensor(kept._out[-1].copy())
+        self.eval()
+
+    def learn(
+        self, inputs: list[tuple[list[int], int]], wanted: np.ndarray, epochs: int, rate: float, size: int = 64
+    ) -> None:
         others = [parameter for name, parameter in self.named_parameters() if name != "vectors.weight"]
         optimizer = torch.optim.AdamW(
-            [{"params": others, "lr": 2e-3}, {"params": [self.vectors.weight], "lr": 3e-4}], weight_decay=1e-4
+            [{"params": others, "lr": rate}, {"params": [self.vectors.weight], "lr": 0.15 * rate}], weight_decay=1e-4
         )
         steps, began = epochs * (len(inputs) // size + 1), time.time()
         slope = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: max(0.0, 1 - k / steps))
@@ -345,8 +363,23 @@ def make(readings: list[Reading], many: int, near: dict[str, list[str]], chance:
             context = chance.choice(readings).words[-CONTEXT:]
         elif draw < 0.5:
             context = ()
-        found.append(Reading(context, tuple(made[:MOST]) or ("yes",)))
+        found.append(behind(context, made[:MOST] or ["yes"]))
     return found
+
+
+def labelled(teacher: Teacher, made: list[Reading], work: Path | None, some: int = 10_000) -> np.ndarray:
+    """Return what the teacher says of them, bit by bit, so that an hour's work can go on where it stopped."""
+    found = []
+    for begin in range(0, len(made), some):
+        file = work / f"said-{begin}.npy" if work else None
+        if file and file.exists():
+            found.append(np.load(file))
+            continue
+        found.append(teacher.probabilities(made[begin : begin + some]))
+        if file:
+            np.save(file, found[-1])
+        say(f"{begin + some} of {len(made)} are labelled")
+    return np.concatenate(found)
 
 
 class Hints(torch.nn.Module):
@@ -429,7 +462,9 @@ def main() -> None:  # noqa: PLR0915 - one step after the other
     parser.add_argument("--made", type=int, default=MADE, help=f"sentences that are made ({MADE})")
     parser.add_argument("--rounds", type=int, default=3, help="over the cases, for the teacher (3)")
     parser.add_argument("--epochs", type=int, default=6, help="of the network (6)")
-    parser.add_argument("--teacher", type=Path, help="keep the tuned teacher there, or take it from there")
+    parser.add_argument(
+        "--work", type=Path, help="a folder to keep the tuned teacher and what it said in, to go on from"
+    )
     said = parser.parse_args()
     chance, began = random.Random(SEED), time.time()
     torch.manual_seed(SEED)
@@ -443,12 +478,13 @@ def main() -> None:  # noqa: PLR0915 - one step after the other
     say(f"{len(train)} cases to train with, {len(test)} held out")
 
     teacher = Teacher()
-    if said.teacher and said.teacher.exists():
-        teacher.load_state_dict(torch.load(said.teacher))
+    kept = said.work / "teacher.pt" if said.work else None
+    if kept and kept.exists():
+        teacher.load_state_dict(torch.load(kept))
     else:
-        teacher.tune(train, chance, said.rounds)
-        if said.teacher:
-            torch.save(teacher.state_dict(), said.teacher)
+        teacher.tune(train, random.Random(SEED), said.rounds)
+        if kept:
+            torch.save(teacher.state_dict(), kept)
     teacher.to(torch.bfloat16).encoder.eval()
     teacher.head.float()
     say(f"the teacher is tuned ({time.time() - began:.0f} s)")
@@ -472,8 +508,8 @@ def main() -> None:  # noqa: PLR0915 - one step after the other
         before = [places.get(word, 1) for word in (*reading.context, SEAM)] if reading.context else []
         return before + [places.get(word, 1) for word in reading.words], len(before)
 
-    made = make(readings, said.made, near, chance)
-    of_made, of_cases = teacher.probabilities(made), teacher.probabilities(readings)
+    made = make(readings, said.made, near, random.Random(SEED + 1))
+    of_made, of_cases = labelled(teacher, made, said.work), teacher.probabilities(readings)
     say(f"{len(made)} sentences are made and labelled ({time.time() - began:.0f} s)")
     labels = np.array([case.label for case in train for _ in case.readings])
     sure = np.array([len(case.readings) == 1 or not is_positive(case) for case in train for _ in case.readings])

@@ -27,6 +27,11 @@ _SPOKEN: Final = re.compile(
     r"|s ?(?:&|and|n) ?p\b|(?:[a-z]\.? ){2,5}[a-z]\b|[a-z]\.(?:[a-z]\.){1,4})"
 )
 _TOKEN: Final = re.compile(r"4(?:01|03|57) ?\(?[kb]\b\)?|\d(?:[\d,.]*\d)?|[a-z]+(?:'[a-z]+)*|[%?]")
+_MARKS: Final = ".,;:!"  # behind a word, they say nothing
+_SPELLING: Final = frozenset(("four", "five", "snp", "sandp"))  # with what, beside letters, a name may be spelled
+_SPELLINGS: Final = tuple(_SPELLING)
+_ACCOUNTS: Final = frozenset(("401", "403", "457"))
+_MARKED: Final = _NUMBERS | _FILLERS | _SPELLING
 _CONTRACTED: Final = ("n't", "'s", "'d", "'ll", "'re", "'ve", "'m")
 _KEPT_NUMBERS: Final = frozenset(("529", "1031", "1099", "1040"))
 
@@ -39,20 +44,57 @@ def context_of(before: list[list[Word]]) -> list[Word]:
 def words_of(text: str) -> list[str]:
     """Return the words of a folded text (lower case, marks in one form; see `folding`)."""
     words: list[str] = []
-    for token in _TOKEN.findall(_SPOKEN.sub(_joined, text)):
-        first = token[0]
-        if first.isdigit():
-            _add_number(words, token)
-        elif token in _NUMBERS:
+    for piece in text.split():
+        bare = piece if piece.isalpha() else piece.rstrip(_MARKS)
+        if not (bare.isalpha() and bare.isascii()):
+            if not _add_pieces(words, piece):
+                return spelled_words_of(text)
+        elif len(bare) == 1:
+            if bare == "s" or (words and len(words[-1]) == 1 and words[-1] != NUMBER):
+                return spelled_words_of(text)
+            words.append(bare)
+        elif bare not in _MARKED:
+            words.append(bare)
+        elif bare in _SPELLING:
+            return spelled_words_of(text)
+        elif bare in _NUMBERS:
             _add_number(words, NUMBER)
-        elif first == "%":
-            words.append("percent")
-        elif first == "?":
-            if words and words[-1] != "?":
-                words.append("?")
-        elif token not in _FILLERS:
-            _add_word(words, token)
     return words
+
+
+def _add_pieces(words: list[str], piece: str) -> bool:
+    """Add the words of what stands between two spaces; return False if it may be spelled with what is beside it."""
+    if "&" in piece:
+        return False
+    for token in _TOKEN.findall(piece):
+        if (len(token) == 1 and token.isalpha()) or token[:3] in _ACCOUNTS or token.endswith(_SPELLINGS):
+            return False
+        _add_token(words, token)
+    return True
+
+
+def spelled_words_of(text: str) -> list[str]:
+    """Return the same words of any text; `words_of` asks here where something may be spelled out."""
+    words: list[str] = []
+    for token in _TOKEN.findall(_SPOKEN.sub(_joined, text)):
+        _add_token(words, token)
+    return words
+
+
+def _add_token(words: list[str], token: str) -> None:
+    """Add what a token stands for."""
+    first = token[0]
+    if first.isdigit():
+        _add_number(words, token)
+    elif token in _NUMBERS:
+        _add_number(words, NUMBER)
+    elif first == "%":
+        words.append("percent")
+    elif first == "?":
+        if words and words[-1] != "?":
+            words.append("?")
+    elif token not in _FILLERS:
+        _add_word(words, token)
 
 
 def _joined(match: re.Match[str]) -> str:
