@@ -100,7 +100,7 @@ def test_a_mistake_is_found_at_its_path_with_a_fix(text, path, says):
     [
         *(GOOD + f"{name}: {{}}\n" for name in ("prompts", "telemetry", "slo", "cors")),
         GOOD + "alerts: []\n",
-        *(GOOD + f"audit: {{{name}: x}}\n" for name in ("copies", "archive")),
+        *(GOOD + f"audit: {{{name}: x}}\n" for name in ("archive",)),
         *(
             changed("targets:", f"{name}: x, targets:")
             for name in ("prompt", "require_prompt", "client_system", "keepalive")

@@ -16,7 +16,7 @@ WITHOUT_EFFECT = quoted(SECTION.partition("These settings")[2])
     ("written", "instead"),
     [
         ("strategy: priority", "prompt: allocation@12"),
-        ("audit: {durability: before_response}", "audit: {copies: []}"),
+        ("audit: {durability: before_response}", "audit: {archive: {}}"),
         ("audit: {durability: before_response}", "telemetry: {otlp_endpoint: null}"),
         ("audit: {durability: before_response}", "alerts: []"),
         ("audit: {durability: before_response}", "slo: {overhead_p99: 10ms}"),

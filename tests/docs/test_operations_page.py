@@ -67,7 +67,7 @@ def test_every_metric_is_on_the_page_with_its_labels_and_no_other():
     refused = RefusedPart("t", "limited", 429, "rate_limit_exceeded", "tenant_limit", 1, "s", rule="r", tenant="t")
     counts.refused(refused)
     shown = {}
-    for family in text_string_to_metric_families(page(counts, 1.0, [worker], limits, 2.0).decode()):
+    for family in text_string_to_metric_families(page(counts, 1.0, [worker], limits, 2.0, 0, {"p": 1.0}).decode()):
         name = family.name + ("_total" if family.type == "counter" else "")
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         shown[name] = (family.type, labels)

@@ -47,6 +47,12 @@ def verify(
     public_key: Annotated[
         str | None, typer.Option(metavar="KEY", help=f"{KEY_HELP}; without it the one beside the logs.")
     ] = None,
+    copy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR", help="Where checkpoints were copied to; repeat it. Without: those of `audit.copies`."
+        ),
+    ] = None,
 ) -> int:
     """Check every log against what was signed of it. It only reads; a gateway may run meanwhile.
 
@@ -58,10 +64,11 @@ def verify(
     from trunkline.cli.progress import VerificationProgress  # noqa: PLC0415
 
     directory = _directory(config, data_dir)
+    copies = [Path(one) for one in copy] if copy else _copies(config) if data_dir is None else []
     try:
         key = _key(public_key) if public_key is not None else read_public_key(directory)
         with VerificationProgress() as progress:
-            report = Verification(directory, key, time.time_ns(), progress.show).run()
+            report = Verification(directory, key, time.time_ns(), progress.show, copies).run()
     except (DataDirError, KeyUnusable, OSError) as error:
         sys.stdout.write(f"could not tell: {error}\n")
         return COULD_NOT_TELL
@@ -157,6 +164,12 @@ def keys(config: Config = DEFAULT_CONFIG, data_dir: DataDir = None) -> None:
     sys.stdout.write(f"{public.text}\n")
     for log in sorted((directory / LOGS).glob("*/*")):
         sys.stdout.write(f"{public.named(f'{opened.deployment}/{log.parent.name}/{log.name}').text}\n")
+
+
+def _copies(config: str) -> list[Path]:
+    from trunkline.control.machine import copies_of  # noqa: PLC0415
+
+    return copies_of(config)
 
 
 def _directory(config: str, data_dir: str | None) -> Path:

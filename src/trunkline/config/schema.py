@@ -420,10 +420,22 @@ class LimitsSection(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CopyPlace(Section):
+    """A second place for the checkpoint that covers all logs."""
+
+    directory: str = option(
+        kinds.PATH,
+        stand_in="",
+        says="directory that is there already, and not on the gateway's disk: a mount of a machine that its operator"
+        " does not own, or of storage that lets nothing be written again",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Audit(Section):
     """How durable a record is before the answer leaves, and what it is signed with."""
 
-    LATER = ("copies", "archive")
+    LATER = ("archive",)
     durability: Any = option(
         choice("before_response"), AUDIT.durability, says="no byte of an answer leaves before its record is on disk"
     )
@@ -434,6 +446,11 @@ class Audit(Section):
         kinds.KEPT,
         model.RETENTION,
         says="how long records of calls are kept, at least; see [holds and retention](retention.md#retention)",
+    )
+    copies: tuple[CopyPlace, ...] = option(
+        listing(SectionReader(CopyPlace), "places", most=10),
+        (),
+        says="where the checkpoint that covers all logs is [copied to](audit.md#copies-in-another-place) each minute",
     )
 
 

@@ -180,9 +180,11 @@ def _add_metrics(
         used: LimitsInUse | None = None
         with contextlib.suppress(Refused):  # no worker is ready: the page has all else
             used = await limits.ask(OF_TENANTS, SCRAPE_WITHIN)
-        proof_lag = status()["proof"]["lag_seconds"]
-        refused = registry.refusals.total
-        return Response(page(*desk.counted(), workers(), used, proof_lag, refused), media_type=CONTENT_TYPE)
+        now = status()
+        shown = page(
+            *desk.counted(), workers(), used, now["proof"]["lag_seconds"], registry.refusals.total, now["copies"]
+        )
+        return Response(shown, media_type=CONTENT_TYPE)
 
 
 def _handle_errors(app: FastAPI, log: OperationalLog) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trunkline.config.document import MAX_BYTES, Mapping, Node, Scalar, compose
+from trunkline.config.document import Sequence as NodeList
 from trunkline.config.places import Place, Problems
 from trunkline.config.problems import ConfigInvalid, Problem
 from trunkline.config.readers import is_null
@@ -67,12 +68,25 @@ def key_file_of(path: str) -> Path | None:
     return _path_at(path, ("audit", "key_file"))
 
 
+def copies_of(path: str) -> list[Path]:
+    """Return the directories of `audit.copies`, whatever else is wrong. Raises ConfigInvalid."""
+    node, _ = compose(read_configuration(path), path)
+    audit = node.get("audit") if isinstance(node, Mapping) else None
+    copies = audit.get("copies") if isinstance(audit, Mapping) else None
+    count = len(copies.items) if isinstance(copies, NodeList) else 0
+    found = [_path_at(path, ("audit", "copies", str(place), "directory")) for place in range(count)]
+    return [directory for directory in found if directory is not None]
+
+
 def _path_at(path: str, keys: Sequence[str]) -> Path | None:
     """Return the path that a configuration has under these keys, None where it has none."""
     node, problems = compose(read_configuration(path), path)
     value: Node | None = node
     for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, NodeList):
+            value = value.items[int(key)]
+        else:
+            value = value.get(key) if isinstance(value, Mapping) else None
     if value is None:
         if node is None and problems:
             raise ConfigInvalid(problems)

@@ -3,8 +3,9 @@
 Names and labels are on docs/operations.md. Every label's values come from the configuration or from a closed list.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
+from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -29,6 +30,7 @@ def page(
     limits: LimitsInUse | None,
     proof_lag: float,
     admin_refusals: int = 0,
+    copy_lags: Mapping[str, float] = MappingProxyType({}),
 ) -> bytes:
     """Return the page; a lag of None says that the ledger is not there (yet), limits of None that no worker is."""
     registry = CollectorRegistry(auto_describe=False)
@@ -37,7 +39,7 @@ def page(
     of_workers = [*_of_workers(workers), *_of_targets(workers), *_of_limits(limits)]
     of_admin = CounterMetricFamily("trunkline_admin_refusals", "Requests to the admin API that were not let in.")
     of_admin.add_metric((), admin_refusals)
-    registry.register(_Families([*of_ledger, *of_workers, of_admin]))
+    registry.register(_Families([*of_ledger, *of_workers, of_admin, _of_copies(copy_lags)]))
     return generate_latest(registry)
 
 
@@ -110,6 +112,15 @@ def _of_lag(lag_seconds: float | None, proof_lag: float) -> Iterator[Metric]:
     )
     proof.add_metric((), proof_lag)
     yield from (lag, proof)
+
+
+def _of_copies(copy_lags: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(
+        "trunkline_copy_lag_seconds", "How long ago the checkpoint was copied to another place.", labels=("place",)
+    )
+    for place, seconds in copy_lags.items():
+        family.add_metric((place,), seconds)
+    return family
 
 
 def _of_workers(workers: Sequence[WorkerState]) -> Iterator[Metric]:

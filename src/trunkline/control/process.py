@@ -14,6 +14,9 @@ from typing import Any
 import msgspec
 
 from trunkline import __version__
+from trunkline.audit.files.data_dir import PROOF
+from trunkline.audit.files.disk import Disk
+from trunkline.audit.files.tile_files import TileFiles
 from trunkline.channel.link import Link
 from trunkline.channel.messages import (
     Begin,
@@ -31,6 +34,7 @@ from trunkline.channel.messages import (
 from trunkline.config.compiled import Compiled
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.configuration import Configuration
+from trunkline.control.copying import Copying
 from trunkline.control.journal import Journal, Unrecorded
 from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.limits_desk import LimitsDesk
@@ -143,14 +147,16 @@ class ControlProcess:
         """Put the first snapshot in force, then serve until the channel ends."""
         listening = asyncio.create_task(self._listen(registry))
         proof: ProofDesk | None = None
+        copying: Copying | None = None
         try:
             sockets = admin_sockets(data_dir, console)
             await first
             _be_nice(NICENESS_AT_FIRST)
             proof = self._proof(registry, journal, data_dir)
-            self._spawn(self._serve(registry, journal, sockets, proof))
+            copying = self._copying(registry, journal)
+            self._spawn(self._serve(registry, journal, sockets, proof, copying))
             self._spawn(proof.run())
-            self._spawn(self._tick(journal, registry))
+            self._spawn(self._tick(journal, registry, copying))
             await listening
         finally:
             listening.cancel()
@@ -158,6 +164,8 @@ class ControlProcess:
                 task.cancel()
             if proof is not None:
                 await proof.finish()  # before the rest, which may take longer than the supervisor waits
+            if copying is not None:
+                await asyncio.to_thread(copying.finish)
             await asyncio.gather(listening, *self._tasks, return_exceptions=True)
             await journal.close()
 
@@ -166,6 +174,17 @@ class ControlProcess:
         key_file = in_force.audit.key_file if in_force is not None else None
         named = Path(key_file) if isinstance(key_file, str) else None
         return ProofDesk(data_dir, journal.directory, named, journal, self._log)
+
+    def _copying(self, registry: Registry, journal: Journal) -> Copying:
+        own = journal.directory
+        files = TileFiles(registry.data_dir / PROOF / own.parent.name / own.name, Disk())
+
+        def places() -> tuple[str, ...]:
+            in_force = registry.snapshot
+            copies = in_force.audit.copies if in_force is not None else ()
+            return copies if isinstance(copies, tuple) else ()
+
+        return Copying(places, files.checkpoint, self._log)
 
     async def _until_begun(self) -> None:
         while True:
@@ -214,19 +233,21 @@ class ControlProcess:
 
     # The admin API
 
-    async def _serve(self, registry: Registry, journal: Journal, sockets: AdminSockets, proof: ProofDesk) -> None:
+    async def _serve(
+        self, registry: Registry, journal: Journal, sockets: AdminSockets, proof: ProofDesk, copying: Copying
+    ) -> None:
         """Serve the admin API; who connects before it is imported waits in the socket's backlog."""
         serve_admin = await asyncio.to_thread(_import_admin)
         _be_nice(NICENESS)
         desk = LedgerDesk(registry.data_dir, self._log)
         self._spawn(desk.run())
-        status = partial(self._status, registry, journal, proof)
+        status = partial(self._status, registry, journal, proof, copying)
         await serve_admin(registry, status, sockets, self._log, desk, self._known_workers, self._limits)
 
     def _known_workers(self) -> list[WorkerState]:
         return [self._workers[index] for index in sorted(self._workers)]
 
-    def _status(self, registry: Registry, journal: Journal, proof: ProofDesk) -> dict[str, Any]:
+    def _status(self, registry: Registry, journal: Journal, proof: ProofDesk, copying: Copying) -> dict[str, Any]:
         return {
             "version": __version__,
             "configuration": self._configuration.path,
@@ -235,13 +256,15 @@ class ControlProcess:
             "supervisor": {"pid": self._supervisor},
             "control": {"pid": os.getpid(), "started_at": self._started_at, "log_failure": journal.failure},
             "proof": {"lag_seconds": proof.lag_seconds},
+            "copies": copying.lag_seconds,
             # What they measure of themselves is on the page of metrics.
             "workers": [_without_report(worker) for worker in self._known_workers()],
         }
 
-    async def _tick(self, journal: Journal, registry: Registry) -> None:
+    async def _tick(self, journal: Journal, registry: Registry, copying: Copying) -> None:
         while True:
             journal.look()
+            copying.look()
             await self._note_refusals(registry)
             self._log.flush()
             await asyncio.sleep(TICK)

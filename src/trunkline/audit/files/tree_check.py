@@ -98,7 +98,7 @@ class TreeCheck:
         size = self._tree.size
         if self._promises:
             signed = self._promises[0].size
-            reason = f"records {size} to {signed - 1} have been signed and are missing"
+            reason = f"records {size} to {signed - 1} have been signed and are missing: see {self._promises[0].file}"
             self._say(damage(self._origin, file, offset, size, reason))
             self._spoiled = True
         if self._spoiled:

@@ -4,10 +4,11 @@ What control's logs say comes first: which other logs there have to be, and how 
 The proof of a log is looked at before the log is read, so that a log that is being written can be checked as well.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, final
 
+from trunkline.audit.files.checkpoint_copies import copies_in, read_copy
 from trunkline.audit.files.data_dir import CHECKPOINT, LOGS, PROOF, read_deployment
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.findings import (
@@ -42,10 +43,21 @@ class Progress(NamedTuple):
 
 @final
 class Verification:
-    """Checks the logs of a data directory; `key` is the deployment's public key, `now_ns` the time of the check."""
+    """Checks the logs of a data directory; `key` is the deployment's public key, `now_ns` the time of the check.
 
-    def __init__(self, data_dir: Path, key: PublicKey, now_ns: int, on_progress: Callable[[Progress], None]) -> None:
+    `copies` are the places that have copies of checkpoints: each of these has to fit as well.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        key: PublicKey,
+        now_ns: int,
+        on_progress: Callable[[Progress], None],
+        copies: Sequence[Path] = (),
+    ) -> None:
         self._data_dir, self._key, self._now, self._on_progress = data_dir, key, now_ns, on_progress
+        self._copies = copies
         self._deployment = read_deployment(data_dir)
         self._findings: list[Finding] = []
         self._log_of_logs = LogOfLogs(key, now_ns, self._say)
@@ -59,11 +71,27 @@ class Verification:
         control = [log for log in logs if log.endswith(f"/{CONTROL}")]
         for log in control:
             self._log_of_logs.read(self._log(log), self._origin(log))
+        for place in self._copies:
+            self._read_copies(place)
         for log in [*control, *(log for log in logs if log not in control)]:
             self._check(log)
         self._miss(logs)
         counts = (len(logs), self._records, self._bytes, self._kept, self._tiles, self._open, self._unsigned)
         return Report(*counts, self._findings)
+
+    def _read_copies(self, place: Path) -> None:
+        """Take what was copied to a place for as good as what control's log says."""
+        there = False
+        for path in copies_in(place, self._deployment):
+            try:
+                found = open_checkpoint(read_copy(path), self._key)
+            except BadNote as bad:
+                self._say(doubt("", path, 0, None, f"the copy cannot be trusted: {bad}"))
+                continue
+            there = True
+            self._log_of_logs.promises.setdefault(found.origin, []).append(Promise(found.size, found.root, path, 0))
+        if not there:
+            self._say(doubt("", place, 0, None, "there is no copy of this deployment's checkpoints"))
 
     # One log
 
