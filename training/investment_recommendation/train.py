@@ -14,6 +14,9 @@ An eighth of the families is held out: they say how good the network is, and set
 4. A weight of each word and of each pair of neighbours, for the sentences that need no network: no more than `MISSED`
    of those that recommend are below the sum that is asked for.
 
+With `--refine` the network that is there goes on learning instead, from all cases and from what it says itself of the
+sentences that are made: ten minutes of one core, and no teacher. What had been held out stays so.
+
 The same cases give the same weights on the same machine; all chance has a seed. Only the files train-*.jsonl are read.
 """
 
@@ -28,7 +31,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +57,7 @@ MADE = 100_000  # sentences that are made
 MISSED = 0.005
 SEED = 3
 FOLDS = 8
+LAYERS = ("first", "second", "third")
 FALSE = 0.02  # of what does not recommend, held out, that is found at the threshold
 MORE_WORDS = [SEAM, "?", "#", "percent", "401k", "403b", "457b", "529", "1031", "1099", "1040", "n't", "'s", "'d",
               "'ll", "'re", "'ve", "'m"]  # fmt: skip
@@ -67,6 +71,9 @@ class Reading(NamedTuple):
 
     context: tuple[str, ...]
     words: tuple[str, ...]
+
+
+Judge = Callable[[list[Reading]], np.ndarray]  # says how likely each is each of LABELS
 
 
 class Case(NamedTuple):
@@ -257,14 +264,14 @@ class Network(torch.nn.Module):
         strongest = (state + (asked - 1) * 1e4).max(2).values
         return self.out(self.dropout(torch.cat([strongest, (state * asked).sum(2) / asked.sum(2)], 1)))
 
-    def take(self, kept: RecommendationNetwork) -> None:
+    def take(self, kept: Mapping[str, np.ndarray]) -> None:
         """Go on from weights that were written."""
-        for place, name in enumerate(LAYERS):
-            layer, weight = getattr(self, name), getattr(kept, f"_{name}")
+        for name, bias in zip(LAYERS, kept["bias"].astype(np.float32), strict=True):
+            layer, weight = getattr(self, name), kept[name].astype(np.float32)
             layer.weight.data = torch.tensor(weight.reshape(3, -1, CHANNELS).transpose(2, 1, 0).copy())
-            layer.bias.data = torch.tensor(kept._bias[place].copy())
-        self.out.weight.data = torch.tensor(kept._out[:-1].T.copy())
-        self.out.bias.data = torch.tensor(kept._out[-1].copy())
+            layer.bias.data = torch.tensor(bias.copy())
+        *weight, bias = kept["out"].astype(np.float32)
+        self.out.weight.data, self.out.bias.data = torch.tensor(np.array(weight).T.copy()), torch.tensor(bias)
         self.eval()
 
     def learn(
@@ -367,15 +374,15 @@ def make(readings: list[Reading], many: int, near: dict[str, list[str]], chance:
     return found
 
 
-def labelled(teacher: Teacher, made: list[Reading], work: Path | None, some: int = 10_000) -> np.ndarray:
-    """Return what the teacher says of them, bit by bit, so that an hour's work can go on where it stopped."""
+def labelled(judge: Judge, made: list[Reading], work: Path | None, some: int = 10_000) -> np.ndarray:
+    """Return what is said of them, bit by bit, so that an hour's work can go on where it stopped."""
     found = []
     for begin in range(0, len(made), some):
         file = work / f"said-{begin}.npy" if work else None
         if file and file.exists():
             found.append(np.load(file))
             continue
-        found.append(teacher.probabilities(made[begin : begin + some]))
+        found.append(judge(made[begin : begin + some]))
         if file:
             np.save(file, found[-1])
         say(f"{begin + some} of {len(made)} are labelled")
@@ -460,46 +467,45 @@ def main() -> None:  # noqa: PLR0915 - one step after the other
     parser.add_argument("--out", type=Path, help="where to write the weights")
     parser.add_argument("--hold-out", type=int, default=0, help=f"which part of the families, 0 to {FOLDS - 1} (0)")
     parser.add_argument("--made", type=int, default=MADE, help=f"sentences that are made ({MADE})")
+    parser.add_argument("--refine", type=Path, help="weights to go on from, with the cases that came since: no teacher")
     parser.add_argument("--rounds", type=int, default=3, help="over the cases, for the teacher (3)")
     parser.add_argument("--epochs", type=int, default=6, help="of the network (6)")
     parser.add_argument(
         "--work", type=Path, help="a folder to keep the tuned teacher and what it said in, to go on from"
     )
     said = parser.parse_args()
-    chance, began = random.Random(SEED), time.time()
+    began = time.time()
     torch.manual_seed(SEED)
     every = cases()
-    families = sorted({case.family for case in every})
-    random.Random(7).shuffle(families)
-    held = {family for place, family in enumerate(families) if place % FOLDS == said.hold_out}
+    held = held_out(every, said.hold_out, said.refine)
     train = [case for case in every if case.family not in held]
     test = [case for case in every if case.family in held]
     tested = [reading for case in test for reading in case.readings]
     say(f"{len(train)} cases to train with, {len(test)} held out")
-
-    teacher = Teacher()
-    kept = said.work / "teacher.pt" if said.work else None
-    if kept and kept.exists():
-        teacher.load_state_dict(torch.load(kept))
-    else:
-        teacher.tune(train, random.Random(SEED), said.rounds)
-        if kept:
-            torch.save(teacher.state_dict(), kept)
-    teacher.to(torch.bfloat16).encoder.eval()
-    teacher.head.float()
-    say(f"the teacher is tuned ({time.time() - began:.0f} s)")
-    report(teacher.probabilities(tested), test)
-
     readings = [reading for case in train for reading in case.readings]
     words = {word for reading in readings for word in reading.words}
-    vocabulary = teacher.tokenizer.get_vocab()
-    known = {word for word in vocabulary if re.fullmatch(r"[a-z]+", word) and (len(word) > 1 or word in "ai")}
-    names = sorted(known | {word for word in words if re.fullmatch(r"[a-z]+", word)}) + MORE_WORDS
-    full = teacher.vectors(names)
-    small = reduced(full)
-    unknown = small[np.array(chance.sample(range(len(known)), 2000))].mean(0)
-    vectors = np.concatenate([np.zeros((1, WIDTH), np.float32), unknown[None].astype(np.float32), small])
-    names = ["<end>", "<unknown>", *names]
+
+    if said.refine:
+        with np.load(said.refine) as kept:
+            names = bytes(kept["words"]).decode().split("\n")
+            vectors = kept["vectors"].astype(np.float32) * kept["scale"]
+            network, full = Network(vectors), vectors[2:]
+            network.take(kept)
+    else:
+        teacher = Teacher()
+        tuned = said.work / "teacher.pt" if said.work else None
+        if tuned and tuned.exists():
+            teacher.load_state_dict(torch.load(tuned))
+        else:
+            teacher.tune(train, random.Random(SEED), said.rounds)
+            if tuned:
+                torch.save(teacher.state_dict(), tuned)
+        teacher.to(torch.bfloat16).encoder.eval()
+        teacher.head.float()
+        say(f"the teacher is tuned ({time.time() - began:.0f} s)")
+        report(teacher.probabilities(tested), test)
+        names, vectors, full = with_vectors(teacher, words)
+        network = Network(vectors)
     places = {name: place for place, name in enumerate(names)}
     near = near_words(full, names[2:], words)
     say(f"{len(names)} words have vectors ({time.time() - began:.0f} s)")
@@ -509,22 +515,23 @@ def main() -> None:  # noqa: PLR0915 - one step after the other
         return before + [places.get(word, 1) for word in reading.words], len(before)
 
     made = make(readings, said.made, near, random.Random(SEED + 1))
-    of_made, of_cases = labelled(teacher, made, said.work), teacher.probabilities(readings)
+    judge = (lambda some: network.probabilities([row(one) for one in some])) if said.refine else teacher.probabilities
+    of_made, of_cases = labelled(judge, made, said.work), judge(readings)
     say(f"{len(made)} sentences are made and labelled ({time.time() - began:.0f} s)")
     labels = np.array([case.label for case in train for _ in case.readings])
     sure = np.array([len(case.readings) == 1 or not is_positive(case) for case in train for _ in case.readings])
     own = np.where(sure[:, None], np.eye(len(LABELS), dtype=np.float32)[labels], of_cases)
-    wanted = 0.5 * own + 0.5 * of_cases
+    believed = 0.7 if said.refine else 0.5  # the network knows less than the teacher
+    wanted = believed * own + (1 - believed) * of_cases
     rows = [row(reading) for reading in readings]
-    network = Network(vectors)
     network.learn(
         rows * 4 + [row(reading) for reading in made], np.concatenate([wanted] * 4 + [of_made]).astype(np.float32),
-        said.epochs,
+        said.epochs, 5e-4 if said.refine else 2e-3,
     )  # fmt: skip
     say(f"the network is trained ({time.time() - began:.0f} s)")
 
     # The bound is set by families that the hints have not seen.
-    apart = {family for place, family in enumerate(families) if place % FOLDS != said.hold_out and place % 7 == 0}
+    apart = {case.family for case in train if part_of(case.family, 7, "hints") == 0}
     seen = [case.family not in apart for case in train for _ in case.readings]
     alone = [[places.get(word, 1) for word in reading.words] for reading in (*readings, *made)]
     likely = np.concatenate([wanted, of_made])[:, POSITIVE].sum(1)
@@ -540,23 +547,50 @@ def main() -> None:  # noqa: PLR0915 - one step after the other
     say(f"hints: {np.mean(above):.2f} of the sentences need the network; with them")
     threshold = report(found * above[:, None], test)
     if said.out:
-        write(said.out, network, names, first, least, threshold, every)
+        write(said.out, network, names, first, (least, threshold), [{case.family for case in every}, held])
+
+
+def part_of(family: str, parts: int, salt: str = "") -> int:
+    """Return which of so many parts a family is in: the same whatever others there are."""
+    return int.from_bytes(hashlib.sha256(f"{salt}{family}".encode()).digest()[:4], "big") % parts
+
+
+def held_out(every: list[Case], part: int, refined: Path | None) -> set[str]:
+    """Return the families that are not trained with: those of before, where there are weights to go on from."""
+    families = {case.family for case in every}
+    seen: set[str] = set()
+    held: set[str] = set()
+    if refined:
+        with np.load(refined) as data:
+            seen, held = (set(bytes(data[name]).decode().split("\n")) for name in ("families", "held"))
+    return held & families | {family for family in families - seen if part_of(family, FOLDS) == part}
+
+
+def with_vectors(teacher: Teacher, words: set[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return the words that the network is to know, their vectors, and those of the teacher."""
+    vocabulary = teacher.tokenizer.get_vocab()
+    known = {word for word in vocabulary if re.fullmatch(r"[a-z]+", word) and (len(word) > 1 or word in "ai")}
+    names = sorted(known | {word for word in words if re.fullmatch(r"[a-z]+", word)}) + MORE_WORDS
+    full = teacher.vectors(names)
+    small = reduced(full)
+    unknown = small[np.array(random.Random(SEED).sample(range(len(known)), 2000))].mean(0)
+    vectors = np.concatenate([np.zeros((1, WIDTH), np.float32), unknown[None].astype(np.float32), small])
+    return ["<end>", "<unknown>", *names], vectors, full
 
 
 def write(
-    path: Path, network: Network, names: list[str], first: Hints, least: int, threshold: float, every: list[Case]
+    path: Path, network: Network, names: list[str], first: Hints, bounds: tuple[int, float], families: list[set[str]]
 ) -> None:
     """Write the weights: vectors in bytes, the rest in half precision."""
     vectors = network.vectors.weight.detach().numpy()
     scale = float(np.abs(vectors).max() / 127)
     flat = {}
-    for name in ("first", "second", "third"):
+    for name in LAYERS:
         weight = getattr(network, name).weight.detach().numpy()  # out, in, tap
         flat[name] = weight.transpose(2, 1, 0).reshape(-1, weight.shape[0]).astype(np.float16)
     out = np.concatenate([network.out.weight.detach().numpy().T, network.out.bias.detach().numpy()[None]])
-    bias = np.stack([getattr(network, name).bias.detach().numpy() for name in ("first", "second", "third")])
-    digest = hashlib.sha256(json.dumps([[case.whole.words, case.label] for case in every]).encode())
-    digest.update(flat["first"].tobytes())
+    bias = np.stack([getattr(network, name).bias.detach().numpy() for name in LAYERS])
+    digest = hashlib.sha256(b"".join(flat[name].tobytes() for name in LAYERS))
     of_words, of_pairs = first.whole()
     np.savez_compressed(
         path,
@@ -567,10 +601,14 @@ def write(
         out=out.astype(np.float16),
         hints=of_words.astype(np.int16),
         pairs=of_pairs.astype(np.int16),
-        least=np.int32(least),
-        threshold=np.float32(threshold),
+        least=np.int32(bounds[0]),
+        threshold=np.float32(bounds[1]),
         words=np.frombuffer("\n".join(names).encode(), np.uint8),
         labels=np.frombuffer("\n".join(LABELS).encode(), np.uint8),
+        **{
+            name: np.frombuffer("\n".join(sorted(some)).encode(), np.uint8)
+            for name, some in zip(("families", "held"), families, strict=True)
+        },
         version=np.frombuffer(digest.hexdigest()[:16].encode(), np.uint8),
     )
     say(f"{path}: {path.stat().st_size} bytes")
