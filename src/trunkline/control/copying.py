@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,24 +38,23 @@ class Copying:
         return {place: now - self._done.get(place, self._began) for place in self._places()}
 
     def look(self) -> None:
-        """Begin the next copies, if it is time for that. Does not wait; a place that is still busy is left out."""
+        """Begin the next copies, if it is time for that, and say what became of the last. Does not wait."""
+        self._collect()
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + EVERY
             self._begin()
 
     def finish(self) -> None:
         """Make the last copies; what takes too long is left."""
-        self._begin()
         give_up = time.monotonic() + AT_THE_END
-        for running in self._running.values():
-            try:
-                running.result(max(0.0, give_up - time.monotonic()))
-            except TimeoutError:
-                continue
+        self._await(give_up)
+        self._begin()
+        self._await(give_up)
         for thread in self._threads.values():
             thread.shutdown(wait=False, cancel_futures=True)
 
     def _begin(self) -> None:
+        """Begin to copy to each place that is not busy with the copy before."""
         places = self._places()
         try:
             note = self._checkpoint() if places else None
@@ -64,30 +63,33 @@ class Copying:
         if note is None:
             return
         day = datetime.now(UTC).strftime("%Y-%m-%d")
-        for place in places:
-            before = self._running.get(place)
-            if before is None or before.done():
-                thread = self._threads.setdefault(place, ThreadPoolExecutor(1, "copies"))
-                self._running[place] = thread.submit(self._copy, place, note, day)
-
-    def _copy(self, place: str, note: str, day: str) -> None:
         origin, size, _ = note.split("\n", 2)
-        try:
-            keep_copy(Path(place), origin, int(size), day, note)
-        except CopyDiffers as error:
-            if self._is_news(place, str(error)):
-                self._log.event("error", "checkpoint_differs", place=place, reason=str(error))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            if self._is_news(place, reason):
-                self._log.event("error", "copy_failed", place=place, reason=reason)
-        else:
+        for place in places:
+            if place not in self._running:
+                thread = self._threads.setdefault(place, ThreadPoolExecutor(1, "copies"))
+                self._running[place] = thread.submit(keep_copy, Path(place), origin, int(size), day, note)
+
+    def _await(self, give_up: float) -> None:
+        wait(self._running.values(), max(0.0, give_up - time.monotonic()))
+        self._collect()
+
+    def _collect(self) -> None:
+        for place, running in list(self._running.items()):
+            if running.done():
+                del self._running[place]
+                self._ended(place, running.exception())
+
+    def _ended(self, place: str, error: BaseException | None) -> None:
+        if error is None:
             self._done[place] = time.monotonic()
             if self._failing.pop(place, None) is not None:
                 self._log.event("info", "copied_again", place=place)
-
-    def _is_news(self, place: str, reason: str) -> bool:
-        """Whether this has not been said yet, a minute ago for instance."""
-        known = self._failing.get(place) == reason
+            return
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        if self._failing.get(place) == reason:
+            return  # said once, not each minute
         self._failing[place] = reason
-        return not known
+        if isinstance(error, CopyDiffers):
+            self._log.event("error", "checkpoint_differs", place=place, reason=reason)
+        else:
+            self._log.event("error", "copy_failed", place=place, reason=reason)
