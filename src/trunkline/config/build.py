@@ -35,7 +35,9 @@ def snapshot(
         server=_server(root.server),
         tls=model.Tls(root.tls.cert, root.tls.key) if root.tls else None,
         log=model.Log(root.log.format, root.log.level),
-        audit=model.Audit(root.audit.durability, root.audit.key_file or UNSET),
+        audit=model.Audit(
+            root.audit.durability, root.audit.key_file or UNSET, "off" if root.audit.vault is None else UNSET
+        ),
         limits=_limits_section(root.limits),
     )
 

@@ -19,6 +19,7 @@ from math import inf
 from pathlib import Path
 from typing import Final, final
 
+from trunkline.audit.format.sealing import OpeningKeys
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.clock import moment
 from trunkline.gateway.journal import Journal
@@ -112,8 +113,8 @@ class Counts:
         self._restored, self._states.since = True, log.next_index
         if not any(tenant.rules for tenant in rules.values()):
             return
-        past = await self._read(log.directory, rules)
-        pasts = [await self._read(directory, rules) for directory in self._left]
+        past = await self._read(log.directory, log.opening, rules)
+        pasts = [await self._read(directory, log.opening, rules) for directory in self._left]
         now = moment()
         calls = count_again(self._limiter, rules, [past, *pasts], now)
         count_again(self._of_others, rules, pasts, now)
@@ -123,8 +124,8 @@ class Counts:
             "info", "counted_again", calls=calls, counters=len(self._limiter), left_logs=len(self._left)
         )
 
-    async def _read(self, directory: Path, rules: Mapping[str, TenantRules]) -> Past:
-        past = await asyncio.to_thread(partial(read_past, directory, states=needs_states(rules)))
+    async def _read(self, directory: Path, keys: OpeningKeys, rules: Mapping[str, TenantRules]) -> Past:
+        past = await asyncio.to_thread(partial(read_past, directory, keys, states=needs_states(rules)))
         if past.lost:
             log = f"{directory.parent.name}/{directory.name}"
             self._operations.event("error", "counts_lost", log=log, reason=past.lost)

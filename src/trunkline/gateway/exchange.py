@@ -242,7 +242,7 @@ class Exchange:
         if call.chat is None or call.estimate is None:
             raise ValueError("a call is understood before it is opened")
         record = opening.opened_record(call, call.chat, call.estimate)
-        call.opened = self._journal.opened(record, call.request.body, call.take_frames())
+        call.opened = self._journal.opened(call, record, call.request.body, call.take_frames())
 
     async def _keep_request(self, call: Call) -> None:
         """Log a large request slice by slice, ahead of the record that opens the call.

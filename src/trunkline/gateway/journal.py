@@ -8,6 +8,7 @@ import msgspec
 
 from trunkline.audit.files.writer import Bodies, BodyRef, LogFailed
 from trunkline.audit.format.bodies import Part, size_of
+from trunkline.audit.format.sealing import NOBODY, Owner, owner_of
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.call import Call
 from trunkline.gateway.record_log import RecordLog
@@ -56,12 +57,13 @@ class Journal:
         """Whether the log takes records."""
         return self._log.healthy
 
-    def opened(self, record: CallOpened, request: bytes, kept: Sequence[BodyRef] = ()) -> int:
+    def opened(self, call: Call, record: CallOpened, request: bytes, kept: Sequence[BodyRef] = ()) -> int:
         """Append the opening of a call with the client's request, or the frames that hold it already.
 
         Returns the position to wait for.
         """
-        return self._append("call.opened", record.call, record, None if kept else {"request": request}, kept)
+        bodies = None if kept else {"request": request}
+        return self._append("call.opened", record.call, record, bodies, kept, _owner(call))
 
     def closed(self, call: Call, record: CallClosed) -> int:
         """Append the closing of a call with the bodies that no frame holds yet; return the position to wait for."""
@@ -69,11 +71,11 @@ class Journal:
         bodies = frames.pop()
         for frame in frames:
             self._keep(call, frame)
-        return self._append("call.closed", self._new_id(), record, bodies, call.body_frames)
+        return self._append("call.closed", self._new_id(), record, bodies, call.body_frames, _owner(call))
 
     def closed_bare(self, call: Call, record: CallClosed) -> int:
         """Append the closing of a call with no bodies but those that frames hold; return the position to wait for."""
-        return self._append("call.closed", self._new_id(), record, None, call.body_frames)
+        return self._append("call.closed", self._new_id(), record, None, call.body_frames, _owner(call))
 
     def judged(self, record: CallJudged) -> None:
         """Append what was said of an answer after it had left."""
@@ -117,7 +119,7 @@ class Journal:
 
     def abandoned(self, record: CallAbandoned, frames: list[BodyRef]) -> int:
         """Append the end of a call whose worker died, naming what had been kept of it."""
-        return self._append("call.abandoned", self._new_id(), record, None, frames)
+        return self._append("call.abandoned", self._new_id(), record, None, frames, Owner(record.tenant))
 
     async def durable(self, position: int) -> None:
         """Wait until the record at this position is on the disk; raises AuditUnavailable if it can't be."""
@@ -128,7 +130,7 @@ class Journal:
 
     def _keep(self, call: Call, bodies: Bodies) -> None:
         try:
-            call.body_frames.append(self._log.append_body(call.id, bodies))
+            call.body_frames.append(self._log.append_body(call.id, bodies, _owner(call)))
         except LogFailed:
             raise _unavailable() from None
 
@@ -139,11 +141,17 @@ class Journal:
         record: msgspec.Struct,
         bodies: Bodies | None = None,
         frames: Sequence[BodyRef] | None = None,
+        owner: Owner = NOBODY,
     ) -> int:
         try:
-            return self._log.append(kind, record_id, _encode(record), bodies, frames)
+            return self._log.append(kind, record_id, _encode(record), bodies, frames, owner)
         except LogFailed:
             raise _unavailable() from None
+
+
+def _owner(call: Call) -> Owner:
+    identity = call.identity
+    return NOBODY if identity is None else owner_of(identity.tenant, identity.subject, identity.user)
 
 
 def in_frames(bodies: dict[str, Part], largest: int) -> list[dict[str, Part]]:

@@ -10,6 +10,7 @@ import duckdb
 from msgspec.structs import replace
 
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.sealing import NO_KEYS, OpeningKeys
 from trunkline.ledger.answers import (
     FEW,
     CallsQuestion,
@@ -24,6 +25,7 @@ from trunkline.ledger.answers import (
     Transcript,
     Unanswerable,
 )
+from trunkline.ledger.archive import Archive
 from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
 from trunkline.ledger.costs import paid, report
 from trunkline.ledger.evidence_answers import ExportQuestion
@@ -46,10 +48,11 @@ FRESH_STEPS = 4
 
 
 class Ledger:
-    """For any number of threads; the process has the lock of the data directory."""
+    """For any number of threads; the process has the lock of the data directory. `keys` open what is encrypted."""
 
-    def __init__(self, data_dir: Path, on_corrupt: Callable[[CorruptLog], None]) -> None:
-        self._data_dir, self._on_corrupt = data_dir, on_corrupt
+    def __init__(self, data_dir: Path, on_corrupt: Callable[[CorruptLog], None], keys: OpeningKeys = NO_KEYS) -> None:
+        self._data_dir, self._on_corrupt, self._keys = data_dir, on_corrupt, keys
+        self._archive = Archive(data_dir, keys)
         self._index = Index(data_dir)
         self._turn = threading.RLock()
         self._follower: Follower | None = None
@@ -155,12 +158,12 @@ class Ledger:
     def call(self, named: str, *, bodies: bool) -> Story:
         """Return a call's story. Raises Misunderstood or Unanswerable."""
         self._refresh()
-        return show_call(self._index, self._data_dir, named, bodies=bodies)
+        return show_call(self._index, self._archive, named, bodies=bodies)
 
     def replay(self, named: str) -> Replay:
         """Return what was released of a call. Raises Misunderstood or Unanswerable."""
         self._refresh()
-        return replay_of(self._index, self._data_dir, named)
+        return replay_of(self._index, self._archive, named)
 
     def export(self, asked: ExportQuestion) -> Exporting:
         """Return what makes a file of calls. Raises Misunderstood, or Unanswerable where the index lacks some yet."""
@@ -168,7 +171,7 @@ class Ledger:
         if behind:
             megabytes = max(1, behind >> 20)
             raise Unanswerable(f"the index has yet to read {megabytes:,} MB of the logs: export when it has")
-        return Exporting(self._index, self._data_dir, asked, self._following().damaged)
+        return Exporting(self._index, self._archive, asked, self._following().damaged)
 
     def sessions(self, asked: SessionsQuestion) -> Table:
         """Return sessions, the latest first. Raises Misunderstood."""
@@ -178,7 +181,7 @@ class Ledger:
     def session(self, session: str, tenant: str | None) -> Transcript:
         """Return a session as one conversation. Raises Misunderstood or Unanswerable."""
         self._refresh()
-        return show_session(self._index, self._data_dir, session, tenant)
+        return show_session(self._index, self._archive, session, tenant)
 
     def places(self, asked: PlacesQuestion) -> Places:
         """Return where calls stand in the logs, the oldest first. Raises Misunderstood."""
@@ -206,7 +209,7 @@ class Ledger:
     def _follow(self) -> None:
         if self._counting is None:
             self._counting = Counting({name: position for name, (_, position) in self._index.positions().items()})
-        self._follower = Follower(self._index, self._data_dir, self._on_corrupt, self._counting)
+        self._follower = Follower(self._index, self._data_dir, self._on_corrupt, self._counting, self._keys)
 
     def _following(self) -> Follower:
         if self._follower is None:

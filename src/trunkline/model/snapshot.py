@@ -278,10 +278,14 @@ class Log(msgspec.Struct, frozen=True):
 
 
 class Audit(msgspec.Struct, frozen=True):
-    """How durable a record is before the answer leaves; the file of the key that signs, unset where it is ours."""
+    """How durable a record is before the answer leaves; the file of the key that signs, unset where it is ours.
+
+    `vault` is unset where bodies are encrypted.
+    """
 
     durability: Literal["before_response"] = "before_response"
     key_file: str | msgspec.UnsetType = msgspec.UNSET
+    vault: Literal["off"] | msgspec.UnsetType = msgspec.UNSET
 
 
 class LimitsSection(msgspec.Struct, frozen=True, omit_defaults=True):
