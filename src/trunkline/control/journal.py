@@ -3,8 +3,9 @@
 import heapq
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,7 @@ from trunkline.audit.files.vault.log_vault import log_vault
 from trunkline.audit.files.writer import LogFailed, LogSettings, LogWriter
 from trunkline.audit.format.references import BodyRef
 from trunkline.audit.format.sealing import NO_KEYS, NOBODY, OpeningKeys, Owner
-from trunkline.control.reads import AuditRead
+from trunkline.control.reads import AuditRead, read_written
 from trunkline.control.state import TYPES, Change, State, fold
 from trunkline.model.ids import prefix_of, uuid7
 from trunkline.model.vault import NO_VAULT, Vault, VaultKeys
@@ -79,7 +80,12 @@ class Journal:
 
     async def note_read(self, read: AuditRead) -> None:
         """Write that somebody is about to be shown something; it is durable when this returns. Raises Unrecorded."""
-        await self._write(read, None, NOBODY)
+        await self._write(read_written(read, partial(self._writer.written, kept=False)), None, NOBODY)
+
+    def keep_users(self, tenant: str, users: Iterable[str]) -> None:
+        """Keep the names of users whom what is recorded next is about."""
+        for user in users:
+            self._writer.written(tenant, "user", user)
 
     async def note(self, kind: str, payload: bytes) -> None:
         """Write a record that changes nothing of the state; it is durable when this returns. Raises Unrecorded."""

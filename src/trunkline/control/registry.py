@@ -176,7 +176,8 @@ class Registry:
             if asked.tenant not in tenants:
                 raise Refused(f"there is no tenant `{asked.tenant[:100]}`; {nearest(asked.tenant, tenants)}")
             tenant, state = tenants[asked.tenant], self._journal.state
-            record, body = await asyncio.to_thread(prepared, asked, tenant, self._store.directory, state, who)
+            record, body, users = await asyncio.to_thread(prepared, asked, tenant, self._store.directory, state, who)
+            self._journal.keep_users(record.tenant, users)
             await self._journal.record(record, {PART: body})
             return ImportedCosts(record.tenant, record.rows, record.amount)
 

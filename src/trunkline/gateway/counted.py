@@ -78,7 +78,8 @@ class StateRecords:
             if counter is not None:  # else it was idle and is gone
                 own = own_state(counter, self._of_others.find(rule_id, owner), now)
                 state = [(None if seconds == inf else seconds, units) for seconds, units in own]
-                counters.append(CounterState(rule_id, owner, tuple(state)))
+                written = self._journal.owner(rule_id.partition("/")[0], rule_id, owner)
+                counters.append(CounterState(rule_id, written, tuple(state)))
         self._journal.limits_state(LimitsState(since=self.since, counters=tuple(counters)))
         self._last = self._journal.next_index - 1
         if not self._left:

@@ -130,9 +130,21 @@ def read_past(directory: Path, keys: OpeningKeys, *, states: bool) -> Past:
             break
         if since is None and begun < _seconds(found[0][-1].at if found[0] else records[0].at) - STATES_WITHIN:
             break
-    return _Gathering(directory, keys, lost).gather(
+    past = _Gathering(directory, keys, lost).gather(
         [record for records in reversed(found) for record in records], since
     )
+    return named(past, keys)
+
+
+def named(past: Past, keys: OpeningKeys) -> Past:
+    """Return what was found with users by their names; one whose name has been erased keeps the pseudonym."""
+    written = {owner for _, owner in past.states} | {call.user for call in past.calls if call.user is not None}
+    names = keys.names(written)
+    if not names:
+        return past
+    states = {(rule, names.get(owner, owner)): state for (rule, owner), state in past.states.items()}
+    calls = [call._replace(user=names.get(call.user, call.user)) if call.user else call for call in past.calls]
+    return past._replace(states=states, calls=calls)
 
 
 def _newest_since(directory: Path, records: list[StoredRecord], keys: OpeningKeys) -> int | None:

@@ -7,6 +7,7 @@ from typing import NoReturn, Protocol
 from trunkline.audit.files.flush_times import FlushTimes
 from trunkline.audit.files.writer import Bodies, BodyRef, LogFailed
 from trunkline.audit.format.sealing import NO_KEYS, NOBODY, OpeningKeys, Owner
+from trunkline.model.names import PersonKind
 from trunkline.model.vault import VaultKeys
 
 NOT_OPEN = "the log is not open"
@@ -53,6 +54,9 @@ class RecordLog(Protocol):
     def append_body(self, call: str, bodies: Bodies, owner: Owner = NOBODY) -> BodyRef:
         """Put parts of a call on their way for which there is no record yet."""
 
+    def written(self, tenant: str, kind: PersonKind, name: str, *, kept: bool = True) -> str:
+        """Return how a record of this log names a person."""
+
     def wait(self, position: int) -> Awaitable[None]:
         """Return when the record at this position is durable."""
 
@@ -92,6 +96,10 @@ class UnopenedLog:
     ) -> NoReturn:
         """Raise LogFailed."""
         raise LogFailed(NOT_OPEN)
+
+    def written(self, tenant: str, kind: PersonKind, name: str, *, kept: bool = True) -> str:  # noqa: ARG002
+        """Return the name: nothing is written."""
+        return name
 
     def append_body(self, call: str, bodies: Bodies, owner: Owner = NOBODY) -> NoReturn:  # noqa: ARG002
         """Raise LogFailed."""

@@ -16,6 +16,7 @@ from trunkline.audit.format.references import BodyRef
 from trunkline.audit.format.sealing import OpeningKeys, Unopened
 from trunkline.ledger.answers import Unanswerable
 from trunkline.ledger.follow import whole_record
+from trunkline.ledger.people import People
 
 TIMING = "_timing"
 
@@ -30,14 +31,19 @@ class Piece(NamedTuple):
 class Stored:
     """A record that stands in a log; `bodies` are parts by name, those of several frames joined.
 
-    `exact` is the record as it is, `whole` with what was spilled of it, which `members` are. What reads bodies raises
+    `exact` is the record as it is, `whole` with what was spilled of it. `members` are that with names where it has
+    pseudonyms, and `names` which those are. What reads bodies raises
     KeyMissing or BodyErased, too, where they are encrypted and there is no key for them, or no more.
     """
 
-    def __init__(self, directory: Path, segment: int, offset: int, exact: bytes, keys: OpeningKeys) -> None:
+    def __init__(
+        self, directory: Path, segment: int, offset: int, exact: bytes, keys: OpeningKeys, people: People | None
+    ) -> None:
         self._directory, self._segment, self._offset, self._keys = directory, segment, offset, keys
         self.exact, self.whole = exact, whole_record(directory, exact, segment, keys)
-        self.members: dict[str, Any] = msgspec.json.decode(self.whole)
+        self.names = people.names_in(self.whole) if people is not None else {}
+        named = people.in_record(self.whole) if people is not None else self.whole
+        self.members: dict[str, Any] = msgspec.json.decode(named)
         self._bodies = decode_head(self.whole).bodies
 
     @property
@@ -79,10 +85,10 @@ class Stored:
 
 
 class Archive:
-    """The logs of a data directory, with the keys to what is encrypted in them."""
+    """The logs of a data directory, with the keys to what is encrypted in them, and the names of who is in them."""
 
-    def __init__(self, data_dir: Path, keys: OpeningKeys) -> None:
-        self._root, self._keys = data_dir / LOGS, keys
+    def __init__(self, data_dir: Path, keys: OpeningKeys, people: People | None = None) -> None:
+        self._root, self._keys, self._people = data_dir / LOGS, keys, people
 
     def stored(self, log: str, segment: int, offset: int) -> Stored | None:
         """Return the record whose frame begins there, None where the log does not have it any more.
@@ -91,7 +97,7 @@ class Archive:
         """
         directory = self._root / log
         try:
-            return Stored(directory, segment, offset, record_at(directory, segment, offset), self._keys)
+            return Stored(directory, segment, offset, record_at(directory, segment, offset), self._keys, self._people)
         except (CorruptLog, BadFrame, BadRecord, msgspec.MsgspecError):
             return None
         except Unopened as error:

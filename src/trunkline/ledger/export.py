@@ -158,7 +158,8 @@ class Exporting:
             return False
         names = (("tenant", asked.tenant), ("user", asked.user), ("subject", asked.subject), ("session", asked.session))
         return within(asked.period, datetime.fromisoformat(opened.at)) and all(
-            name is None or getattr(opened, member) == name for member, name in names
+            name is None or name in {getattr(opened, member), self._index.people.name_of(getattr(opened, member))}
+            for member, name in names
         )
 
 

@@ -15,6 +15,7 @@ from trunkline.audit.files.data_dir import LOGS
 from trunkline.audit.files.reader import read_body
 from trunkline.audit.files.segments import segments_of
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.codecs import AES256GCM
 from trunkline.audit.format.heads import BadRecord, decode_head
 from trunkline.audit.format.records import SPILLED_PART, restore
 from trunkline.audit.format.sealing import NO_KEYS, OpeningKeys, Unopened
@@ -177,7 +178,9 @@ class Follower:
                 imported = msgspec.json.decode(record, type=ImportedPart)
                 for reference in imported.bodies:
                     parts = read_body(log.path, reference, batch.segment, self._keys)
-                    self._fold.take_import(imported.tenant, parts[COSTS], stands)
+                    # Whose bodies are encrypted, the names in them are not for the index either.
+                    written = self._keys.written if reference.codec.endswith(AES256GCM) else None
+                    self._fold.take_import(imported.tenant, parts[COSTS], stands, written)
             except (CorruptLog, KeyError, Unopened, msgspec.MsgspecError) as error:
                 self._fold.unreadable(stands, str(error))
 

@@ -33,6 +33,7 @@ from trunkline.ledger.export import Exporting
 from trunkline.ledger.follow import STEP_RECORDS, Counting, Follower
 from trunkline.ledger.index import Index, IndexUnusable, is_damage
 from trunkline.ledger.limit_answers import SimulationQuestion
+from trunkline.ledger.people import People
 from trunkline.ledger.place_answers import Places, PlacesQuestion
 from trunkline.ledger.places import places_of
 from trunkline.ledger.questions import list_calls, list_sessions, show_call
@@ -52,8 +53,9 @@ class Ledger:
 
     def __init__(self, data_dir: Path, on_corrupt: Callable[[CorruptLog], None], keys: OpeningKeys = NO_KEYS) -> None:
         self._data_dir, self._on_corrupt, self._keys = data_dir, on_corrupt, keys
-        self._archive = Archive(data_dir, keys)
-        self._index = Index(data_dir)
+        self._people = People(data_dir, keys)
+        self._archive = Archive(data_dir, keys, self._people)
+        self._index = Index(data_dir, self._people)
         self._turn = threading.RLock()
         self._follower: Follower | None = None
         self._records = 0
@@ -197,9 +199,12 @@ class Ledger:
 
     def _refresh(self) -> int:
         """Read what the logs have by now, as far as that is quick; return how many bytes are left."""
-        for _ in range(FRESH_STEPS):
-            if self.step() == 0:
-                return 0
+        try:
+            for _ in range(FRESH_STEPS):
+                if self.step() == 0:
+                    return 0
+        finally:
+            self._people.refresh()
         return self.status().unread_bytes
 
     def _begin(self) -> None:

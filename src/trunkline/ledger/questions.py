@@ -1,6 +1,7 @@
 """Answering the questions of the commands from the index and the logs."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from trunkline.audit.files.settings import CorruptLog
@@ -9,7 +10,7 @@ from trunkline.ledger import lists
 from trunkline.ledger.answers import CallsQuestion, Misunderstood, SessionsQuestion, Story, Table, Unanswerable
 from trunkline.ledger.archive import Archive, Stored
 from trunkline.ledger.index import Index
-from trunkline.ledger.schema import CALLS, FACTS, REFUSALS, quoted
+from trunkline.ledger.schema import CALLS, FACTS, PERSONS, REFUSALS, Columns, quoted
 from trunkline.ledger.story import timeline
 from trunkline.ledger.values import plain_value
 from trunkline.model.records import OUTCOMES
@@ -93,7 +94,7 @@ def _ended(index: Index, archive: Archive, call: str, *, bodies: bool) -> Story 
         opened = archive.stored(directory, segment, offset)
         ended = archive.stored(directory, end_segment, end_offset)
         said = archive.stored(directory, said_segment, said_offset) if said_segment is not None else None
-        facts = dict(zip(CALLS, map(plain_value, row), strict=True))
+        facts = _facts(index, CALLS, row)
         return _story(call, facts, opened, ended, said.members if said is not None else None, bodies=bodies)
     return None
 
@@ -112,11 +113,18 @@ def _running(index: Index, archive: Archive, call: str, *, bodies: bool) -> Stor
 def _refused(index: Index, call: str) -> Story | None:
     names = ", ".join(map(quoted, REFUSALS))
     for row in index.ask(f"SELECT {names} FROM {FACTS}.refusals WHERE first_call = ?::UUID", [call]):
-        facts = dict(zip(REFUSALS, map(plain_value, row), strict=True))
+        facts = _facts(index, REFUSALS, row)
+        facts["message"] = index.people.in_text(facts["message"]) if facts["message"] is not None else None
         others = f"; {facts['count']} such calls in that second" if facts["count"] > 1 else ""
         said = f"{facts['outcome']}, status {facts['status']}, {facts['error_code']}: {facts['message']}{others}"
         return Story(call, facts, [], note=f"not let in: {said}")
     return None
+
+
+def _facts(index: Index, columns: Columns, row: Sequence[object]) -> dict[str, Any]:
+    """Return a row by its columns, with the names of persons."""
+    facts = dict(zip(columns, map(plain_value, row), strict=True))
+    return facts | {name: index.people.name_of(facts[name]) for name in PERSONS if name in facts}
 
 
 def _story(

@@ -5,6 +5,7 @@ write no file, take no more memory or processor time than it was given, and the 
 a query makes DuckDB do, the process that asked ends this one when its time is up.
 """
 
+import os
 import resource
 import sys
 from typing import Any
@@ -13,6 +14,7 @@ import duckdb
 import msgspec
 
 from trunkline.ledger.gate import refusal
+from trunkline.ledger.schema import people
 from trunkline.ledger.sql_words import quote_at
 from trunkline.ledger.values import plain_value
 
@@ -21,9 +23,13 @@ MEGABYTE = 1 << 20
 
 
 class Task(msgspec.Struct, frozen=True):
-    """One query and its bounds: megabytes for DuckDB, seconds of processor time, rows, bytes of the answer."""
+    """One query, the open file with the names of persons, and the query's bounds.
+
+    They are megabytes for DuckDB, seconds of processor time, rows, and bytes of the answer.
+    """
 
     path: str
+    names: int
     query: str
     memory_mb: int
     seconds: int
@@ -71,6 +77,9 @@ def _read_only(task: Task) -> duckdb.DuckDBPyConnection:
             "allow_community_extensions": False,
         },
     )
+    for statement in people(f"/proc/self/fd/{task.names}"):
+        connection.execute(statement)
+    os.close(task.names)
     connection.execute("SET TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true")
     return connection
 

@@ -24,6 +24,7 @@ from trunkline.audit.files.vault.key_encryption import VaultUnusable
 from trunkline.audit.files.vault.key_file import KeyFile
 from trunkline.audit.files.vault.keys_in_use import KeysInUse
 from trunkline.audit.files.vault.log_vault import LogVault
+from trunkline.audit.files.vault.names_in_use import NamesInUse
 from trunkline.audit.files.waiters import Waiters
 from trunkline.audit.format.bodies import Bodies
 from trunkline.audit.format.codecs import zstd_codec
@@ -34,6 +35,7 @@ from trunkline.audit.format.references import BodyRef
 from trunkline.audit.format.sealing import NO_KEYS, NOBODY, OpeningKeys, Owner, Unopened
 from trunkline.audit.format.segment import BATCH_BYTES, HEADER_BYTES
 from trunkline.model.ids import prefix_of, uuid7
+from trunkline.model.names import PersonKind
 from trunkline.model.vault import VaultKeys
 
 __all__ = ["Bodies", "BodyRef", "CorruptLog", "LogFailed", "LogSettings", "LogWriter", "Recovery"]
@@ -67,12 +69,13 @@ class _Surroundings(NamedTuple):
 
 
 class _Begun(NamedTuple):
-    """Where the log ended, what it goes on in, and the keys that it seals with."""
+    """Where the log ended, what it goes on in, the keys that it seals with, and the names that it does not write."""
 
     found: Recovery
     following: NextSegment
     flusher: Flusher
     keys: KeysInUse | None
+    names: NamesInUse | None
 
 
 class LogWriter:
@@ -80,7 +83,7 @@ class LogWriter:
 
     def __init__(self, around: _Surroundings, begun: _Begun, lock: int) -> None:
         settings = around.settings
-        found, _, flusher, self._keys = begun
+        found, _, flusher, self._keys, self._names = begun
         self.directory = around.directory
         self.opening: OpeningKeys = around.vault.opening if around.vault is not None else NO_KEYS
         self._settings, self._clock, self._on_event = settings, around.clock, around.on_event
@@ -228,6 +231,15 @@ class LogWriter:
         """How long the last flush took."""
         return self._flusher.times.last_seconds
 
+    def written(self, tenant: str, kind: PersonKind, name: str, *, kept: bool = True) -> str:
+        """Return how a record of this log names a person: by a pseudonym where there is a vault, else by the name.
+
+        The name is kept with the next record, unless it was only asked for (`kept` is false).
+        """
+        if self._names is None:
+            return name
+        return self._names.written(tenant, kind, name) if kept else self._names.unkept(tenant, kind, name)
+
     @property
     def backlog(self) -> int:
         """The bytes that wait for the disk."""
@@ -263,6 +275,10 @@ class LogWriter:
         if self._keys is None:
             return None
         self._keys.forget(persons)
+        if self._names is not None:
+            self._names.forget(persons)
+        if self._keys.has_new:  # for a record that was not taken: it is to be found where keys are destroyed
+            self._handover.add(KeyEntries(self._keys.take_new()))
         passed = Event()
         self._handover.add(Barrier(passed))
         self._handover.now()
@@ -374,24 +390,28 @@ def _take_up(around: _Surroundings) -> _Begun:
     if found.segment is not None and found.cut_bytes:
         on_event("log_tail_cut", file=str(found.segment.path), offset=found.cut_at, bytes=found.cut_bytes)
     following = NextSegment(directory, origin, settings, clock, disk)
-    key_file, keys = _take_up_keys(vault, around)
+    key_file, keys, names = _take_up_keys(vault, around)
     try:
         segment = found.segment or following.take(found.next_index)
     except (OSError, LogFailed):
         if key_file is not None:
             key_file.close()
         raise
-    return _Begun(found, following, Flusher(segment, found.next_index, following, settings, disk, key_file), keys)
+    flusher = Flusher(segment, found.next_index, following, settings, disk, key_file)
+    return _Begun(found, following, flusher, keys, names)
 
 
-def _take_up_keys(vault: LogVault | None, around: _Surroundings) -> tuple[KeyFile | None, KeysInUse | None]:
+def _take_up_keys(
+    vault: LogVault | None, around: _Surroundings
+) -> tuple[KeyFile | None, KeysInUse | None, NamesInUse | None]:
     if vault is None or not vault.seals:
-        return None, None
+        return None, None, None
     opened = KeyFile.open(vault.key_file, around.disk)
     if opened.cut_bytes:
         file = str(vault.key_file)
         around.on_event("log_tail_cut", file=file, offset=opened.file.end, bytes=opened.cut_bytes)
-    return opened.file, KeysInUse(vault.keys, opened.entries, around.clock)
+    keys = KeysInUse(vault.keys, opened.entries, around.clock)
+    return opened.file, keys, NamesInUse(keys, opened.entries)
 
 
 def _started(found: Recovery) -> dict[str, object]:

@@ -4,7 +4,7 @@
 table of parts, so that the bytes are of no use under another call, or with other parts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from struct import Struct
 from typing import Final, NamedTuple, Protocol, final
 
@@ -12,6 +12,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from trunkline.audit.format.codecs import BadBody
+from trunkline.audit.format.key_entries import KeyEntry
+from trunkline.model.names import PersonKind
 
 KEY_BYTES: Final = 32
 ID_BYTES: Final = 16
@@ -87,6 +89,15 @@ class OpeningKeys(Protocol):
     def key(self, key_id: bytes) -> DataKey:
         """Return the key of this id; raises KeyMissing or BodyErased."""
 
+    def names(self, written: Collection[str]) -> dict[str, str]:
+        """Return the names that pseudonyms stand for, as far as they are known."""
+
+    def name_in(self, entry: KeyEntry) -> str:
+        """Return the person that an entry of a key file keeps; raises KeyMissing."""
+
+    def written(self, tenant: str, kind: PersonKind, name: str) -> str:
+        """Return how records name a person; raises KeyMissing."""
+
 
 @final
 class NoKeys:
@@ -96,6 +107,18 @@ class NoKeys:
         self._reason = reason
 
     def key(self, key_id: bytes) -> DataKey:  # noqa: ARG002
+        """Raise KeyMissing."""
+        raise KeyMissing(self._reason)
+
+    def names(self, written: Collection[str]) -> dict[str, str]:  # noqa: ARG002
+        """Return nothing."""
+        return {}
+
+    def name_in(self, entry: KeyEntry) -> str:  # noqa: ARG002
+        """Raise KeyMissing."""
+        raise KeyMissing(self._reason)
+
+    def written(self, tenant: str, kind: PersonKind, name: str) -> str:  # noqa: ARG002
         """Raise KeyMissing."""
         raise KeyMissing(self._reason)
 

@@ -2,7 +2,8 @@
 
 import mmap
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -10,8 +11,20 @@ from typing import Final
 from trunkline.audit.files.vault.key_encryption import VaultUnusable
 from trunkline.audit.files.vault.key_file import key_files
 from trunkline.audit.files.vault.wrapping import Wrapping
-from trunkline.audit.format.key_entries import DATA_KEY, DESTROYED, ID_AT, MOST_SLOTS, NAME, SLOT, KeyEntry, entry_at
+from trunkline.audit.format.key_entries import (
+    DATA_KEY,
+    DESTROYED,
+    ID_AT,
+    MOST_SLOTS,
+    NAME,
+    SLOT,
+    KeyEntry,
+    entries,
+    entry_at,
+)
+from trunkline.audit.format.pseudonyms import digest_in, kind_and_name, person, pseudonym
 from trunkline.audit.format.sealing import BodyErased, DataKey, KeyMissing
+from trunkline.model.names import PersonKind
 from trunkline.model.vault import VaultKeys
 
 MOST_OPEN: Final = 1024
@@ -41,15 +54,30 @@ class StoredKeys:
             self._open.pop(key_id, None)
             return self._looked_up(key_id)
 
-    def name(self, entry_id: bytes) -> str | None:
-        """Return the name that is kept under an id, None where it has been destroyed; raises KeyMissing."""
+    def name_in(self, entry: KeyEntry) -> str:
+        """Return the person that an entry keeps, such as `user:ann`; raises KeyMissing."""
         with self._turn:
-            _, _, entry = self._find(entry_id)
-            if entry.kind == DESTROYED:
-                return None
-            if entry.kind != NAME:
-                raise KeyMissing(f"the key store has no name {entry_id.hex()}")
             return self._unwrapping(entry).name(entry)
+
+    def names(self, written: Collection[str]) -> dict[str, str]:
+        """Return the names that pseudonyms stand for, as far as they are known."""
+        found: dict[str, str] = {}
+        wanted = {digest for digest in map(digest_in, written) if digest is not None}
+        for path in key_files(self._data_dir) if wanted else ():
+            with suppress(OSError, KeyMissing):
+                for placed in entries(path.read_bytes()):
+                    entry = placed.entry
+                    if entry is not None and entry.kind == NAME and entry.id in wanted:
+                        kind, name = kind_and_name(self.name_in(entry))
+                        found[pseudonym(kind, entry.id)] = name
+        return found
+
+    def written(self, tenant: str, kind: PersonKind, name: str) -> str:
+        """Return how a record names a person; raises KeyMissing."""
+        with self._turn:
+            if self._wrapping is None:
+                self._wrapping = self._unlocked()
+            return pseudonym(kind, self._wrapping.person_of(person(tenant, kind, name)))
 
     def _looked_up(self, key_id: bytes) -> DataKey:
         path, offset, entry = self._find(key_id)
@@ -76,11 +104,14 @@ class StoredKeys:
 
     def _unwrapping(self, entry: KeyEntry) -> Wrapping:
         if self._wrapping is None or not self._wrapping.knows(entry.root):
-            try:
-                self._wrapping = Wrapping(self._unlock())
-            except VaultUnusable as error:
-                raise KeyMissing(str(error)) from None
+            self._wrapping = self._unlocked()
         return self._wrapping
+
+    def _unlocked(self) -> Wrapping:
+        try:
+            return Wrapping(self._unlock())
+        except VaultUnusable as error:
+            raise KeyMissing(str(error)) from None
 
 
 def _places(path: Path, entry_id: bytes) -> list[tuple[int, KeyEntry | None]]:
