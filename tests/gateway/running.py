@@ -39,6 +39,7 @@ from trunkline.gateway.clock import moment
 from trunkline.gateway.left_logs import left_logs
 from trunkline.gateway.membership import WorkerPlace
 from trunkline.gateway.worker import Worker
+from trunkline.model.names import PSEUDONYM
 from trunkline.model.vault import KeySettings
 from trunkline.operations import OperationalLog
 from trunkline.policy.budgets.account import Account
@@ -174,7 +175,7 @@ class Gateway:
         """Return what the log's files hold, as another process would read them."""
         self.log.flush()
         return [
-            json.loads(read_whole(self.log_directory, stored, self.log.opening)) | {"segment": stored.segment}
+            json.loads(self.named(read_whole(self.log_directory, stored, self.log.opening))) | {"segment": stored.segment}
             for stored in read_records(self.log_directory, upto="whole")
             if stored.type.startswith(kind)
         ]
@@ -183,6 +184,12 @@ class Gateway:
         """Return the only record of this kind."""
         (record,) = self.records(kind)
         return record
+
+    def named(self, record: bytes) -> str:
+        """Return a record with names in the place of pseudonyms, as commands show it."""
+        text = record.decode()
+        names = self.log.opening.names(set(PSEUDONYM.findall(text)))
+        return PSEUDONYM.sub(lambda found: names.get(found.group(), found.group()), text)
 
     def frames(self, record: dict) -> list[dict[str, bytes]]:
         """Return the parts of a record's bodies, frame by frame."""
