@@ -175,7 +175,8 @@ class Gateway:
         """Return what the log's files hold, as another process would read them."""
         self.log.flush()
         return [
-            json.loads(self.named(read_whole(self.log_directory, stored, self.log.opening))) | {"segment": stored.segment}
+            json.loads(self.named(read_whole(self.log_directory, stored, self.log.opening)))
+            | {"segment": stored.segment}
             for stored in read_records(self.log_directory, upto="whole")
             if stored.type.startswith(kind)
         ]
@@ -194,7 +195,9 @@ class Gateway:
     def frames(self, record: dict) -> list[dict[str, bytes]]:
         """Return the parts of a record's bodies, frame by frame."""
         references = msgspec.convert(record.get("bodies", []), list[BodyRef])
-        return [read_body(self.log_directory, reference, record["segment"], self.log.opening) for reference in references]
+        return [
+            read_body(self.log_directory, reference, record["segment"], self.log.opening) for reference in references
+        ]
 
     def parts(self, record: dict) -> dict[str, bytes]:
         """Return the parts of a record's bodies, those of several frames joined; timings must add up."""

@@ -11,7 +11,7 @@ from trunkline.audit.files.vault.key_file import destroy, key_files
 from trunkline.audit.files.vault.opening import open_vault, unlock
 from trunkline.audit.files.vault.stored_keys import StoredKeys
 from trunkline.audit.format.pseudonyms import digest_in
-from trunkline.ledger.answers import CallsQuestion, SessionsQuestion, SqlQuestion
+from trunkline.ledger.answers import CallsQuestion, Period, SessionsQuestion, SqlQuestion
 from trunkline.ledger.cost_answers import CostsQuestion, Span
 from trunkline.ledger.evidence_answers import ExportData, ExportQuestion
 from trunkline.ledger.ledger import Ledger
@@ -83,7 +83,7 @@ class Office:
 
     def users_of(self, by: str) -> dict[str, int]:
         rows = self.ledger.costs(CostsQuestion(span=SPAN, by=(by,))).rows
-        return {row.by[0]: row.calls for row in rows}
+        return {row.group[0]: row.calls for row in rows}
 
     def raw(self, name: str) -> list[Path]:
         return [p for p in self.path.rglob("*") if p.is_file() and name.encode() in p.read_bytes()]
@@ -126,7 +126,7 @@ def test_what_a_person_cost_is_one_row_whichever_form_their_calls_have(office):
     assert office.users_of("user") == {"bob": 3, USER: 2}
     assert office.users_of("subject") == {"client-2": 1, SUBJECT: 2, USER: 1, "bob": 1}
     rows = office.ledger.costs(CostsQuestion(span=SPAN, by=("session",), user="bob")).rows
-    assert sorted(row.by[0] for row in rows) == ["s-1", "s-4", "s-5"]
+    assert sorted(row.group[0] for row in rows) == ["s-1", "s-4", "s-5"]
 
 
 def test_views_have_names_in_a_query_of_ones_own(office):
@@ -150,7 +150,7 @@ def test_a_call_is_shown_with_names(office):
 
 
 def exported(office: Office, form: Any, **asked: Any) -> str:
-    words = office.ledger.export(ExportQuestion(format=form, **asked)).words("me")
+    words = office.ledger.export(ExportQuestion(period=Period(), format=form, **asked)).words("me")
     return b"".join(word.data for word in words if isinstance(word, ExportData)).decode()
 
 
