@@ -1,11 +1,11 @@
-"""A real gateway with two workers: what people see has names, what is on the disk has not, also when it is made again."""
+"""A real gateway with two workers: what people see has names, and what is on the disk has none, whatever is made again."""
 
 import json
 import signal
 
 import openai
 import pytest
-from running_gateway import PATIENCE, SECRET, command, gateway, write_configuration
+from running_gateway import SECRET, command, gateway, write_configuration
 
 from trunkline.simulator import Simulator
 

@@ -1,6 +1,7 @@
 """Names that stand in no record and no row: what is shown has them, from the key store, until they are erased."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from trunkline.audit.files.vault.opening import open_vault, unlock
 from trunkline.audit.files.vault.stored_keys import StoredKeys
 from trunkline.audit.format.pseudonyms import digest_in
 from trunkline.ledger.answers import CallsQuestion, Period, SessionsQuestion, SqlQuestion
-from trunkline.ledger.cost_answers import CostsQuestion, Span
+from trunkline.ledger.cost_answers import CostsQuestion, PaidQuestion, Span
 from trunkline.ledger.evidence_answers import ExportData, ExportQuestion
 from trunkline.ledger.ledger import Ledger
+from trunkline.ledger.limit_answers import SimulationQuestion
 from trunkline.model.names import PSEUDONYM
+from trunkline.model.snapshot import Key, Limits, Tenant
 from trunkline.model.vault import KeySettings, Vault
 
 USER, SUBJECT = "Ann Canary-Usher", "Client Canary-Sable"
@@ -127,6 +130,27 @@ def test_what_a_person_cost_is_one_row_whichever_form_their_calls_have(office):
     assert office.users_of("subject") == {"client-2": 1, SUBJECT: 2, USER: 1, "bob": 1}
     rows = office.ledger.costs(CostsQuestion(span=SPAN, by=("session",), user="bob")).rows
     assert sorted(row.group[0] for row in rows) == ["s-1", "s-4", "s-5"]
+
+
+def test_what_was_paid_is_told_apart_by_names(office):
+    rows = office.ledger.paid(PaidQuestion(span=SPAN, by=("user", "subject"))).rows
+    assert {row.group for row in rows} == {
+        ("bob", "client-2"),
+        (USER, SUBJECT),
+        (USER, USER),
+        ("bob", SUBJECT),
+        ("bob", "bob"),
+    }
+
+
+def test_limits_are_played_against_persons_by_their_names(office):
+    tenant = Tenant(name="harbor", enforce="observe", user_limits=Limits(requests_per_minute=1))
+    keys = {"voice-agent": Key(id="voice-agent", tenant="harbor", digests=("0" * 64,))}
+    now = time.time()
+    run = office.ledger.simulation({"harbor": tenant}, keys, SimulationQuestion(since=now - 3600, until=now + 60))
+    while run.advance():
+        pass
+    assert {(row.owner, row.calls) for row in run.report().rows} == {("bob", 2), (USER, 1)}
 
 
 def test_views_have_names_in_a_query_of_ones_own(office):
