@@ -1,4 +1,4 @@
-"""A real gateway with two workers: what people see has names, and what is on the disk has none, whatever is made again."""
+"""A real gateway with two workers: what people see has names, what is on the disk has none, also when made again."""
 
 import json
 import signal
