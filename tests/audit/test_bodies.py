@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trunkline.audit.format.bodies import decode_body, encode_body, parts_of, reference_of
-from trunkline.audit.format.codecs import PLAIN, ZSTD, ZSTD_LEAST, BadBody, Codec, unseal, zstd_codec
+from trunkline.audit.format.codecs import PLAIN, ZSTD, ZSTD_LEAST, BadBody, Codec, unpack, zstd_codec
 from trunkline.audit.format.frames import BODY, Frame, decode_frame, encode_frame
 from trunkline.audit.format.references import decode_reference, encode_reference
 
@@ -94,8 +94,8 @@ def test_parts_that_overlap_or_leave_gaps_are_refused():
 
 
 def test_nothing_is_allocated_for_a_compressed_frame_that_claims_another_size():
-    zipped = CODEC.seal(bytes(1 << 20))
+    zipped = CODEC.pack(bytes(1 << 20))
     with pytest.raises(BadBody, match="another size"):
-        unseal(ZSTD, zipped, 10)
+        unpack(ZSTD, zipped, 10)
     with pytest.raises(BadBody, match="decompressed"):
-        unseal(ZSTD, zipped[:-3] + b"abc", 1 << 20)
+        unpack(ZSTD, zipped[:-3] + b"abc", 1 << 20)

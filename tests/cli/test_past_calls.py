@@ -7,7 +7,9 @@ import pytest
 
 from ledger.logs import Machine, abandoned, closed, follow, open_index, opened
 from trunkline.audit.files.data_dir import LOGS
+from trunkline.audit.format.sealing import NO_KEYS
 from trunkline.cli.past_calls import Unreadable, read_call, was_let_in
+from trunkline.ledger.archive import Archive
 from trunkline.ledger.place_answers import PlacesQuestion
 from trunkline.ledger.places import places_of
 from trunkline.model.records import Attempt
@@ -55,7 +57,7 @@ def read(tmp_path):
             index.close()
         if lose:
             min((machine.path / LOGS).glob("*/*/*.seg")).unlink()
-        return read_call(machine.path, place)
+        return read_call(Archive(machine.path, NO_KEYS), place)
 
     return call
 

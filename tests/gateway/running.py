@@ -23,6 +23,9 @@ import uvloop
 from trunkline.audit.files.data_dir import open_data_dir
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.reader import read_body, read_records, read_whole
+from trunkline.audit.files.vault.log_vault import log_vault
+from trunkline.audit.files.vault.opening import open_vault, unlock
+from trunkline.audit.files.vault.stored_keys import StoredKeys
 from trunkline.audit.files.writer import LogSettings, LogWriter
 from trunkline.audit.format.references import BodyRef
 from trunkline.audit.format.timing import decode_timing
@@ -36,6 +39,8 @@ from trunkline.gateway.clock import moment
 from trunkline.gateway.left_logs import left_logs
 from trunkline.gateway.membership import WorkerPlace
 from trunkline.gateway.worker import Worker
+from trunkline.model.names import PSEUDONYM
+from trunkline.model.vault import KeySettings
 from trunkline.operations import OperationalLog
 from trunkline.policy.budgets.account import Account
 from trunkline.policy.limits.gauge import Gauge
@@ -170,7 +175,8 @@ class Gateway:
         """Return what the log's files hold, as another process would read them."""
         self.log.flush()
         return [
-            json.loads(read_whole(self.log_directory, stored)) | {"segment": stored.segment}
+            json.loads(self.named(read_whole(self.log_directory, stored, self.log.opening)))
+            | {"segment": stored.segment}
             for stored in read_records(self.log_directory, upto="whole")
             if stored.type.startswith(kind)
         ]
@@ -180,10 +186,18 @@ class Gateway:
         (record,) = self.records(kind)
         return record
 
+    def named(self, record: bytes) -> str:
+        """Return a record with names in the place of pseudonyms, as commands show it."""
+        text = record.decode()
+        names = self.log.opening.names(set(PSEUDONYM.findall(text)))
+        return PSEUDONYM.sub(lambda found: names.get(found.group(), found.group()), text)
+
     def frames(self, record: dict) -> list[dict[str, bytes]]:
         """Return the parts of a record's bodies, frame by frame."""
         references = msgspec.convert(record.get("bodies", []), list[BodyRef])
-        return [read_body(self.log_directory, reference, record["segment"]) for reference in references]
+        return [
+            read_body(self.log_directory, reference, record["segment"], self.log.opening) for reference in references
+        ]
 
     def parts(self, record: dict) -> dict[str, bytes]:
         """Return the parts of a record's bodies, those of several frames joined; timings must add up."""
@@ -226,6 +240,11 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0)
 
 
+def keys_of(data_dir: Path) -> StoredKeys:
+    """Return what opens the bodies in the logs of a data directory whose key is in it."""
+    return StoredKeys(data_dir, lambda: unlock(data_dir, KeySettings()))
+
+
 @contextlib.asynccontextmanager
 async def running(
     simulator: Simulator,
@@ -247,6 +266,7 @@ async def running(
         settings or SMALL_LOG,
         on_event=lambda name, /, **facts: operations.event("error", name, **facts),
         disk=disk,
+        vault=log_vault(data_dir.path, "gw-test", "worker-0", open_vault(data_dir.path, KeySettings())),
     )
     listener = socket.create_server(("127.0.0.1", 0))
     gateway.port = listener.getsockname()[1]

@@ -12,6 +12,7 @@ from trunkline.audit.files.reader import read_records
 from trunkline.audit.files.segments import segments_of
 from trunkline.audit.files.writer import LogSettings, LogWriter
 from trunkline.gateway.left_logs import end_left_calls, left_logs
+from trunkline.model.vault import NO_VAULT
 from trunkline.operations import OperationalLog
 
 SETTINGS = LogSettings(segment_bytes=256 * 1024, min_free_bytes=0)
@@ -35,7 +36,7 @@ def end(data_dir: DataDir, tmp_path, node: str, workers: int) -> list[str]:
     """End what is left, and return what the operational log has of it."""
     with (tmp_path / "operations.log").open("wb") as file:
         operations = OperationalLog(file.fileno(), "json", "info", "worker-0")
-        asyncio.run(end_left_calls(data_dir, node, workers, operations))
+        asyncio.run(end_left_calls(data_dir, node, workers, NO_VAULT, operations))
         operations.close()
     lines = (tmp_path / "operations.log").read_text().splitlines()
     return [f"{said['event']} {said['log']} {said.get('calls')}" for said in map(json.loads, lines)]

@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from gateway.raw_client import connected, parse, payload, request, send
-from gateway.running import PATIENCE, check, running, written
+from gateway.running import PATIENCE, check, keys_of, running, written
 from trunkline.cli.pipeline import compared
 from trunkline.ledger.answers import Period, Unanswerable
 from trunkline.ledger.evidence_answers import Chunk, ExportData, ExportEnd, ExportQuestion, Missing, ReplayEnd
@@ -134,7 +134,7 @@ def compare(directory: Path, calls: list[Call]) -> None:
     def damaged(error: Exception) -> None:
         raise error
 
-    ledger = Ledger(directory / "data", damaged)
+    ledger = Ledger(directory / "data", damaged, keys_of(directory / "data"))
     ledger.open()
     try:
         ledger.catch_up()
@@ -165,7 +165,7 @@ def same(ledger: Ledger, call: Call) -> None:
 
 
 def export(directory: Path, form: str) -> bytes:
-    ledger = Ledger(directory / "data", lambda _: None)
+    ledger = Ledger(directory / "data", lambda _: None, keys_of(directory / "data"))
     ledger.open()
     try:
         ledger.catch_up()
@@ -203,7 +203,7 @@ def test_the_same_guardrails_decide_the_same_of_every_call_again(tmp_path):
     calls = uvloop.run(carry(tmp_path, 60))
     config = tmp_path / "trunkline.yaml"
     config.write_text(written(**CONFIGURED))
-    ledger = Ledger(tmp_path / "data", lambda _: None)
+    ledger = Ledger(tmp_path / "data", lambda _: None, keys_of(tmp_path / "data"))
     ledger.open()
     try:
         ledger.catch_up()

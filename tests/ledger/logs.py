@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from trunkline.audit.files.data_dir import DataDir, open_data_dir
+from trunkline.audit.files.vault.log_vault import log_vault
 from trunkline.audit.files.writer import LogSettings, LogWriter
 from trunkline.ledger.follow import Follower
 from trunkline.ledger.index import Index
@@ -22,6 +23,7 @@ from trunkline.model.records import (
     Estimate,
     Timings,
 )
+from trunkline.model.vault import NO_VAULT, Vault
 
 # Small, so that a few calls fill several segments.
 SETTINGS = LogSettings(segment_bytes=32 * 1024, min_free_bytes=0)
@@ -103,9 +105,10 @@ def refused(number: int, **fields: Any) -> CallRefused:
 class Machine:
     """A data directory whose logs a test writes, and its index."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, vault: Vault = NO_VAULT) -> None:
         self.data_dir: DataDir = open_data_dir(directory / "data")
         self.path = self.data_dir.path
+        self.vault = vault
         self._writers: dict[str, LogWriter] = {}
         self._records = 0
 
@@ -116,6 +119,7 @@ class Machine:
                 self.data_dir.origin("gw", name),
                 SETTINGS,
                 on_event=lambda _name, /, **_facts: None,
+                vault=log_vault(self.path, "gw", name, self.vault),
             )
         return self._writers[name]
 

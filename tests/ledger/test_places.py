@@ -6,9 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from ledger.logs import Machine, abandoned, call_id, closed, follow, open_index, opened, refused
-from trunkline.audit.files.data_dir import LOGS
+from trunkline.audit.format.sealing import NO_KEYS
 from trunkline.ledger.answers import Misunderstood
-from trunkline.ledger.archive import stored
+from trunkline.ledger.archive import Archive
 from trunkline.ledger.place_answers import PlacesQuestion
 from trunkline.ledger.places import MOST_PLACES, places_of
 
@@ -67,10 +67,11 @@ def test_calls_of_one_moment_are_all_told(index):
 
 
 def test_a_place_is_where_the_records_and_bodies_are(machine, index):
+    archive = Archive(machine.path, NO_KEYS)
     for place in places_of(index, ALL, 0).calls:
         number = int(place.call[-4:])
-        first = stored(machine.path / LOGS / place.directory, *place.opened)
-        last = stored(machine.path / LOGS / place.directory, *place.ended)
+        first = archive.stored(place.directory, *place.opened)
+        last = archive.stored(place.directory, *place.ended)
         assert (first.members["id"], first.bodies()) == (place.call, {"request": b"asked %d" % number})
         assert (last.members["call"], last.bodies()) == (place.call, {"response": b"said %d" % number})
         assert (place.tenant, place.route, place.stream) == (first.members["tenant"], first.members["route"], False)

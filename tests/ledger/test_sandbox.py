@@ -31,8 +31,8 @@ def test_an_attack_that_got_through_the_gate_fails_too(index, tmp_path, monkeypa
     secret.write_text("1,2\n")
     before = tables(index)
     monkeypatch.setattr(sandbox, "refusal", lambda _tree: None)
-    with index.lent() as path:
-        answered = answer(Task(str(path), attack.format(secret=secret, port=9), 64, 5, 10, 1 << 20))
+    with index.lent() as path, index.people.listed() as names:
+        answered = answer(Task(str(path), names, attack.format(secret=secret, port=9), 64, 5, 10, 1 << 20))
     assert answered.error is not None
     assert answered.rows == []
     assert os.listdir(tmp_path) == ["secret"]

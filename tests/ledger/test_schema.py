@@ -3,13 +3,13 @@
 import duckdb
 import pytest
 
-from trunkline.ledger.schema import MONEY, VIEWS, statements
+from trunkline.ledger.schema import MONEY, VIEWS, people, statements
 
 
 @pytest.fixture
 def empty():
     with duckdb.connect() as connection:
-        for statement in statements():
+        for statement in (*people("/dev/null"), *statements()):
             connection.execute(statement)
         yield connection
 

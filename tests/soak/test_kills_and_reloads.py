@@ -15,7 +15,10 @@ import pytest
 from running_gateway import PATIENCE, SECRET, Gateway, gateway, write_configuration
 
 from trunkline.audit.files.reader import read_body, read_records
+from trunkline.audit.files.vault.opening import unlock
+from trunkline.audit.files.vault.stored_keys import StoredKeys
 from trunkline.audit.format.heads import decode_head
+from trunkline.model.vault import KeySettings
 from trunkline.simulator import Script, Simulator
 
 pytestmark = pytest.mark.soak
@@ -116,6 +119,7 @@ def logs_of(directory: Path) -> list[Path]:
 def whole_in_the_log(directory: Path, answers: list[tuple[str, int, str]], about: str) -> int:
     """Check that each call has one end, and each that got its answer has that in the log; return how many did."""
     opened, ended, bodies = Counter(), defaultdict(list), {}
+    keys = StoredKeys(directory / "data", lambda: unlock(directory / "data", KeySettings()))
     stored_in = [(path, stored) for path in logs_of(directory) for stored in read_records(path)]
     for log, stored in stored_in:
         record = json.loads(stored.bytes)
@@ -125,7 +129,7 @@ def whole_in_the_log(directory: Path, answers: list[tuple[str, int, str]], about
             ended[record["call"]].append(record["outcome"])
         if record["type"] == "call.closed":
             released = b"".join(
-                read_body(log, reference, stored.segment).get("response", b"")
+                read_body(log, reference, stored.segment, keys).get("response", b"")
                 for reference in decode_head(stored.bytes).bodies
             )
             bodies[record["call"]] = hashlib.sha256(released).hexdigest()

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from trunkline.model.snapshot import Secrets
+from trunkline.model.vault import Vault
 
 # Worker -> supervisor -> the other workers
 
@@ -100,7 +101,23 @@ class ShowLimits(msgspec.Struct, frozen=True, tag_field="do", tag="show_limits")
     asked: LimitsQuestion
 
 
-ToWorker = Load | Drain | Hear | ShowLimits
+class OpenVault(msgspec.Struct, frozen=True, tag_field="do", tag="open_vault"):
+    """Seal with the keys of this vault from here on. The first order that a worker gets: it opens its log with it.
+
+    Control says so to the supervisor, which keeps it in memory, and tells each worker and each later control.
+    """
+
+    vault: Vault
+
+
+class Forget(msgspec.Struct, frozen=True, tag_field="do", tag="forget"):
+    """Let go of the data keys of these persons; answered by `forgot` with the same number. Control asks all so."""
+
+    number: int
+    persons: tuple[bytes, ...]
+
+
+ToWorker = Load | Drain | Hear | ShowLimits | OpenVault | Forget
 
 # Worker -> supervisor
 
@@ -189,7 +206,18 @@ class LimitsShown(msgspec.Struct, frozen=True, tag_field="event", tag="limits_sh
     counted_by: Literal["worker", "redis", "this_gateway"] = "worker"
 
 
-FromWorker = Loaded | LoadFailed | Ready | NotReady | Drained | Report | Heard | LimitsShown
+class Forgot(msgspec.Struct, frozen=True, tag_field="event", tag="forgot"):
+    """The worker has let go of keys, and what it had made of them is in its key file, as far as `upto`.
+
+    `upto` is None where nobody writes to that file; `failure` says why the worker could not see to it.
+    """
+
+    number: int
+    upto: int | None
+    failure: str | None = None
+
+
+FromWorker = Loaded | LoadFailed | Ready | NotReady | Drained | Report | Heard | LimitsShown | Forgot
 
 # Control -> supervisor
 
@@ -228,7 +256,7 @@ class Publish(msgspec.Struct, frozen=True, tag_field="do", tag="publish"):
     logging: Logging
 
 
-FromControl = Begin | Publish | ShowLimits
+FromControl = Begin | Publish | ShowLimits | OpenVault | Forget
 
 # Supervisor -> control
 
@@ -285,6 +313,26 @@ class LimitsOf(msgspec.Struct, frozen=True, tag_field="event", tag="limits_of"):
     shown: LimitsShown
 
 
+class VaultOpened(msgspec.Struct, frozen=True, tag_field="event", tag="vault_opened"):
+    """What the workers seal with: told first to a control process that takes over."""
+
+    vault: Vault
+
+
+class ForgetAsked(msgspec.Struct, frozen=True, tag_field="event", tag="forget_asked"):
+    """These workers were asked to let go of keys."""
+
+    number: int
+    workers: tuple[int, ...]
+
+
+class ForgotBy(msgspec.Struct, frozen=True, tag_field="event", tag="forgot_by"):
+    """What one of them said."""
+
+    worker: int
+    forgot: Forgot
+
+
 class ReloadRequested(msgspec.Struct, frozen=True, tag_field="event", tag="reload_requested"):
     """The supervisor got a SIGHUP: read the configuration again."""
 
@@ -293,4 +341,16 @@ class StopRequested(msgspec.Struct, frozen=True, tag_field="event", tag="stop_re
     """The workers have gone: seal the log and end."""
 
 
-ToControl = Begun | Published | PublishFailed | WorkerChanged | LimitsAsked | LimitsOf | ReloadRequested | StopRequested
+ToControl = (
+    Begun
+    | Published
+    | PublishFailed
+    | WorkerChanged
+    | LimitsAsked
+    | LimitsOf
+    | VaultOpened
+    | ForgetAsked
+    | ForgotBy
+    | ReloadRequested
+    | StopRequested
+)

@@ -11,19 +11,23 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from trunkline.audit.format.sealing import KeyMissing
 from trunkline.cli.failure import Failed, Misused
 from trunkline.cli.guardrail_tally import ANSWER, Past, Recorded, Row, Tally, recorded_findings
 from trunkline.cli.office import carry_out
-from trunkline.cli.past_calls import PastCall, Unreadable, read_call, was_let_in
+from trunkline.cli.past_calls import Erased, PastCall, Unreadable, read_call, was_let_in
 from trunkline.config.guardrail_checks import names_in_force, preset_policies
 from trunkline.control.answers import ProposedGuardrails
+from trunkline.control.configuration import Configuration
 from trunkline.control.machine import data_dir_of
+from trunkline.control.vault_keys import stored_keys
 from trunkline.gateway.in_force import make_policies
 from trunkline.guardrails.excerpts import Hiding
 from trunkline.guardrails.hindsight import Hindsight, TooManyChoices
 from trunkline.guardrails.memory import Cleared
 from trunkline.guardrails.policies import Policies, Policy
 from trunkline.guardrails.registry import make_check
+from trunkline.ledger.archive import Archive
 from trunkline.ledger.place_answers import CallPlace, PlacesQuestion
 from trunkline.model.snapshot import Guardrail
 
@@ -38,10 +42,11 @@ class PastScan(msgspec.Struct, frozen=True):
     Of all `calls`, `scanned` were looked at, `partly_kept` of them without their request or their answer. The others:
     `not_kept` have no bodies (any more), `not_in_force` are calls for which the file has no policy that is run,
     `not_let_in` were over a limit or a budget, `of_judges` were made by a check to ask a model about another call,
-    `unreadable` cannot be understood. `effects` are calls by the strictest thing that would have come of one. `not_run`
-    are policies that would have to ask somebody; `idle` are in force for none of the calls. `strangers` are calls of
-    tenants that the file does not have: for them what is in force everywhere is. `left_out` are findings of rules
-    beyond the most that are counted; `behind` is how many bytes of the logs the index has yet to read.
+    `unreadable` cannot be understood, `erased` have been erased. `effects` are calls by the strictest thing that would
+    have come of one. `not_run` are policies that would have to ask somebody; `idle` are in force for none of the calls.
+    `strangers` are calls of tenants that the file does not have: for them what is in force everywhere is. `left_out`
+    are findings of rules beyond the most that are counted; `behind` is how many bytes of the logs the index has yet to
+    read.
     """
 
     calls: int
@@ -52,6 +57,7 @@ class PastScan(msgspec.Struct, frozen=True):
     not_let_in: int
     of_judges: int
     unreadable: int
+    erased: int
     strangers: int
     effects: dict[str, int]
     rows: tuple[Row, ...]
@@ -160,7 +166,9 @@ def scan_past(
     `on_step` is told after each call how many of how many are done. Raises Failed, or ConfigurationFailed.
     """
     plans = Plans(carry_out(config, lambda office: office.guardrails()), named, config)
-    scan = _Scan(data_dir_of(config), plans, examples)
+    data_dir = data_dir_of(config)
+    archive = Archive(data_dir, stored_keys(Configuration(config), data_dir))
+    scan = _Scan(data_dir, archive, plans, examples)
     asked = replace(asked, most=PLACES_AT_ONCE)
     done = of = 0
     while True:
@@ -179,12 +187,14 @@ def scan_past(
 
 
 class _Scan:
-    def __init__(self, data_dir: Path, plans: Plans, examples: int) -> None:
+    def __init__(self, data_dir: Path, archive: Archive, plans: Plans, examples: int) -> None:
         self._data_dir, self._plans = data_dir, plans
+        self._archive = archive
         self._cleared = Cleared()
         self._tally = Tally(examples, *plans.hiding())
         self._calls = self._scanned = self._strangers = self._of_judges = 0
-        self._not_kept = self._partly_kept = self._not_in_force = self._not_let_in = self._unreadable = 0
+        self._not_kept = self._partly_kept = self._not_in_force = self._not_let_in = 0
+        self._unreadable = self._erased = 0
 
     def take(self, place: CallPlace) -> None:
         """Look at a call, but not at a judge's: what was judged is looked at where it was said. Raises Failed."""
@@ -194,8 +204,12 @@ class _Scan:
             return
         self._strangers += not self._plans.knows(place.tenant)
         try:
-            call = read_call(self._data_dir, place)
+            call = read_call(self._archive, place)
             self._judge(place, call)
+        except Erased:
+            self._erased += 1
+        except KeyMissing as error:
+            raise Failed(f"the bodies of calls cannot be decrypted: {error}") from None
         except (Unreadable, TooManyChoices, msgspec.ValidationError):
             self._unreadable += 1
         except OSError as error:
@@ -206,8 +220,8 @@ class _Scan:
         plans, tally = self._plans, self._tally
         return PastScan(
             self._calls, self._scanned, self._not_kept, self._partly_kept, self._not_in_force, self._not_let_in,
-            self._of_judges, self._unreadable, self._strangers, tally.effects, tally.rows(), plans.not_run, plans.idle,
-            tally.left_out, behind,
+            self._of_judges, self._unreadable, self._erased, self._strangers, tally.effects, tally.rows(),
+            plans.not_run, plans.idle, tally.left_out, behind,
         )  # fmt: skip
 
     def _judge(self, place: CallPlace, call: PastCall) -> None:

@@ -120,6 +120,7 @@ def _notes(scan: "PastScan") -> Iterator[str]:
     for count, which in (
         (scan.not_kept, "whose bodies are not in the logs (any more)"),
         (scan.unreadable, "whose bodies are not understood"),
+        (scan.erased, "whose bodies have been erased"),
         (scan.not_in_force, "under no policy of the file that is run; --policy tries one on all calls"),
         (scan.not_let_in, "over a limit or a budget, at which no policy would have looked"),
         (scan.of_judges, "to a judge; what was judged is in the call in which it was said"),

@@ -11,7 +11,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from trunkline.audit.files.data_dir import DataDirError
+from trunkline.audit.files.vault.key_encryption import VaultUnusable
+from trunkline.audit.files.vault.opening import open_vault
 from trunkline.audit.files.writer import CorruptLog, LogFailed
+from trunkline.audit.format.sealing import Unopened
 from trunkline.channel.messages import LimitsQuestion
 from trunkline.cli.failure import Failed, failed_by
 from trunkline.cli.local_ledger import LocalLedger
@@ -46,7 +49,9 @@ from trunkline.control.reads import AuditRead
 from trunkline.control.registry import NoWorkers, Registry
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.users import user_name
+from trunkline.control.vault_keys import stored_keys
 from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
+from trunkline.model.vault import NO_VAULT, Vault
 
 Result = TypeVar("Result")
 
@@ -60,7 +65,8 @@ class InProcess:
         self._configuration, self._data_dir = configuration, data_dir
         self._store = SnapshotStore(data_dir)
         self._who = user_name(os.getuid())
-        self.ledger = LocalLedger(data_dir, self._who, self._note)
+        self._keys = stored_keys(configuration, data_dir)
+        self.ledger = LocalLedger(data_dir, self._who, self._note, self._keys)
         self.reviews = LocalReviews(self.ledger, self._who, self._record)
 
     def apply(self) -> Applied:
@@ -102,7 +108,7 @@ class InProcess:
     def holds(self, *, every: bool) -> list[HoldView]:
         """Return the holds in force, or every hold there was. Raises Failed."""
         with _failures(self._data_dir):
-            return hold_views(read_state(self._data_dir), every=every)
+            return hold_views(read_state(self._data_dir), self._keys.names, every=every)
 
     def place_hold(self, asked: NewHold) -> HoldView:
         """Place a hold. Raises Failed."""
@@ -158,7 +164,7 @@ class InProcess:
             compiled = self._configuration.compile(read_state(self._data_dir))
 
             def read(digest: str) -> bytes | None:
-                return compiled.directories.get(digest) or read_directory(self._data_dir, digest)
+                return compiled.directories.get(digest) or read_directory(self._data_dir, digest, self._keys)
 
             return looked_up(compiled.snapshot, read, query)
 
@@ -190,11 +196,18 @@ class InProcess:
             return asyncio.run(self._recorded(record, bodies, self._node()))
 
     async def _recorded(self, record: msgspec.Struct, bodies: Mapping[str, bytes] | None, node: str) -> str:
-        journal = Journal.open(self._data_dir, node, lambda _name, /, **_facts: None)
+        journal = Journal.open(self._data_dir, node, lambda _name, /, **_facts: None, self._vault())
         try:
             return await journal.note_record(record, bodies)
         finally:
             await journal.close()
+
+    def _vault(self) -> Vault:
+        """Return the vault for a record without bodies: without a key it is written all the same."""
+        try:
+            return open_vault(self._data_dir, self._configuration.compile().vault)
+        except (ConfigInvalid, VaultUnusable):
+            return NO_VAULT
 
     def _node(self) -> str:
         """Return the machine's name for its log: as of the last gateway here, for the file may not be good."""
@@ -208,7 +221,8 @@ class InProcess:
             return asyncio.run(self._work(work, compiled))
 
     async def _work(self, work: Callable[[Registry, Compiled], Awaitable[Result]], compiled: Compiled) -> Result:
-        journal = Journal.open(self._data_dir, compiled.snapshot.node, lambda _name, /, **_facts: None)
+        vault = open_vault(self._data_dir, compiled.vault)
+        journal = Journal.open(self._data_dir, compiled.snapshot.node, lambda _name, /, **_facts: None, vault)
         try:
             registry = Registry(self._configuration, journal, self._store, NoWorkers(), self._data_dir, None)
             return await work(registry, compiled)
@@ -222,7 +236,7 @@ def _failures(data_dir: Path) -> Iterator[None]:
         yield
     except ConfigInvalid as invalid:
         raise failed_by(invalid) from None
-    except (Refused, Unrecorded, DataDirError) as error:
+    except (Refused, Unrecorded, DataDirError, Unopened, VaultUnusable) as error:
         raise Failed(str(error)) from None
     except (LogFailed, CorruptLog, OSError) as error:
         raise Failed(f"the record log in {data_dir} cannot be used: {error}") from None

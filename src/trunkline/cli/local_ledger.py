@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.sealing import OpeningKeys
 from trunkline.cli.failure import Failed, Misused
 from trunkline.cli.ledger_client import OnProgress
 from trunkline.cli.progress import IndexProgress
@@ -40,11 +41,12 @@ from trunkline.operations import neutral
 class LocalLedger:
     """Opens the index for each question, and reads what the logs have since got.
 
-    `who` asks; `note` records that what was asked or answered is about to be shown; raises Failed where it cannot.
+    `who` asks; `keys` open what is encrypted; `note` records that what was asked or answered is about to be shown;
+    raises Failed where it cannot.
     """
 
-    def __init__(self, data_dir: Path, who: str, note: Callable[..., None]) -> None:
-        self._data_dir, self._who, self._note = data_dir, who, note
+    def __init__(self, data_dir: Path, who: str, note: Callable[..., None], keys: OpeningKeys) -> None:
+        self._data_dir, self._who, self._note, self._keys = data_dir, who, note, keys
         os.umask(0o077)  # the database makes files of its own: they are for nobody else either
 
     def calls(self, asked: CallsQuestion) -> Table:
@@ -112,7 +114,7 @@ class LocalLedger:
     def rebuild(self, on_progress: OnProgress) -> IndexStatus:
         """Make the index again. Raises Failed."""
         with self._failures():
-            ledger = Ledger(self._data_dir, _damaged)
+            ledger = Ledger(self._data_dir, _damaged, self._keys)
             try:
                 ledger.clear()
                 ledger.catch_up(on_progress)
@@ -146,7 +148,7 @@ class LocalLedger:
     def up_to_date(self) -> Iterator[Ledger]:
         """Open the index, brought up to date. Raises Failed or Misused, also for what is asked of it meanwhile."""
         with self._failures():
-            ledger = Ledger(self._data_dir, _damaged)
+            ledger = Ledger(self._data_dir, _damaged, self._keys)
             try:
                 if (damage := ledger.open()) is not None:
                     said = neutral(" ".join(damage.split()))

@@ -1,17 +1,17 @@
 """Past calls from the logs, as guardrails see a call: the request as it is understood, and what a provider answered."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from trunkline.audit.files.data_dir import LOGS
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.sealing import BodyErased
 from trunkline.dialects.openai_client import decode_request
 from trunkline.dialects.openai_provider import OPENAI
 from trunkline.dialects.provider import BrokenAnswer, ProviderDialect
 from trunkline.dialects.registry import PROVIDER_DIALECTS
 from trunkline.errors import CallError
-from trunkline.ledger.archive import Stored, stored
+from trunkline.ledger.answers import Unanswerable
+from trunkline.ledger.archive import Archive, Stored
 from trunkline.ledger.place_answers import CallPlace
 from trunkline.model.chat import ChatRequest
 from trunkline.model.delta import Delta
@@ -25,6 +25,10 @@ _OK: Final = 200
 
 class Unreadable(Exception):
     """What was kept of a call is nothing that can be understood today."""
+
+
+class Erased(Unreadable):
+    """What was kept of a call has been erased."""
 
 
 class PastCall(NamedTuple):
@@ -41,11 +45,16 @@ class PastCall(NamedTuple):
     ended: Mapping[str, Any]
 
 
-def read_call(data_dir: Path, place: CallPlace) -> PastCall:
-    """Return what is kept of a call. Raises Unreadable, and OSError where the logs may not be read."""
-    directory = data_dir / LOGS / place.directory
-    opened = stored(directory, *place.opened)
-    ended = stored(directory, *place.ended)
+def read_call(archive: Archive, place: CallPlace) -> PastCall:
+    """Return what is kept of a call.
+
+    Raises Unreadable, Erased, KeyMissing where the vault cannot be opened, and OSError where the logs may not be read.
+    """
+    try:
+        opened = archive.stored(place.directory, *place.opened)
+        ended = archive.stored(place.directory, *place.ended)
+    except Unanswerable as error:
+        raise Unreadable(str(error)) from None
     request = _bodies(opened).get(REQUEST)
     answers = _bodies(ended) if ended is not None else None
     chat = _chat(request) if request is not None else None
@@ -64,6 +73,8 @@ def _bodies(record: Stored | None) -> dict[str, bytes]:
         return record.bodies() if record is not None else {}
     except CorruptLog:
         return {}
+    except BodyErased as error:
+        raise Erased(str(error)) from None
 
 
 def _chat(request: bytes) -> ChatRequest:

@@ -143,7 +143,13 @@ def _tenant(name: str, section: schema.Tenant, directory: model.Directory | None
 def _audit(section: schema.Audit) -> model.Audit:
     retention = UNSET if section.retention == model.RETENTION else section.retention
     copies = tuple(copy.directory for copy in section.copies)
-    return model.Audit(section.durability, section.key_file or UNSET, retention, copies or UNSET)
+    return model.Audit(
+        section.durability,
+        section.key_file or UNSET,
+        retention,
+        copies or UNSET,
+        "off" if section.vault is None else UNSET,
+    )
 
 
 def _limits(section: schema.Limits | None) -> model.Limits | None:

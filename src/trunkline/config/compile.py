@@ -29,8 +29,10 @@ from trunkline.config.schema import Root
 from trunkline.config.section import SectionReader
 from trunkline.config.sources import Sources
 from trunkline.config.strength import digest
+from trunkline.config.vault_checks import key_settings
 from trunkline.model.operators import ADMIN, Operator
 from trunkline.model.snapshot import Directory, Key, Snapshot
+from trunkline.model.vault import KeySettings
 
 
 def load(
@@ -69,15 +71,18 @@ def _load(
     check_keys(root, keys, problems)
     check_limits(root, problems)
     guardrails = check_guardrails(root, problems)
+    vault = key_settings(root, sources, problems)
     prices = price_all(root, partial(current, sources.now), sources.now, problems)
     directories = read_all(root, sources, imported, problems)
     if problems.found:
         return None
     snapshot = build.snapshot(root, root.node or sources.host_name, keys, prices, directories.of_tenants)
-    return _compiled(root, sources, replace(snapshot, guardrails=guardrails), directories)
+    return _compiled(root, sources, replace(snapshot, guardrails=guardrails), directories, vault)
 
 
-def _compiled(root: Root, sources: Sources, snapshot: Snapshot, directories: Directories) -> Compiled:
+def _compiled(
+    root: Root, sources: Sources, snapshot: Snapshot, directories: Directories, vault: KeySettings
+) -> Compiled:
     canonical = encode_snapshot(snapshot)
     console = Console(root.console.listen, _operators(root.console)) if root.console else None
     return Compiled(
@@ -89,6 +94,7 @@ def _compiled(root: Root, sources: Sources, snapshot: Snapshot, directories: Dir
         console=console,
         notes=notes_of(root, sources.cores),
         directories=directories.data,
+        vault=vault,
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from trunkline.model.operators import Operator
 from trunkline.model.snapshot import Secrets, Snapshot
+from trunkline.model.vault import KeySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Compiled:
     `digest` is the SHA-256 of `canonical`, the snapshot's canonical bytes. `data_dir` is as written: a relative one is
     relative to the directory that the command runs in. `console` is None where no console listens. `notes` name the
     settings that have no effect in this version. `directories` has the canonical bytes of those that the file names,
-    by their digest.
+    by their digest. `vault` says where the key of the vault comes from; no worker is told.
     """
 
     snapshot: Snapshot
@@ -34,3 +35,4 @@ class Compiled:
     console: Console | None
     notes: tuple[str, ...] = ()
     directories: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    vault: KeySettings = field(default=KeySettings(), repr=False)

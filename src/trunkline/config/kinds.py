@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from trunkline.config import addresses, strength, units
 from trunkline.config.readers import Mistake, parsed, text
+from trunkline.model.vault import HOW, BadKey, parse_key
 
 NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DAY_FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -49,6 +50,16 @@ PROVIDER_KEY = text(
     "visible ASCII without spaces", r"[\x21-\x7e]{1,4096}", "write ${NAME} or ${file:PATH}, or null for none"
 )
 SECRET = parsed(strength.secret, "a secret", strength.HOW)
+
+
+def _vault_key(value: str) -> bytes:
+    try:
+        return parse_key(value)
+    except BadKey as bad:
+        raise Mistake(f"a vault key must be 32 random bytes, this {bad}", HOW) from None
+
+
+VAULT_KEY = parsed(_vault_key, "a vault key", HOW)
 
 LISTEN = parsed(addresses.listen, "an address to listen on", "write host:port like 127.0.0.1:8080")
 PROVIDER_URL = parsed(addresses.provider_url, "a URL", "write it like https://api.openai.com/v1")

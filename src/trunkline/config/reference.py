@@ -26,6 +26,7 @@ SHARED: dict[type[Section], str] = {Limits: "LIMITS", Budget: "BUDGET", TagBudge
 COMPUTED = {
     "node": "the host name",
     "audit.key_file": "`audit.key` in `data_dir`, made at the first start",
+    "audit.vault.key": "`vault.key` in `data_dir`, made at the first start",
     "providers.NAME.base_url": "the dialect's own",
     "guardrails.NAME.on": "the check's own",
 }

@@ -24,7 +24,7 @@ from trunkline.config.readers import (
     optional,
     whole,
 )
-from trunkline.config.section import EMPTY, Section, SectionReader, Some, option
+from trunkline.config.section import EMPTY, Section, SectionReader, Some, Switchable, option
 from trunkline.model import snapshot as model
 from trunkline.model.operators import ROLES
 
@@ -432,6 +432,23 @@ class CopyPlace(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Vault(Section):
+    """What the keys that encrypt bodies are wrapped with; `vault: off` encrypts nothing."""
+
+    key: bytes | None = option(
+        kinds.VAULT_KEY, None, says="the key-encryption key: 32 random bytes in base64, from the environment or a file"
+    )
+    key_file: str | None = option(kinds.PATH, None, says="file with the key-encryption key, instead of `key`")
+    previous_keys: tuple[Any, ...] = option(
+        listing(kinds.VAULT_KEY, "keys", most=20), (), says="keys from before, until `trunkline audit keys rotate`"
+    )
+    service: str | None = option(kinds.NAME, None, says="a plugin that wraps keys, instead of a key of ours")
+    settings: dict[str, Any] | None = option(
+        Named(kinds.PARAMETER, json_value, "settings"), None, says="what the plugin is told"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Audit(Section):
     """How durable a record is before the answer leaves, and what it is signed with."""
 
@@ -451,6 +468,11 @@ class Audit(Section):
         listing(SectionReader(CopyPlace), "places", most=10),
         (),
         says="where the checkpoint that covers all logs is [copied to](audit.md#copies-in-another-place) each minute",
+    )
+    vault: Vault | None = option(
+        Switchable(Vault),
+        EMPTY,
+        says="how what was asked and answered is encrypted, or `off`; see [the vault](vault.md)",
     )
 
 

@@ -18,6 +18,7 @@ DEFAULT = "default"
 STAND_IN = "stand_in"
 NAME = "name"
 SAYS = "says"
+OFF = "off"
 
 
 class Absent(Enum):
@@ -124,6 +125,16 @@ class SectionReader(Generic[S]):
                 problems.add(here, f"`{key.text}` is not supported yet", "remove it until the version that brings it")
             else:
                 problems.add(here, "no such key", nearest(key.text, self.known, self.kind.LATER))
+
+
+class Switchable(SectionReader[S]):
+    """Reads a section in whose place `off` may stand: then it is None."""
+
+    def __call__(self, place: Place, problems: Problems) -> S | Bad | None:  # type: ignore[override]
+        """Read the section."""
+        if isinstance(place.node, Scalar) and place.node.text == OFF:
+            return None
+        return super().__call__(place, problems)
 
 
 class Some(SectionReader[S]):

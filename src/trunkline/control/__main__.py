@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from trunkline.audit.files.vault.key_encryption import VaultUnusable
 from trunkline.audit.files.writer import CorruptLog, LogFailed
 from trunkline.channel.link import Link, LinkBroken
 from trunkline.channel.messages import ToControl
@@ -52,7 +53,7 @@ def main() -> int:
         return os.EX_CONFIG
     except SupervisorGone:
         return 0
-    except (NotPublished, Unrecorded, LogFailed, CorruptLog, LinkBroken, OSError) as error:
+    except (NotPublished, Unrecorded, LogFailed, CorruptLog, VaultUnusable, LinkBroken, OSError) as error:
         log.event("error", "control_failed", reason=str(error))
     except Exception as error:  # noqa: BLE001 - the edge: the supervisor starts another one
         log.fault(error)

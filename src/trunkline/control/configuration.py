@@ -61,6 +61,7 @@ def check_restart(running: Snapshot, data_dir: Path, console: str | None, new: C
         ("limits.redis_url", running.limits.redis_url, new.snapshot.limits.redis_url),
         ("limits.on_authority_loss", running.limits.on_authority_loss, new.snapshot.limits.on_authority_loss),
         ("audit.key_file", running.audit.key_file or "none", new.snapshot.audit.key_file or "none"),
+        ("audit.vault", running.audit.vault or "on", new.snapshot.audit.vault or "on"),
         ("tls", "on" if running.tls else "off", "on" if new.snapshot.tls else "off"),
         ("data_dir", str(data_dir.resolve()), str(new.data_dir.resolve())),
         ("console.listen", console or "none", listener or "none"),

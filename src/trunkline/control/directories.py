@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.sealing import Unopened
 from trunkline.config.canonical import decode_directory, digest_of
 from trunkline.config.directory import Roll
 from trunkline.control.answers import ImportedUsers, UserList, UserQuery, UserView
@@ -30,13 +31,13 @@ class Directories:
             known = data.get(directory.digest)
             if directory.digest not in self._journal.state.directories and known is not None:
                 read = UsersRead(name, directory.digest, directory.users, who)
-                await self._journal.record(read, {"directory": known})
+                await self._journal.record(read, {"directory": known}, name)
             await asyncio.to_thread(self._lay, directory.digest, known)
 
     async def record(self, tenant: str, roll: Roll, who: str) -> None:
         """Record that a tenant's directory is replaced. Raises Unrecorded."""
         imported = UsersImported(tenant, roll.digest, roll.users, who)
-        await self._journal.record(imported, {"directory": roll.data} if roll.users else None)
+        await self._journal.record(imported, {"directory": roll.data} if roll.users else None, tenant)
 
     def _lay(self, digest: str, data: bytes | None) -> None:
         if self._store.directory(digest) is None:
@@ -44,8 +45,8 @@ class Directories:
 
     def _from_log(self, digest: str) -> bytes:
         try:
-            data = read_directory(self._data_dir, digest)
-        except CorruptLog as error:
+            data = read_directory(self._data_dir, digest, self._journal.opening)
+        except (CorruptLog, Unopened) as error:
             raise Unrecorded(f"the directory {digest} cannot be read from control's log: {error}") from None
         if data is None or digest_of(data) != digest:
             raise Unrecorded(f"the directory {digest} is neither on the disk nor in control's log")

@@ -23,9 +23,10 @@ from trunkline.audit.files.settings import CorruptLog
 from trunkline.audit.format.expiry import EXPIRED, ExpiredSegment, LogExpired, decode_expired
 from trunkline.audit.format.open_call import decode_sealed
 from trunkline.audit.format.records import OPENED
+from trunkline.audit.format.sealing import NO_KEYS, OpeningKeys, Unopened
 from trunkline.audit.format.segment import HEADER_BYTES
 from trunkline.control.answers import ExpiredLog
-from trunkline.control.holds import Recorded, keeps, keeps_any
+from trunkline.control.holds import Recorded, keeps, keeps_any, named
 from trunkline.control.journal import PROCESS
 from trunkline.control.retention import Span, expired
 from trunkline.control.state import HoldPlaced
@@ -50,6 +51,7 @@ class _Named(msgspec.Struct):
     session: str | None = None
 
 
+NOBODY = _Named()
 _named = msgspec.json.Decoder(_Named).decode
 Record = Callable[[str, bytes], Awaitable[None]]
 
@@ -57,8 +59,17 @@ Record = Callable[[str, bytes], Awaitable[None]]
 class Expiry:
     """Finds what has expired at `now`, a Unix second, and deletes it. For one thread at a time."""
 
-    def __init__(self, data_dir: Path, snapshot: Snapshot, holds: Sequence[HoldPlaced], now: float) -> None:
-        self._data_dir, self._snapshot, self._holds, self._now = data_dir, snapshot, holds, now
+    def __init__(
+        self,
+        data_dir: Path,
+        snapshot: Snapshot,
+        holds: Sequence[HoldPlaced],
+        now: float,
+        keys: OpeningKeys = NO_KEYS,
+    ) -> None:
+        self._data_dir, self._snapshot, self._now, self._keys = data_dir, snapshot, now, keys
+        # Records of before there was a vault have names, those since pseudonyms.
+        self._holds = [one for hold in holds for one in dict.fromkeys((hold, named(hold, keys.names)))]
         self._deployment = read_deployment(data_dir)
 
     def found(self) -> list[ExpiredLog]:
@@ -74,7 +85,7 @@ class Expiry:
             ExpiredSegment(first_index_of(path), end, path.stat().st_size, _digest(path))
             for path, end in zip(gone, ends, strict=True)
         ]
-        still_open = _open_at_end(directory, gone[-1])
+        still_open = self._open_at_end(directory, gone[-1])
         return LogExpired(f"{self._deployment}/{log.log}", ends[-1], told, who, log.tenants, still_open)
 
     def delete(self, log: str, following: int) -> None:
@@ -139,12 +150,27 @@ class Expiry:
         for record in _records(directory, first):
             at = datetime.fromisoformat(f"{record.at[:26]}+00:00").timestamp()
             following = record.index + 1
-            named = _named(whole_record(directory, record.bytes, first)) if record.type in (OPENED, REFUSED) else None
-            tenant = named.tenant if named is not None else None
-            newest[tenant] = max(at, newest.get(tenant, at))
-            if named is not None and named.tenant is not None:
-                holds |= dict.fromkeys(self._holding(record, named, at))
-        return Span(first, following, path.stat().st_size, newest, list(holds), len(_open_at_end(directory, path)))
+            said = self._said(directory, record) if record.type in (OPENED, REFUSED) else NOBODY
+            newest[said.tenant] = max(at, newest.get(said.tenant, at))
+            if said.tenant is not None:
+                holds |= dict.fromkeys(self._holding(record, said, at))
+        return Span(first, following, path.stat().st_size, newest, list(holds), len(self._open_at_end(directory, path)))
+
+    def _said(self, directory: Path, record: StoredRecord) -> _Named:
+        try:
+            return _named(whole_record(directory, record.bytes, record.segment, self._keys))
+        except Unopened:  # of somebody who has been erased, which no hold allowed
+            return _named(record.bytes)
+
+    def _open_at_end(self, directory: Path, path: Path) -> list[str]:
+        """Return the calls that were open when a segment was sealed. Raises CorruptLog or KeyMissing."""
+        with SegmentFile(path) as file:
+            seal = file.seal()
+        if seal is None:
+            raise CorruptLog(path, 0, "its seal is missing, though a later segment exists")
+        first = first_index_of(path)
+        record = whole_record(directory, record_at(directory, first, seal.sealed_record), first, self._keys)
+        return [call.call for call in decode_sealed(record)]
 
     def _holding(self, record: StoredRecord, named: _Named, at: float) -> Iterator[str]:
         tenant = named.tenant or ""
@@ -176,17 +202,6 @@ def _records(directory: Path, first: int) -> Iterator[StoredRecord]:
         if record.segment != first:
             return
         yield record
-
-
-def _open_at_end(directory: Path, path: Path) -> list[str]:
-    """Return the calls that were open when a segment was sealed. Raises CorruptLog."""
-    with SegmentFile(path) as file:
-        seal = file.seal()
-    if seal is None:
-        raise CorruptLog(path, 0, "its seal is missing, though a later segment exists")
-    first = first_index_of(path)
-    record = whole_record(directory, record_at(directory, first, seal.sealed_record), first)
-    return [call.call for call in decode_sealed(record)]
 
 
 def _digest(path: Path) -> str:

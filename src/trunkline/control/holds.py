@@ -5,9 +5,11 @@ apart.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
+
+import msgspec
 
 from trunkline.config.places import nearest
 from trunkline.control.answers import HoldView, NewHold, Refused
@@ -17,6 +19,9 @@ from trunkline.model.snapshot import Snapshot
 
 MAX_HOLDS = 10_000  # in force at once
 LONGEST_REASON = 2_000
+
+
+Names = Callable[[Collection[str]], Mapping[str, str]]
 
 
 class Scope(NamedTuple):
@@ -101,19 +106,27 @@ def keeps_any(hold: HoldPlaced, tenant: str, at: float) -> bool:
     return hold.tenant == tenant and _within(hold, at, at)
 
 
-def hold_views(state: State, *, every: bool) -> list[HoldView]:
-    """Return the holds in force, or every hold there was, the oldest first."""
-    return [hold_view(entry) for entry in state.holds.values() if every or entry.released is None]
+def hold_views(state: State, names: Names, *, every: bool) -> list[HoldView]:
+    """Return the holds in force, or every hold there was, the oldest first; `names` knows whom pseudonyms stand for."""
+    return [hold_view(entry, names) for entry in state.holds.values() if every or entry.released is None]
 
 
-def hold_view(entry: HoldEntry) -> HoldView:
+def hold_view(entry: HoldEntry, names: Names) -> HoldView:
     """Return a hold with its story."""
-    hold, released = entry.placed, entry.released
+    hold, released = named(entry.placed, names), entry.released
     return HoldView(
         hold.hold, hold.tenant, hold.user, hold.subject, hold.session, hold.call, hold.since, hold.until, hold.reason,
         hold.who, entry.placed_at,
         released.who if released else None, entry.released_at, released.reason if released else None,
     )  # fmt: skip
+
+
+def named(hold: HoldPlaced, names: Names) -> HoldPlaced:
+    """Return a hold with names in the place of pseudonyms, as far as they are known."""
+    known = names([one for one in (hold.user, hold.subject) if one is not None])
+    user = known.get(hold.user, hold.user) if hold.user is not None else None
+    subject = known.get(hold.subject, hold.subject) if hold.subject is not None else None
+    return msgspec.structs.replace(hold, user=user, subject=subject)
 
 
 def _may_cover(hold: HoldPlaced, scope: Scope) -> bool:

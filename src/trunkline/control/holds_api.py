@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request, Response
 
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.sealing import Unopened
 from trunkline.control.answers import ExpiredLog, NewHold, Refused, ReleaseHold, Retention
 from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.registry import Registry
@@ -56,6 +57,8 @@ def add_holds(
             gone = await registry.expire(who(request))
         except CorruptLog as error:
             raise Refused(f"{error}; `trunkline audit verify` says more") from None
+        except Unopened as error:
+            raise Refused(str(error)) from None
         for one in gone:
             await desk.ask(partial(_forget, one))
             log.event("info", "log_expired", file=one.log, segments=one.segments, bytes=one.bytes, who=who(request))

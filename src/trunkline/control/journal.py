@@ -3,18 +3,24 @@
 import heapq
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from trunkline.audit.files.data_dir import LOGS, open_data_dir
 from trunkline.audit.files.reader import StoredRecord, read_body, read_records
+from trunkline.audit.files.vault.log_vault import log_vault
 from trunkline.audit.files.writer import LogFailed, LogSettings, LogWriter
 from trunkline.audit.format.references import BodyRef
+from trunkline.audit.format.sealing import NO_KEYS, NOBODY, OpeningKeys, Owner
+from trunkline.control.reads import as_written
 from trunkline.control.state import TYPES, Change, State, fold
 from trunkline.model.ids import prefix_of, uuid7
+from trunkline.model.names import PersonKind
+from trunkline.model.vault import NO_VAULT, Vault, VaultKeys
 
 # A few records a day, and snapshots: nothing that needs a worker's large segments.
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -33,12 +39,14 @@ class Journal:
         self._writer = writer
 
     @classmethod
-    def open(cls, data_dir: Path, node: str, on_event: Callable[..., None]) -> "Journal":
+    def open(cls, data_dir: Path, node: str, on_event: Callable[..., None], vault: Vault = NO_VAULT) -> "Journal":
         """Recover the log, go on with it, and fold what it has. Raises LogFailed, CorruptLog or OSError."""
         directory = open_data_dir(data_dir)
         origin = directory.origin(node, PROCESS)
         settings = LogSettings(segment_bytes=SEGMENT_BYTES)
-        writer, _ = LogWriter.open(directory.log_directory(node, PROCESS), origin, settings, on_event=on_event)
+        keys = log_vault(data_dir, node, PROCESS, vault)
+        logs = directory.log_directory(node, PROCESS)
+        writer, _ = LogWriter.open(logs, origin, settings, on_event=on_event, vault=keys)
         return cls(writer, read_state(data_dir))
 
     @property
@@ -51,32 +59,56 @@ class Journal:
         """Why the log takes no more records; None while it does."""
         return self._writer.failure
 
-    async def record(self, change: Change, bodies: Mapping[str, bytes] | None = None) -> None:
-        """Write a change; it is durable, and in `state`, when this returns. Raises Unrecorded."""
-        await self._write(change, bodies)
+    @property
+    def opening(self) -> OpeningKeys:
+        """What opens the bodies that the log has."""
+        return self._writer.opening
+
+    def adopt_keys(self, keys: VaultKeys) -> None:
+        """Wrap new keys with the newest of these root keys."""
+        self._writer.adopt_keys(keys)
+
+    async def record(
+        self, change: Change, bodies: Mapping[str, bytes] | None = None, tenant: str | None = None
+    ) -> None:
+        """Write a change; it is durable, and in `state`, when this returns. Raises Unrecorded.
+
+        `tenant` is whose the bodies are, where they are one's.
+        """
+        await self._write(change, bodies, Owner(tenant) if tenant is not None else NOBODY)
         at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         self.state = fold(self.state, [(at, change)])
 
     async def note_record(self, record: msgspec.Struct, bodies: Mapping[str, bytes] | None = None) -> str:
         """Write a record that changes nothing of the state, its tag as its type, and return its id.
 
-        It is durable when this returns. Raises Unrecorded.
+        Persons that its `filter` names stand in it as in the records of calls. It is durable when this returns. Raises
+        Unrecorded.
         """
-        return await self._write(record, bodies)
+        return await self._write(as_written(record, partial(self._writer.written, kept=False)), bodies, NOBODY)
+
+    def written(self, tenant: str, kind: PersonKind, name: str) -> str:
+        """Return how a record names a person; the name is kept with what is recorded next."""
+        return self._writer.written(tenant, kind, name)
+
+    def keep_users(self, tenant: str, users: Iterable[str]) -> None:
+        """Keep the names of users whom what is recorded next is about."""
+        for user in users:
+            self._writer.written(tenant, "user", user)
 
     async def note(self, kind: str, payload: bytes) -> None:
         """Write a record that changes nothing of the state; it is durable when this returns. Raises Unrecorded."""
-        await self._append(kind, payload, None)
+        await self._append(kind, payload, None, NOBODY)
 
-    async def _write(self, record: msgspec.Struct, bodies: Mapping[str, bytes] | None) -> str:
+    async def _write(self, record: msgspec.Struct, bodies: Mapping[str, bytes] | None, owner: Owner) -> str:
         fields = msgspec.to_builtins(record)
         kind = fields.pop("type")
-        return await self._append(kind, msgspec.json.encode(fields), bodies)
+        return await self._append(kind, msgspec.json.encode(fields), bodies, owner)
 
-    async def _append(self, kind: str, payload: bytes, bodies: Mapping[str, bytes] | None) -> str:
-        record_id = _new_id()
+    async def _append(self, kind: str, payload: bytes, bodies: Mapping[str, bytes] | None, owner: Owner) -> str:
+        record_id, own = _new_id(), dict(bodies) if bodies else None
         try:
-            await self._writer.wait(self._writer.append(kind, record_id, payload, dict(bodies) if bodies else None))
+            await self._writer.wait(self._writer.append(kind, record_id, payload, own, owner=owner))
         except LogFailed as error:
             raise Unrecorded(f"the record log cannot be written: {error}") from error
         return record_id
@@ -106,11 +138,14 @@ def _changes(directory: Path) -> Iterator[tuple[str, Change]]:
             yield record.at, decoder.decode(record.bytes)
 
 
-def read_directory(data_dir: Path, digest: str) -> bytes | None:
-    """Return the canonical bytes of a directory from the log that recorded it. Raises CorruptLog or OSError."""
+def read_directory(data_dir: Path, digest: str, keys: OpeningKeys = NO_KEYS) -> bytes | None:
+    """Return the canonical bytes of a directory from the log that recorded it.
+
+    Raises CorruptLog, OSError, KeyMissing or BodyErased.
+    """
     for directory in (data_dir / LOGS).glob(f"*/{PROCESS}"):
         for record in read_records(directory, upto="whole"):
-            if record.type.startswith("user.") and (body := _directory_in(directory, record, digest)) is not None:
+            if record.type.startswith("user.") and (body := _directory_in(directory, record, digest, keys)) is not None:
                 return body
     return None
 
@@ -120,11 +155,11 @@ class _Users(msgspec.Struct):
     bodies: tuple[BodyRef, ...] = ()
 
 
-def _directory_in(directory: Path, record: StoredRecord, digest: str) -> bytes | None:
+def _directory_in(directory: Path, record: StoredRecord, digest: str, keys: OpeningKeys) -> bytes | None:
     users = msgspec.json.decode(record.bytes, type=_Users)
     if users.digest != digest or not users.bodies:
         return None
-    return read_body(directory, users.bodies[0], record.segment).get("directory")
+    return read_body(directory, users.bodies[0], record.segment, keys).get("directory")
 
 
 def _new_id() -> str:

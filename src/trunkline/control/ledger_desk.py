@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.sealing import NO_KEYS, OpeningKeys
 from trunkline.ledger.answers import FEW, Unanswerable
 from trunkline.ledger.telemetry import CallCounts
 from trunkline.operations import OperationalLog
@@ -24,8 +25,8 @@ Result = TypeVar("Result")
 class LedgerDesk:
     """Keeps the ledger of a data directory up to date and lets questions at it; use within one event loop."""
 
-    def __init__(self, data_dir: Path, log: OperationalLog) -> None:
-        self._data_dir, self._log = data_dir, log
+    def __init__(self, data_dir: Path, log: OperationalLog, keys: OpeningKeys = NO_KEYS) -> None:
+        self._data_dir, self._keys, self._log = data_dir, keys, log
         self._ledger: Ledger | None = None
         self._opened = asyncio.Event()
         self._failure = ""
@@ -83,7 +84,7 @@ class LedgerDesk:
     def _made(self) -> "Ledger":
         from trunkline.ledger.ledger import Ledger  # noqa: PLC0415 - the database takes long to import, and 60 MB
 
-        return self._ledger or Ledger(self._data_dir, self._damaged)
+        return self._ledger or Ledger(self._data_dir, self._damaged, self._keys)
 
     def _damaged(self, error: CorruptLog) -> None:
         self._log.event("error", "index_stopped", file=str(error.file), offset=error.offset, reason=error.reason)

@@ -22,8 +22,10 @@ PART = "costs"
 
 def prepared(
     asked: NewCosts, tenant: Tenant, read: Callable[[str], bytes | None], state: State, who: str
-) -> tuple[CostsImported, bytes]:
-    """Return the record of an import and its body. Raises ConfigInvalid, or Refused for what was imported already.
+) -> tuple[CostsImported, bytes, frozenset[str]]:
+    """Return the record of an import, its body, and the users that are in there.
+
+    Raises ConfigInvalid, or Refused for what was imported already.
 
     `read` finds the bytes of a directory by its digest.
     """
@@ -38,7 +40,8 @@ def prepared(
             " tell them apart by a note"
         )
     amount = sum((row.amount for row in rows), Decimal(0))
-    return CostsImported(tenant.name, digest, len(rows), plain(amount), who), body
+    users = frozenset(row.user for row in rows if row.user is not None)
+    return CostsImported(tenant.name, digest, len(rows), plain(amount), who), body, users
 
 
 def _with_teams(rows: Iterable[OtherCost], tenant: Tenant, read: Callable[[str], bytes | None]) -> Iterable[OtherCost]:

@@ -17,17 +17,20 @@ from trunkline import __version__
 from trunkline.audit.files.data_dir import PROOF
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.tile_files import TileFiles
+from trunkline.audit.files.vault.opening import open_vault
 from trunkline.channel.link import Link
 from trunkline.channel.messages import (
     Begin,
     Begun,
     LimitsAsked,
     LimitsOf,
+    OpenVault,
     Published,
     PublishFailed,
     ReloadRequested,
     StopRequested,
     ToControl,
+    VaultOpened,
     WorkerChanged,
     WorkerState,
 )
@@ -43,6 +46,7 @@ from trunkline.control.publisher import ChannelPublisher, logging_of
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.sockets import AdminSockets, admin_sockets
+from trunkline.model.vault import Vault
 from trunkline.operations import OperationalLog
 
 # Calls have the processor first; whoever waits for control waits for a file or a person.
@@ -81,7 +85,7 @@ class ControlProcess:
     async def start(self) -> None:
         """Begin a gateway: read the file, have the directory locked, put the snapshot in force; then serve.
 
-        Raises ConfigInvalid, NotPublished, Unrecorded, LogFailed, CorruptLog, OSError or SupervisorGone.
+        Raises ConfigInvalid, NotPublished, Unrecorded, LogFailed, CorruptLog, VaultUnusable, OSError or SupervisorGone.
         """
         compiled = self._configuration.compile()
         data_dir = compiled.data_dir.resolve()
@@ -94,7 +98,9 @@ class ControlProcess:
         begin = Begin(str(data_dir), snapshot.listen, snapshot.node, snapshot.workers, console, logging)
         self._link.send(begin)
         await self._until_begun()
-        journal = Journal.open(data_dir, snapshot.node, self._of_log)
+        vault = open_vault(data_dir, compiled.vault)
+        self._link.send(OpenVault(vault))  # which the workers wait for: their logs are opened with it
+        journal = Journal.open(data_dir, snapshot.node, self._of_log, vault)
         if journal.state.valid_keys() or journal.state.imported:
             compiled = self._configuration.compile(journal.state)
         registry = self._registry(journal, data_dir, console)
@@ -109,12 +115,19 @@ class ControlProcess:
             raise Unrecorded(f"{taken.snapshot} is missing or damaged")
         logging = logging_of(snapshot)
         self._log.configure(logging.form, logging.level)
-        journal = Journal.open(taken.data_dir, snapshot.node, self._of_log)
+        journal = Journal.open(taken.data_dir, snapshot.node, self._of_log, await self._vault())
         compiled, problems = self._compile(journal)
         registry = self._registry(journal, taken.data_dir, taken.console)
         registry.resume(snapshot)
         first = self._take_up(registry, compiled, problems)
         await self._run(journal, registry, taken.data_dir, taken.console, first)
+
+    async def _vault(self) -> Vault:
+        """Return the vault, which the supervisor says first; other news comes again."""
+        while (message := await self._link.receive()) is not None:
+            if isinstance(message, VaultOpened):
+                return message.vault
+        raise SupervisorGone
 
     async def _take_up(self, registry: Registry, compiled: Compiled | None, problems: ConfigInvalid | None) -> None:
         if compiled is not None:
@@ -239,7 +252,7 @@ class ControlProcess:
         """Serve the admin API; who connects before it is imported waits in the socket's backlog."""
         serve_admin = await asyncio.to_thread(_import_admin)
         _be_nice(NICENESS)
-        desk = LedgerDesk(registry.data_dir, self._log)
+        desk = LedgerDesk(registry.data_dir, self._log, journal.opening)
         self._spawn(desk.run())
         status = partial(self._status, registry, journal, proof, copying)
         await serve_admin(registry, status, sockets, self._log, desk, self._known_workers, self._limits)

@@ -1,13 +1,17 @@
 """Looks at what was asked and answered: each is in control's log before anybody sees anything."""
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
 from trunkline.ledger.evidence_answers import ExportFormat, ExportQuestion
 from trunkline.ledger.place_answers import PlacesQuestion
 from trunkline.ledger.wording import asked_for, moment_of
+from trunkline.model.names import PersonKind
 
+Record = TypeVar("Record", bound=msgspec.Struct)
+PERSON_KINDS: Final[tuple[PersonKind, ...]] = ("user", "subject")
 Action = Literal["bodies", "session", "replay", "export", "scan", "review", "notes"]
 
 
@@ -47,3 +51,17 @@ def read_by_scan(asked: PlacesQuestion, calls: int) -> dict[str, Any]:
         "calls": calls,
         "filter": {name: word for name, word in words.items() if word is not None},
     }
+
+
+def as_written(record: Record, written: Callable[[str, PersonKind, str], str]) -> Record:
+    """Return a record as it is written: whom its `filter` names stands there as in the records of calls.
+
+    A question about all tenants has no tenant to name a person of: the pseudonym is of this question alone.
+    """
+    chosen: dict[str, str] = dict(getattr(record, "filter", {}))
+    if not any(kind in chosen for kind in PERSON_KINDS):
+        return record
+    for kind in PERSON_KINDS:
+        if kind in chosen:
+            chosen[kind] = written(chosen.get("tenant", ""), kind, chosen[kind])
+    return msgspec.structs.replace(record, filter=chosen)

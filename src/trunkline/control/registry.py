@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -184,7 +185,8 @@ class Registry:
             if asked.tenant not in tenants:
                 raise Refused(f"there is no tenant `{asked.tenant[:100]}`; {nearest(asked.tenant, tenants)}")
             tenant, state = tenants[asked.tenant], self._journal.state
-            record, body = await asyncio.to_thread(prepared, asked, tenant, self._store.directory, state, who)
+            record, body, users = await asyncio.to_thread(prepared, asked, tenant, self._store.directory, state, who)
+            self._journal.keep_users(record.tenant, users)
             await self._journal.record(record, {PART: body})
             return ImportedCosts(record.tenant, record.rows, record.amount)
 
@@ -192,19 +194,22 @@ class Registry:
         """Keep records from now on, whatever else would take them away. Raises Refused or Unrecorded."""
         async with self._turn:
             hold = placed(asked, self._journal.state, self._standing(), who)
-            await self._journal.record(hold)
-            return hold_view(self._journal.state.holds[hold.hold])
+            written = partial(self._journal.written, hold.tenant)
+            user = written("user", hold.user) if hold.user is not None else None
+            subject = written("subject", hold.subject) if hold.subject is not None else None
+            await self._journal.record(msgspec.structs.replace(hold, user=user, subject=subject))
+            return hold_view(self._journal.state.holds[hold.hold], self._journal.opening.names)
 
     async def release_hold(self, hold: str, reason: str, who: str) -> HoldView:
         """End a hold for good. Raises Refused or Unrecorded."""
         async with self._turn:
             standing(hold, reason, self._journal.state)
             await self._journal.record(HoldReleased(hold, who, reason.strip()))
-            return hold_view(self._journal.state.holds[hold])
+            return hold_view(self._journal.state.holds[hold], self._journal.opening.names)
 
     def holds(self, *, every: bool) -> list[HoldView]:
         """Return the holds in force, or every hold there was."""
-        return hold_views(self._journal.state, every=every)
+        return hold_views(self._journal.state, self._journal.opening.names, every=every)
 
     async def expired(self) -> list[ExpiredLog]:
         """Return by log what has expired. Raises Refused, CorruptLog or OSError."""
@@ -216,7 +221,8 @@ class Registry:
             return await step(self._expiry(), self._journal.note, who, asyncio.to_thread)
 
     def _expiry(self) -> Expiry:
-        return Expiry(self.data_dir, self._standing(), self._journal.state.holds_in_force(), time.time())
+        holds = self._journal.state.holds_in_force()
+        return Expiry(self.data_dir, self._standing(), holds, time.time(), self._journal.opening)
 
     async def note(self, record: msgspec.Struct, bodies: Mapping[str, bytes] | None = None) -> str:
         """Record what changes nothing that is in force, such as an `AuditRead`, and return the record's id.

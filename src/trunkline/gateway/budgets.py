@@ -49,7 +49,7 @@ class Budgets:
         record = BudgetCrossed(
             tenant=rule.tenant,
             budget=rule.name,
-            owner=crossing.owner,
+            owner=self._journal.owner(rule.tenant, rule.name, crossing.owner),
             percent=percent,
             amount=usd(rule.limit),
             spent=usd(crossing.spent),

@@ -19,6 +19,7 @@ from math import inf
 from pathlib import Path
 from typing import Final, final
 
+from trunkline.audit.format.sealing import OpeningKeys
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.clock import moment
 from trunkline.gateway.journal import Journal
@@ -77,7 +78,8 @@ class StateRecords:
             if counter is not None:  # else it was idle and is gone
                 own = own_state(counter, self._of_others.find(rule_id, owner), now)
                 state = [(None if seconds == inf else seconds, units) for seconds, units in own]
-                counters.append(CounterState(rule_id, owner, tuple(state)))
+                written = self._journal.owner(rule_id.partition("/")[0], rule_id, owner)
+                counters.append(CounterState(rule_id, written, tuple(state)))
         self._journal.limits_state(LimitsState(since=self.since, counters=tuple(counters)))
         self._last = self._journal.next_index - 1
         if not self._left:
@@ -112,8 +114,8 @@ class Counts:
         self._restored, self._states.since = True, log.next_index
         if not any(tenant.rules for tenant in rules.values()):
             return
-        past = await self._read(log.directory, rules)
-        pasts = [await self._read(directory, rules) for directory in self._left]
+        past = await self._read(log.directory, log.opening, rules)
+        pasts = [await self._read(directory, log.opening, rules) for directory in self._left]
         now = moment()
         calls = count_again(self._limiter, rules, [past, *pasts], now)
         count_again(self._of_others, rules, pasts, now)
@@ -123,8 +125,8 @@ class Counts:
             "info", "counted_again", calls=calls, counters=len(self._limiter), left_logs=len(self._left)
         )
 
-    async def _read(self, directory: Path, rules: Mapping[str, TenantRules]) -> Past:
-        past = await asyncio.to_thread(partial(read_past, directory, states=needs_states(rules)))
+    async def _read(self, directory: Path, keys: OpeningKeys, rules: Mapping[str, TenantRules]) -> Past:
+        past = await asyncio.to_thread(partial(read_past, directory, keys, states=needs_states(rules)))
         if past.lost:
             log = f"{directory.parent.name}/{directory.name}"
             self._operations.event("error", "counts_lost", log=log, reason=past.lost)

@@ -239,10 +239,10 @@ class Exchange:
         return None
 
     def _open(self, call: Call) -> None:
-        if call.chat is None or call.estimate is None:
+        if call.chat is None or call.estimate is None or call.identity is None:
             raise ValueError("a call is understood before it is opened")
-        record = opening.opened_record(call, call.chat, call.estimate)
-        call.opened = self._journal.opened(record, call.request.body, call.take_frames())
+        record = opening.opened_record(call, call.chat, call.estimate, self._journal.persons(call.identity))
+        call.opened = self._journal.opened(call, record, call.request.body, call.take_frames())
 
     async def _keep_request(self, call: Call) -> None:
         """Log a large request slice by slice, ahead of the record that opens the call.

@@ -8,9 +8,12 @@ import msgspec
 
 from trunkline.audit.files.writer import Bodies, BodyRef, LogFailed
 from trunkline.audit.format.bodies import Part, size_of
+from trunkline.audit.format.sealing import NOBODY, Owner, owner_of
 from trunkline.errors import AuditUnavailable
 from trunkline.gateway.call import Call
+from trunkline.gateway.persons import Persons, closed_written, owner_written, persons_of, refused_written
 from trunkline.gateway.record_log import RecordLog
+from trunkline.model.identity import Identity
 from trunkline.model.records import (
     BudgetCrossed,
     CallAbandoned,
@@ -56,12 +59,21 @@ class Journal:
         """Whether the log takes records."""
         return self._log.healthy
 
-    def opened(self, record: CallOpened, request: bytes, kept: Sequence[BodyRef] = ()) -> int:
+    def opened(self, call: Call, record: CallOpened, request: bytes, kept: Sequence[BodyRef] = ()) -> int:
         """Append the opening of a call with the client's request, or the frames that hold it already.
 
         Returns the position to wait for.
         """
-        return self._append("call.opened", record.call, record, None if kept else {"request": request}, kept)
+        bodies = None if kept else {"request": request}
+        return self._append("call.opened", record.call, record, bodies, kept, _owner(call))
+
+    def persons(self, identity: Identity) -> Persons:
+        """Return who a call is for, as its records say it."""
+        return persons_of(identity, self._user, self._subject)
+
+    def owner(self, tenant: str, rule: str, owner: str) -> str:
+        """Return the owner of what a rule, by its name or id, counts, as records say it."""
+        return owner_written(tenant, rule, owner, self._user)
 
     def closed(self, call: Call, record: CallClosed) -> int:
         """Append the closing of a call with the bodies that no frame holds yet; return the position to wait for."""
@@ -69,11 +81,15 @@ class Journal:
         bodies = frames.pop()
         for frame in frames:
             self._keep(call, frame)
-        return self._append("call.closed", self._new_id(), record, bodies, call.body_frames)
+        return self._append(
+            "call.closed", self._new_id(), self._closed(call, record), bodies, call.body_frames, _owner(call)
+        )
 
     def closed_bare(self, call: Call, record: CallClosed) -> int:
         """Append the closing of a call with no bodies but those that frames hold; return the position to wait for."""
-        return self._append("call.closed", self._new_id(), record, None, call.body_frames)
+        return self._append(
+            "call.closed", self._new_id(), self._closed(call, record), None, call.body_frames, _owner(call)
+        )
 
     def judged(self, record: CallJudged) -> None:
         """Append what was said of an answer after it had left."""
@@ -101,7 +117,7 @@ class Journal:
     def refused(self, record: CallRefused) -> None:
         """Append a second's refusals of one kind; a log that fails does so visibly elsewhere."""
         if self._log.healthy:
-            self._append("call.refused", self._new_id(), record)
+            self._append("call.refused", self._new_id(), refused_written(record, self._user))
 
     def limits_state(self, record: LimitsState) -> None:
         """Append states of counters."""
@@ -117,7 +133,7 @@ class Journal:
 
     def abandoned(self, record: CallAbandoned, frames: list[BodyRef]) -> int:
         """Append the end of a call whose worker died, naming what had been kept of it."""
-        return self._append("call.abandoned", self._new_id(), record, None, frames)
+        return self._append("call.abandoned", self._new_id(), record, None, frames, Owner(record.tenant))
 
     async def durable(self, position: int) -> None:
         """Wait until the record at this position is on the disk; raises AuditUnavailable if it can't be."""
@@ -126,9 +142,18 @@ class Journal:
         except LogFailed:
             raise _unavailable() from None
 
+    def _user(self, tenant: str, name: str) -> str:
+        return self._log.written(tenant, "user", name)
+
+    def _subject(self, tenant: str, name: str) -> str:
+        return self._log.written(tenant, "subject", name)
+
+    def _closed(self, call: Call, record: CallClosed) -> CallClosed:
+        return closed_written(record, call.identity.tenant, self._user) if call.identity is not None else record
+
     def _keep(self, call: Call, bodies: Bodies) -> None:
         try:
-            call.body_frames.append(self._log.append_body(call.id, bodies))
+            call.body_frames.append(self._log.append_body(call.id, bodies, _owner(call)))
         except LogFailed:
             raise _unavailable() from None
 
@@ -139,11 +164,17 @@ class Journal:
         record: msgspec.Struct,
         bodies: Bodies | None = None,
         frames: Sequence[BodyRef] | None = None,
+        owner: Owner = NOBODY,
     ) -> int:
         try:
-            return self._log.append(kind, record_id, _encode(record), bodies, frames)
+            return self._log.append(kind, record_id, _encode(record), bodies, frames, owner)
         except LogFailed:
             raise _unavailable() from None
+
+
+def _owner(call: Call) -> Owner:
+    identity = call.identity
+    return NOBODY if identity is None else owner_of(identity.tenant, identity.subject, identity.user)
 
 
 def in_frames(bodies: dict[str, Part], largest: int) -> list[dict[str, Part]]:

@@ -9,6 +9,7 @@ import msgspec
 from trunkline import __version__
 from trunkline.errors import InvalidApiKey, InvalidRequest
 from trunkline.gateway.call import Call
+from trunkline.gateway.persons import Persons
 from trunkline.model.chat import ChatRequest, RefusalPart, TextPart
 from trunkline.model.records import CallOpened, Estimate, Reserved
 from trunkline.policy import estimates
@@ -88,8 +89,8 @@ def _text(content: object) -> str:
     return ""
 
 
-def opened_record(call: Call, chat: ChatRequest, known: Estimate) -> CallOpened:
-    """Return the record that opens the call."""
+def opened_record(call: Call, chat: ChatRequest, known: Estimate, persons: Persons) -> CallOpened:
+    """Return the record that opens the call; `persons` are its user and subject as they are written."""
     identity, plan, headers = call.identity, call.plan, call.request.headers
     if identity is None or plan is None:
         raise ValueError("a call is opened after it has been identified and routed")
@@ -101,9 +102,9 @@ def opened_record(call: Call, chat: ChatRequest, known: Estimate) -> CallOpened:
         key_id=identity.key_id,
         team=identity.team,
         cost_center=identity.cost_center,
-        user=identity.user,
+        user=persons.user,
         user_source=identity.user_source,
-        subject=identity.subject,
+        subject=persons.subject,
         session=identity.session,
         purpose=identity.purpose,
         tags=identity.tags,

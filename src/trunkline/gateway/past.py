@@ -17,6 +17,7 @@ from trunkline.audit.files.reader import LogReader, Place, StoredRecord, read_wh
 from trunkline.audit.files.segments import first_index_of, segments_of
 from trunkline.audit.files.settings import CorruptLog
 from trunkline.audit.format.codecs import BadBody
+from trunkline.audit.format.sealing import OpeningKeys, Unopened
 from trunkline.audit.format.segment import HEADER_BYTES
 from trunkline.model.delta import Usage
 from trunkline.model.money import nano_usd
@@ -104,7 +105,7 @@ _ended = msgspec.json.Decoder(_Ended).decode
 _state = msgspec.json.Decoder(_State).decode
 
 
-def read_past(directory: Path, *, states: bool) -> Past:
+def read_past(directory: Path, keys: OpeningKeys, *, states: bool) -> Past:
     """Read the end of the log in this directory; `states` says whether there are rules that go by them.
 
     What cannot be read is left out, and told.
@@ -121,7 +122,7 @@ def read_past(directory: Path, *, states: bool) -> Past:
             lost = str(error)
         found.append(records)
         if since is None:
-            since = _newest_since(directory, records)
+            since = _newest_since(directory, records, keys)
         begun = _seconds(records[0].at) if records else time.time()
         if lost or begun > time.time() - SHORT_REACH:
             continue
@@ -129,20 +130,34 @@ def read_past(directory: Path, *, states: bool) -> Past:
             break
         if since is None and begun < _seconds(found[0][-1].at if found[0] else records[0].at) - STATES_WITHIN:
             break
-    return _Gathering(directory, lost).gather([record for records in reversed(found) for record in records], since)
+    past = _Gathering(directory, keys, lost).gather(
+        [record for records in reversed(found) for record in records], since
+    )
+    return named(past, keys)
 
 
-def _newest_since(directory: Path, records: list[StoredRecord]) -> int | None:
+def named(past: Past, keys: OpeningKeys) -> Past:
+    """Return what was found with users by their names; one whose name has been erased keeps the pseudonym."""
+    written = {owner for _, owner in past.states} | {call.user for call in past.calls if call.user is not None}
+    names = keys.names(written)
+    if not names:
+        return past
+    states = {(rule, names.get(owner, owner)): state for (rule, owner), state in past.states.items()}
+    calls = [call._replace(user=names.get(call.user, call.user)) if call.user else call for call in past.calls]
+    return past._replace(states=states, calls=calls)
+
+
+def _newest_since(directory: Path, records: list[StoredRecord], keys: OpeningKeys) -> int | None:
     for record in reversed(records):
         if record.type == "limits.state":
-            with suppress(BadBody, CorruptLog, OSError, msgspec.MsgspecError):
-                return _state(_whole(directory, record)).since
+            with suppress(BadBody, CorruptLog, OSError, Unopened, msgspec.MsgspecError):
+                return _state(_whole(directory, record, keys)).since
     return None
 
 
-def _whole(directory: Path, record: StoredRecord) -> bytes:
+def _whole(directory: Path, record: StoredRecord, keys: OpeningKeys) -> bytes:
     """Return a record with its members, which stand elsewhere where there are many."""
-    return read_whole(directory, record) if b'"spilled":' in record.bytes else record.bytes
+    return read_whole(directory, record, keys) if b'"spilled":' in record.bytes else record.bytes
 
 
 def _of_segment(directory: Path, first: int) -> Iterator[StoredRecord]:
@@ -159,8 +174,8 @@ def _of_segment(directory: Path, first: int) -> Iterator[StoredRecord]:
 class _Gathering:
     """Puts records together; one that cannot be read is left out, for the others' sake."""
 
-    def __init__(self, directory: Path, lost: str) -> None:
-        self._directory, self._lost = directory, lost
+    def __init__(self, directory: Path, keys: OpeningKeys, lost: str) -> None:
+        self._directory, self._keys, self._lost = directory, keys, lost
         self._states: dict[tuple[str, str], PastState] = {}
         self._running: dict[str, tuple[StoredRecord, _Opened]] = {}
         self._calls: list[PastCall] = []
@@ -169,8 +184,8 @@ class _Gathering:
         for record in records:
             if record.type in COUNTED:
                 try:
-                    self._take(record, _whole(self._directory, record))
-                except (BadBody, CorruptLog, OSError, ValueError, msgspec.MsgspecError) as error:
+                    self._take(record, _whole(self._directory, record, self._keys))
+                except (BadBody, CorruptLog, OSError, Unopened, ValueError, msgspec.MsgspecError) as error:
                     self._lost = f"record {record.index}: {error}"
         self._calls += [_call(*begun, None, None) for begun in self._running.values()]
         return Past(self._states, self._calls, since, self._lost)

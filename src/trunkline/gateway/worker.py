@@ -26,18 +26,22 @@ import msgspec
 import uvloop
 
 from trunkline.audit.files.data_dir import open_data_dir
-from trunkline.audit.files.writer import LogSettings, LogWriter, OnEvent, Recovery
+from trunkline.audit.files.vault.log_vault import log_vault
+from trunkline.audit.files.writer import LogFailed, LogSettings, LogWriter, OnEvent, Recovery
 from trunkline.channel.link import Link, LinkBroken
 from trunkline.channel.messages import (
     CapacityHeard,
     Drain,
     Drained,
+    Forget,
+    Forgot,
     Hear,
     Heard,
     Load,
     Loaded,
     LoadFailed,
     NotReady,
+    OpenVault,
     Ready,
     Report,
     ShowLimits,
@@ -71,6 +75,7 @@ from trunkline.guardrails.policies import Policy
 from trunkline.model.records import LimitsAuthority
 from trunkline.model.snapshot import Secrets, Snapshot
 from trunkline.model.snapshot import Server as ServerSection
+from trunkline.model.vault import Vault
 from trunkline.operations import LEVELS, OperationalLog
 from trunkline.policy.health import TargetHealth
 from trunkline.policy.limits.limiter import Limiter
@@ -172,6 +177,10 @@ class Worker:
                     await self._load(order)
                 elif isinstance(order, ShowLimits):
                     self._spawn(self._show_limits(order))
+                elif isinstance(order, OpenVault):
+                    self._open_vault(order.vault)
+                elif isinstance(order, Forget):
+                    self._spawn(self._forget(order))
                 else:
                     self._hear(order)
             self._operations.event("warning", "supervisor_gone")
@@ -191,6 +200,19 @@ class Worker:
                     self._exchange.places.charge_unclaimed(share, moment())
             else:
                 take(order.news, self._health_of, upstreams, now)
+
+    def _open_vault(self, vault: Vault) -> None:
+        if vault.keys is not None:
+            self._log.adopt_keys(vault.keys)
+
+    async def _forget(self, order: Forget) -> None:
+        """Let go of keys, and say how far the file goes that may have them."""
+        try:
+            forgot = Forgot(order.number, await self._log.forget(frozenset(order.persons)))
+        except LogFailed as error:
+            forgot = Forgot(order.number, None, str(error))
+        with contextlib.suppress(LinkBroken):  # the supervisor does not read; it has other ways to notice
+            self._link.send(forgot)
 
     async def _show_limits(self, order: ShowLimits) -> None:
         in_force = self._endpoints.in_force
@@ -432,7 +454,12 @@ def main() -> int:
 
 async def _run(options: argparse.Namespace, operations: OperationalLog) -> int:
     link: Link[ToWorker] = await Link.open(socket.socket(fileno=options.channel), ToWorker)
-    opening = LogOpening(partial(_open_log, options), operations)
+    order = await link.receive()
+    if not isinstance(order, OpenVault):  # told to end, or nobody is there to tell more
+        await link.close()
+        return 0
+    vault = order.vault
+    opening = LogOpening(partial(_open_log, options, vault), operations)
     opened = opening.now()
     if opened is None and options.without_log == "end":
         return 1
@@ -444,7 +471,8 @@ async def _run(options: argparse.Namespace, operations: OperationalLog) -> int:
         await Worker(UnopenedLog(), operations, listener, link, place, left).run_without_log(opening)
         return 0
     if options.index == FIRST:
-        await end_left_calls(open_data_dir(Path(options.data_dir)), options.node, options.workers, operations)
+        data_dir = open_data_dir(Path(options.data_dir))
+        await end_left_calls(data_dir, options.node, options.workers, vault, operations)
     log, recovery = opened
     await Worker(log, operations, listener, link, place, left).run(recovery)
     return 0
@@ -455,10 +483,11 @@ def _left_logs(options: argparse.Namespace) -> list[Path]:
     return left_logs(Path(options.data_dir), options.node, options.workers) if options.index == FIRST else []
 
 
-def _open_log(options: argparse.Namespace, on_event: OnEvent) -> Opened:
+def _open_log(options: argparse.Namespace, vault: Vault, on_event: OnEvent) -> Opened:
     data_dir, name = open_data_dir(Path(options.data_dir)), log_of(options.index)
     directory, origin = data_dir.log_directory(options.node, name), data_dir.origin(options.node, name)
-    return LogWriter.open(directory, origin, LogSettings(), on_event=on_event)
+    keys = log_vault(data_dir.path, options.node, name, vault)
+    return LogWriter.open(directory, origin, LogSettings(), on_event=on_event, vault=keys)
 
 
 def _options() -> argparse.Namespace:

@@ -8,11 +8,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from trunkline.audit.files.batches import body_of, record_at
+from trunkline.audit.files.data_dir import LOGS
 from trunkline.audit.files.settings import CorruptLog
 from trunkline.audit.format.frames import BadFrame
 from trunkline.audit.format.heads import BadRecord, decode_head
 from trunkline.audit.format.references import BodyRef
+from trunkline.audit.format.sealing import OpeningKeys, Unopened
+from trunkline.ledger.answers import Unanswerable
 from trunkline.ledger.follow import whole_record
+from trunkline.ledger.people import People
 
 TIMING = "_timing"
 
@@ -27,13 +31,19 @@ class Piece(NamedTuple):
 class Stored:
     """A record that stands in a log; `bodies` are parts by name, those of several frames joined.
 
-    `exact` is the record as it is, `whole` with what was spilled of it, which `members` are.
+    `exact` is the record as it is, `whole` with what was spilled of it. `members` are that with names where it has
+    pseudonyms, and `names` which those are. What reads bodies raises
+    KeyMissing or BodyErased, too, where they are encrypted and there is no key for them, or no more.
     """
 
-    def __init__(self, directory: Path, segment: int, offset: int, exact: bytes) -> None:
-        self._directory, self._segment, self._offset = directory, segment, offset
-        self.exact, self.whole = exact, whole_record(directory, exact, segment)
-        self.members: dict[str, Any] = msgspec.json.decode(self.whole)
+    def __init__(
+        self, directory: Path, segment: int, offset: int, exact: bytes, keys: OpeningKeys, people: People | None
+    ) -> None:
+        self._directory, self._segment, self._offset, self._keys = directory, segment, offset, keys
+        self.exact, self.whole = exact, whole_record(directory, exact, segment, keys)
+        self.names = people.names_in(self.whole) if people is not None else {}
+        named = people.in_record(self.whole) if people is not None else self.whole
+        self.members: dict[str, Any] = msgspec.json.decode(named)
         self._bodies = decode_head(self.whole).bodies
 
     @property
@@ -71,12 +81,24 @@ class Stored:
                 yield Piece(found[part], found.get(part + TIMING))
 
     def _body(self, reference: BodyRef) -> dict[str, bytes]:
-        return body_of(self._directory, reference, self._segment, self._offset)
+        return body_of(self._directory, reference, self._segment, self._offset, self._keys)
 
 
-def stored(directory: Path, segment: int, offset: int) -> Stored | None:
-    """Return the record whose frame begins there, None where the log does not have it any more."""
-    try:
-        return Stored(directory, segment, offset, record_at(directory, segment, offset))
-    except (CorruptLog, BadFrame, BadRecord, msgspec.MsgspecError):
-        return None
+class Archive:
+    """The logs of a data directory, with the keys to what is encrypted in them, and the names of who is in them."""
+
+    def __init__(self, data_dir: Path, keys: OpeningKeys, people: People | None = None) -> None:
+        self._root, self._keys, self._people = data_dir / LOGS, keys, people
+
+    def stored(self, log: str, segment: int, offset: int) -> Stored | None:
+        """Return the record whose frame begins there, None where the log does not have it any more.
+
+        `log` is its directory below the logs'. Raises Unanswerable where what was spilled of it cannot be decrypted.
+        """
+        directory = self._root / log
+        try:
+            return Stored(directory, segment, offset, record_at(directory, segment, offset), self._keys, self._people)
+        except (CorruptLog, BadFrame, BadRecord, msgspec.MsgspecError):
+            return None
+        except Unopened as error:
+            raise Unanswerable(f"a record of {log} cannot be read: {error}") from None

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from trunkline.ledger.answers import Misunderstood
 from trunkline.ledger.cost_answers import DIMENSIONS, PRODUCTION, TAG, CostsQuestion, PaidQuestion, Span
-from trunkline.ledger.schema import FACTS, MONEY
+from trunkline.ledger.schema import FACTS, MONEY, PEOPLE, named
 
 # A report that nobody can read is a mistake of who asks.
 MOST_ROWS = 100_000
@@ -21,8 +21,8 @@ _COLUMNS = {
     "tenant": "tenant",
     "team": "team",
     "cost_center": "cost_center",
-    "user": "user_id",
-    "subject": "subject",
+    "user": named("user_id"),
+    "subject": named("subject"),
     "session": "session",
     "key": "key_id",
     "route": "route",
@@ -85,6 +85,13 @@ class _Builder:
             conditions.append(f"purpose = {self.value(purpose)}")
         return " AND ".join(conditions)
 
+    def person(self, column: str, name: str | None) -> str:
+        """Return that a column is a person: by the name, or by a pseudonym that stands for it."""
+        if name is None:
+            return ""
+        known = f"SELECT written FROM {PEOPLE}.names WHERE name = {self.value(name)}"
+        return f" AND ({column} IN ({known}) OR {column} = {self.value(name)})"
+
     def only(self, **wanted: str | None) -> str:
         return "".join(f" AND {column} = {self.value(value)}" for column, value in wanted.items() if value is not None)
 
@@ -102,7 +109,7 @@ def costs(asked: CostsQuestion, span: Span, *, imports: bool) -> Query:
     names = [f"d{n}" for n in range(len(groups))]
     inner = ", ".join([*groups, "*"])
     where = build.within(span, asked.purpose)
-    where += build.only(tenant=asked.tenant, team=asked.team, user_id=asked.user)
+    where += build.only(tenant=asked.tenant, team=asked.team) + build.person("user_id", asked.user)
     dims = ", ".join(names)
     source, amount = (_WITH_IMPORTS, "amount") if imports else (f"{FACTS}.calls", NOTHING)
     sql = f"""

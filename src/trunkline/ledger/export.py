@@ -6,24 +6,23 @@ Which calls these are is settled at the beginning, by how far each log has been 
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
-from trunkline.audit.files.data_dir import LOGS
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.sealing import BodyErased, KeyMissing
 from trunkline.audit.format.timing import decode_timing
 from trunkline.ledger import lists
 from trunkline.ledger.answers import CallsQuestion, Misunderstood, Period, Unanswerable
-from trunkline.ledger.archive import TIMING, Stored, stored
+from trunkline.ledger.archive import TIMING, Archive, Stored
 from trunkline.ledger.evidence_answers import ExportData, ExportEnd, ExportQuestion, ExportStep, Missing
 from trunkline.ledger.export_entries import Entry, Export
 from trunkline.ledger.export_lines import Lines
 from trunkline.ledger.export_page import Page
 from trunkline.ledger.index import Index
 from trunkline.ledger.lists import Where
-from trunkline.ledger.questions import GONE
+from trunkline.ledger.questions import ERASED, GONE
 from trunkline.ledger.records import OpenedPart
 from trunkline.ledger.schema import FACTS
 from trunkline.model.records import OUTCOMES
@@ -53,11 +52,11 @@ class _Place(NamedTuple):
 class Exporting:
     """One export, to be read once; `calls` and rows of `refusals` are what it will have."""
 
-    def __init__(self, index: Index, data_dir: Path, asked: ExportQuestion, damaged: int) -> None:
+    def __init__(self, index: Index, archive: Archive, asked: ExportQuestion, damaged: int) -> None:
         """`damaged` logs cannot be read to their end. Raises Misunderstood for an outcome that there is not."""
         if asked.outcome is not None and asked.outcome not in OUTCOMES:
             raise Misunderstood(f"there is no outcome `{asked.outcome[:100]}`; there are {', '.join(OUTCOMES)}")
-        self._index, self._root, self.asked = index, data_dir / LOGS, asked
+        self._index, self._archive, self.asked = index, archive, asked
         self._upto = dict(index.positions().values())
         self.calls, self.refusals = self._count()
         self._running = sum(1 for (line,) in index.ask(f"SELECT opened FROM {FACTS}.running") if self._runs(line))
@@ -136,17 +135,20 @@ class Exporting:
         return [_Place(*row) for row in self._index.ask(sql, calls.values + refusals.values)]
 
     def _entry(self, place: _Place) -> Entry:
-        path = self._root / place.directory
-        first = stored(path, place.segment, place.offset)
+        first = self._archive.stored(place.directory, place.segment, place.offset)
         if place.end_segment is None or place.end_offset is None:
             return Entry(place.call, refused=first, lost=GONE if first is None else None)
-        last = stored(path, place.end_segment, place.end_offset)
+        last = self._archive.stored(place.directory, place.end_segment, place.end_offset)
         entry = Entry(place.call, opened=first, ended=last, lost=GONE if first is None or last is None else None)
         for one in (first, last):
             try:
                 _take_bodies(entry, one)
             except (CorruptLog, ValueError) as error:
                 entry.lost = f"its bodies cannot be read: {error}"
+            except BodyErased:
+                entry.lost = ERASED
+            except KeyMissing as error:
+                entry.lost = f"its bodies cannot be decrypted: {error}"
         return entry
 
     def _runs(self, line: str) -> bool:
@@ -156,7 +158,8 @@ class Exporting:
             return False
         names = (("tenant", asked.tenant), ("user", asked.user), ("subject", asked.subject), ("session", asked.session))
         return within(asked.period, datetime.fromisoformat(opened.at)) and all(
-            name is None or getattr(opened, member) == name for member, name in names
+            name is None or name in {getattr(opened, member), self._index.people.name_of(getattr(opened, member))}
+            for member, name in names
         )
 
 

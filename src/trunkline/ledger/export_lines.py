@@ -25,6 +25,9 @@ class Lines:
         pieces = [b'"call":%b' % _encode(entry.call)]
         pieces += [b"%b:%b" % (_encode(name), record.exact) for name, record in records.items()]
         members: dict[str, Any] = {"leaves": {name: record.leaf for name, record in records.items()}}
+        names = {written: name for record in records.values() for written, name in record.names.items()}
+        if names:
+            members["names"] = names
         spilled = {name: record for name, record in records.items() if record.whole != record.exact}
         if spilled:
             members["whole"] = {name: msgspec.Raw(record.whole) for name, record in spilled.items()}

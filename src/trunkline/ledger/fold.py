@@ -4,7 +4,7 @@ A call's row is written once, when it has ended; until then its opened part is k
 reading may stop after any batch and go on there in another process.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -31,6 +31,7 @@ from trunkline.ledger.records import (
     kind_of,
 )
 from trunkline.ledger.telemetry import CallCounts
+from trunkline.model.names import PersonKind
 
 REASON_CHARACTERS = 300
 
@@ -53,6 +54,9 @@ class Standing(NamedTuple):
     segment: int
     offset: int
 
+
+# From a tenant, a kind and a name to how records name that person.
+Write = Callable[[str, PersonKind, str], str]
 
 # A call is its log's: what another log says of the same id, which no worker of ours writes, is another call's.
 Key = tuple[int, str]
@@ -131,10 +135,10 @@ class Fold:
         except (msgspec.MsgspecError, ArithmeticError, UnicodeError) as error:
             self.unreadable(stands, str(error))
 
-    def take_import(self, tenant: str, rows: bytes, stands: Standing) -> None:
-        """Take the rows of imported costs."""
+    def take_import(self, tenant: str, rows: bytes, stands: Standing, written: Write | None = None) -> None:
+        """Take the rows of imported costs; `written` says how records name their users, who else are as they are."""
         try:
-            found = [_encode(row) for row in _other_costs(rows)]
+            found = [_encode(_with_user(tenant, row, written)) for row in _other_costs(rows)]
         except (msgspec.MsgspecError, UnicodeError) as error:
             self.unreadable(stands, str(error))
             return
@@ -216,6 +220,12 @@ class Fold:
 
 def _line(name: str, record: bytes, stands: Standing) -> bytes:
     return b'{"%b":%b,"log":%d,"segment":%d,"offset":%d}' % (name.encode(), record, *stands)
+
+
+def _with_user(tenant: str, row: OtherCostPart, written: Write | None) -> OtherCostPart:
+    if written is not None and row.user is not None:
+        row.user = written(tenant, "user", row.user)
+    return row
 
 
 class _Place(msgspec.Struct):

@@ -15,8 +15,10 @@ from trunkline.audit.files.data_dir import LOGS
 from trunkline.audit.files.reader import read_body
 from trunkline.audit.files.segments import segments_of
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.codecs import AES256GCM
 from trunkline.audit.format.heads import BadRecord, decode_head
 from trunkline.audit.format.records import SPILLED_PART, restore
+from trunkline.audit.format.sealing import NO_KEYS, OpeningKeys, Unopened
 from trunkline.ledger.fold import Fold, Key, Lines, Standing
 from trunkline.ledger.index import Index
 from trunkline.ledger.records import IMPORTED, SAMPLED, TAKEN, ImportedPart, SampledPart, kind_of
@@ -66,8 +68,10 @@ class Follower:
         data_dir: Path,
         on_corrupt: Callable[[CorruptLog], None],
         counting: Counting | None = None,
+        keys: OpeningKeys = NO_KEYS,
     ) -> None:
         self._index, self._root, self._on_corrupt = index, data_dir / LOGS, on_corrupt
+        self._keys = keys
         self._counting = counting
         self._logs: dict[str, _Log] = {}
         self._corrupt: set[str] = set()
@@ -175,41 +179,45 @@ class Follower:
                 if kind == IMPORTED:
                     imported = msgspec.json.decode(record, type=ImportedPart)
                     for reference in imported.bodies:
-                        parts = read_body(log.path, reference, batch.segment)
-                        self._fold.take_import(imported.tenant, parts[COSTS], stands)
+                        parts = read_body(log.path, reference, batch.segment, self._keys)
+                        # Whose bodies are encrypted, the names in them are not for the index either.
+                        written = self._keys.written if reference.codec.endswith(AES256GCM) else None
+                        self._fold.take_import(imported.tenant, parts[COSTS], stands, written)
                 else:
                     sampled = msgspec.json.decode(record, type=SampledPart)
                     for reference in sampled.bodies:
-                        parts = read_body(log.path, reference, batch.segment)
+                        parts = read_body(log.path, reference, batch.segment, self._keys)
                         self._fold.take_sample(sampled, parts[CHOSEN], stands)
-            except (CorruptLog, KeyError, msgspec.MsgspecError) as error:
+            except (CorruptLog, KeyError, Unopened, msgspec.MsgspecError) as error:
                 self._fold.unreadable(stands, str(error))
 
     def _take_spilled(self, log: _Log, record: bytes, stands: Standing) -> None:
         try:
-            whole = whole_record(log.path, record, stands.segment)
-        except (CorruptLog, BadRecord, ValueError) as error:
+            whole = whole_record(log.path, record, stands.segment, self._keys)
+        except (CorruptLog, BadRecord, Unopened, ValueError) as error:
             self._fold.unreadable(stands, str(error))
         else:
             self._fold.take(whole, stands)
 
 
-def whole_record(directory: Path, record: bytes, segment: int) -> bytes:
-    """Return a record with what was spilled of it. Raises CorruptLog or BadRecord."""
+def whole_record(directory: Path, record: bytes, segment: int, keys: OpeningKeys) -> bytes:
+    """Return a record with what was spilled of it. Raises CorruptLog, BadRecord, KeyMissing or BodyErased."""
     head = decode_head(record)
     if head.spilled is None:
         return record
-    return restore(record, read_body(directory, head.spilled, segment)[SPILLED_PART])
+    return restore(record, read_body(directory, head.spilled, segment, keys)[SPILLED_PART])
 
 
-def rebuild(index: Index, data_dir: Path, on_step: Callable[[int, int], None]) -> list[CorruptLog]:
+def rebuild(
+    index: Index, data_dir: Path, on_step: Callable[[int, int], None], keys: OpeningKeys = NO_KEYS
+) -> list[CorruptLog]:
     """Make the index again from the logs; `on_step` is told the records so far, and the bytes still unread.
 
     Returns the logs that are damaged; what stands before the damage is in the index.
     """
     corrupt: list[CorruptLog] = []
     index.clear()
-    follower = Follower(index, data_dir, corrupt.append)
+    follower = Follower(index, data_dir, corrupt.append, keys=keys)
     records = 0
     try:
         while done := follower.step():

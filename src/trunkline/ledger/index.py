@@ -15,10 +15,12 @@ from typing import Any
 import duckdb
 
 from trunkline.audit.files.batches import Position
+from trunkline.audit.format.sealing import NO_KEYS
 from trunkline.ledger.answers import Unanswerable
 from trunkline.ledger.fold import Key, Lines, Running, Standing, running_again, unreadable_line
 from trunkline.ledger.loading import LINES, rows_of
-from trunkline.ledger.schema import FACTS, SCHEMA_VERSION, statements
+from trunkline.ledger.people import People, name_lines, write
+from trunkline.ledger.schema import FACTS, PEOPLE, SCHEMA_VERSION, more_people, people, statements
 
 DIRECTORY = "index"
 FILE = "ledger.duckdb"
@@ -50,11 +52,13 @@ def is_damage(error: Exception) -> bool:
 class Index:
     """The index of a data directory, whose lock this process holds."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, people: People | None = None) -> None:
+        self.people = people if people is not None else People(data_dir, NO_KEYS)
         self._directory = data_dir / DIRECTORY
         self._path = self._directory / FILE
         self._turn = threading.RLock()
         self._spools: dict[str, Spool] = {}
+        self._names: int | None = None  # a file in memory in which names go to DuckDB
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     @property
@@ -87,6 +91,9 @@ class Index:
             for spool in self._spools.values():
                 spool.close()
             self._spools = {}
+            if self._names is not None:
+                os.close(self._names)
+                self._names = None
 
     def set_aside(self) -> Path:
         """Move a damaged file out of the way, in place of the last one that was; return where it is. Raises OSError."""
@@ -121,6 +128,7 @@ class Index:
         """Return the rows of a query of ours. Raises Unanswerable where it needs too much memory."""
         with self._turn:
             try:
+                self._take_names()
                 return self._connected().execute(sql, list(values)).fetchall()
             except duckdb.OutOfMemoryException:
                 raise Unanswerable(f"that needs more than the index's {MEMORY}: ask for a shorter time") from None
@@ -246,6 +254,18 @@ class Index:
         if lines:
             self._connected().execute(self._spools[table].insert(lines))
 
+    def _take_names(self) -> None:
+        """Tell DuckDB the names that have come and gone."""
+        connection = self._connected()
+        added, gone = self.people.taken(everything=False)
+        if gone:
+            connection.execute(
+                f"DELETE FROM {PEOPLE}.names WHERE written IN (SELECT unnest(?::VARCHAR[]))", [list(gone)]
+            )
+        if added and self._names is not None:
+            write(self._names, name_lines(added))
+            connection.execute(more_people(f"/proc/self/fd/{self._names}"))
+
     def _connected(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
             self._connection = self._connect()
@@ -267,8 +287,15 @@ class Index:
             )
             os.chmod(self._path, 0o600)
             self._spools = {table: Spool(table) for table in LINES}
+            if self._names is None:
+                self._names = os.memfd_create("trunkline-people")
+            write(self._names, name_lines(self.people.taken(everything=True)[0]))
+            told = f"/proc/self/fd/{self._names}"
+            for statement in people(told):
+                connection.execute(statement)
             # From here on it reads no file but what we hand it in memory.
-            connection.execute(f"SET allowed_paths = [{', '.join(repr(s.path) for s in self._spools.values())}]")
+            paths = [*(spool.path for spool in self._spools.values()), told]
+            connection.execute(f"SET allowed_paths = [{', '.join(map(repr, paths))}]")
             connection.execute(
                 "SET TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true"
             )
@@ -324,11 +351,7 @@ class Spool:
 
     def read(self, lines: Sequence[bytes]) -> str:
         """Put these lines in, in place of what was there, and return the query whose rows they are."""
-        data = b"\n".join(lines)
-        os.ftruncate(self._fd, 0)
-        written = 0
-        while written < len(data):
-            written += os.pwrite(self._fd, memoryview(data)[written:], written)
+        write(self._fd, b"\n".join(lines))
         return rows_of(self._table, self.path)
 
     def close(self) -> None:

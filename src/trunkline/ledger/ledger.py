@@ -10,6 +10,7 @@ import duckdb
 from msgspec.structs import replace
 
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.sealing import NO_KEYS, OpeningKeys
 from trunkline.ledger.answers import (
     FEW,
     CallsQuestion,
@@ -24,6 +25,7 @@ from trunkline.ledger.answers import (
     Transcript,
     Unanswerable,
 )
+from trunkline.ledger.archive import Archive
 from trunkline.ledger.cost_answers import CostReport, CostsQuestion, PaidQuestion, PaidReport
 from trunkline.ledger.costs import paid, report
 from trunkline.ledger.evidence_answers import ExportQuestion
@@ -31,6 +33,7 @@ from trunkline.ledger.export import Exporting
 from trunkline.ledger.follow import STEP_RECORDS, Counting, Follower
 from trunkline.ledger.index import Index, IndexUnusable, is_damage
 from trunkline.ledger.limit_answers import SimulationQuestion
+from trunkline.ledger.people import People
 from trunkline.ledger.place_answers import Places, PlacesQuestion
 from trunkline.ledger.places import places_of
 from trunkline.ledger.questions import list_calls, list_sessions, show_call
@@ -49,11 +52,13 @@ NEAR_SECONDS = 5.0
 
 
 class Ledger:
-    """For any number of threads; the process has the lock of the data directory."""
+    """For any number of threads; the process has the lock of the data directory. `keys` open what is encrypted."""
 
-    def __init__(self, data_dir: Path, on_corrupt: Callable[[CorruptLog], None]) -> None:
-        self._data_dir, self._on_corrupt = data_dir, on_corrupt
-        self._index = Index(data_dir)
+    def __init__(self, data_dir: Path, on_corrupt: Callable[[CorruptLog], None], keys: OpeningKeys = NO_KEYS) -> None:
+        self._data_dir, self._on_corrupt, self._keys = data_dir, on_corrupt, keys
+        self._people = People(data_dir, keys)
+        self._archive = Archive(data_dir, keys, self._people)
+        self._index = Index(data_dir, self._people)
         self._turn = threading.RLock()
         self._follower: Follower | None = None
         self._records = 0
@@ -163,12 +168,12 @@ class Ledger:
     def call(self, named: str, *, bodies: bool) -> Story:
         """Return a call's story. Raises Misunderstood or Unanswerable."""
         self._refresh()
-        return show_call(self._index, self._data_dir, named, bodies=bodies)
+        return show_call(self._index, self._archive, named, bodies=bodies)
 
     def replay(self, named: str) -> Replay:
         """Return what was released of a call. Raises Misunderstood or Unanswerable."""
         self._refresh()
-        return replay_of(self._index, self._data_dir, named)
+        return replay_of(self._index, self._archive, named)
 
     def export(self, asked: ExportQuestion) -> Exporting:
         """Return what makes a file of calls. Raises Misunderstood, or Unanswerable where the index lacks some yet."""
@@ -176,7 +181,7 @@ class Ledger:
         if behind:
             megabytes = max(1, behind >> 20)
             raise Unanswerable(f"the index has yet to read {megabytes:,} MB of the logs: export when it has")
-        return Exporting(self._index, self._data_dir, asked, self._following().damaged)
+        return Exporting(self._index, self._archive, asked, self._following().damaged)
 
     def sessions(self, asked: SessionsQuestion) -> Table:
         """Return sessions, the latest first. Raises Misunderstood."""
@@ -186,7 +191,7 @@ class Ledger:
     def session(self, session: str, tenant: str | None) -> Transcript:
         """Return a session as one conversation. Raises Misunderstood or Unanswerable."""
         self._refresh()
-        return show_session(self._index, self._data_dir, session, tenant)
+        return show_session(self._index, self._archive, session, tenant)
 
     def places(self, asked: PlacesQuestion) -> Places:
         """Return where calls stand in the logs, the oldest first. Raises Misunderstood."""
@@ -199,7 +204,7 @@ class Ledger:
         if behind and self.lag_seconds > NEAR_SECONDS:
             megabytes = max(1, behind >> 20)
             raise Unanswerable(f"the index has yet to read {megabytes:,} MB of the logs: ask when it has")
-        return Reviews(self._index, self._data_dir)
+        return Reviews(self._index, self._archive)
 
     def simulation(
         self, tenants: Mapping[str, Tenant], keys: Mapping[str, Key], asked: SimulationQuestion
@@ -210,9 +215,12 @@ class Ledger:
 
     def _refresh(self) -> int:
         """Read what the logs have by now, as far as that is quick; return how many bytes are left."""
-        for _ in range(FRESH_STEPS):
-            if self.step() == 0:
-                return 0
+        try:
+            for _ in range(FRESH_STEPS):
+                if self.step() == 0:
+                    return 0
+        finally:
+            self._people.refresh()
         return self.status().unread_bytes
 
     def _begin(self) -> None:
@@ -222,7 +230,7 @@ class Ledger:
     def _follow(self) -> None:
         if self._counting is None:
             self._counting = Counting({name: position for name, (_, position) in self._index.positions().items()})
-        self._follower = Follower(self._index, self._data_dir, self._on_corrupt, self._counting)
+        self._follower = Follower(self._index, self._data_dir, self._on_corrupt, self._counting, self._keys)
 
     def _following(self) -> Follower:
         if self._follower is None:

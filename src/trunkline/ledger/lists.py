@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from trunkline.ledger.answers import CallsQuestion, Period, SessionsQuestion
-from trunkline.ledger.schema import FACTS
+from trunkline.ledger.schema import FACTS, PEOPLE, named
 
 CALL_COLUMNS = (
     "at",
@@ -50,6 +50,11 @@ class Where:
         if value is not None:
             self.holds(f"{column} = ?", value)
 
+    def person(self, column: str, name: str | None) -> None:
+        """A column is this person, where one is asked for: by the name, or by a pseudonym that stands for it."""
+        if name is not None:
+            self.holds(f"({column} = ? OR {column} IN (SELECT written FROM {PEOPLE}.names WHERE name = ?))", name, name)
+
     def within(self, period: Period) -> None:
         """The row's time is within a period."""
         if period.since is not None:
@@ -70,7 +75,16 @@ def calls(asked: CallsQuestion) -> Query:
     """Return the query for calls and, where nothing is asked that only a call has, for refusals."""
     query, refusals = _calls(asked), _refusals(asked)
     both = f"SELECT * FROM ({query.sql}) UNION ALL SELECT * FROM ({refusals.sql})"
-    return Query(f'{both} ORDER BY "at" DESC LIMIT {asked.limit + 1}', query.values + refusals.values)
+    latest = f'{both} ORDER BY "at" DESC LIMIT {asked.limit + 1}'
+    return Query(
+        f'{_with_names(latest, "user_id", "subject", "owner")} ORDER BY "at" DESC', query.values + refusals.values
+    )
+
+
+def _with_names(query: str, *columns: str) -> str:
+    """Return the query for the rows of another one, with the names of the persons in these columns."""
+    names = ", ".join(f"{named(column)} AS {column}" for column in columns)
+    return f"SELECT * REPLACE ({names}) FROM ({query})"
 
 
 def _calls(asked: CallsQuestion) -> Query:
@@ -86,9 +100,10 @@ def _calls(asked: CallsQuestion) -> Query:
 def calls_that(asked: CallsQuestion) -> Where:
     """Return the conditions on calls."""
     where = Where()
-    for column in ("tenant", "team", "subject", "session", "route", "outcome"):
+    for column in ("tenant", "team", "session", "route", "outcome"):
         where.equal(column, getattr(asked, column))
-    where.equal("user_id", asked.user)
+    where.person("subject", asked.subject)
+    where.person("user_id", asked.user)
     where.within(asked.period)
     if asked.tool is not None:
         where.holds("list_contains(tool_calls, ?)", asked.tool)
@@ -106,7 +121,7 @@ def refusals_that(asked: CallsQuestion) -> Where:
         where.holds("false")
     for column in ("tenant", "route", "outcome"):
         where.equal(column, getattr(asked, column))
-    where.equal("user_id", asked.user)
+    where.person("user_id", asked.user)
     where.within(asked.period)
     return where
 
@@ -136,20 +151,20 @@ def sessions(asked: SessionsQuestion, found: Sequence[tuple[str, str]]) -> Query
     where = _of_sessions(asked)
     tenants, names = [tenant for tenant, _ in found], [name for _, name in found]
     sql = f"""
-        SELECT session, tenant, arg_min(user_id, id), arg_min(subject, id), min("at"), max("at"),
-               count(*) FILTER (judged_call IS NULL), sum(cost)
+        SELECT session, tenant, arg_min(user_id, id) AS user_id, arg_min(subject, id) AS subject, min("at"),
+               max("at") AS latest, count(*) FILTER (judged_call IS NULL), sum(cost)
         FROM {FACTS}.calls
         WHERE {where} AND (tenant, session) IN (SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]))
-        GROUP BY tenant, session ORDER BY max("at") DESC
+        GROUP BY tenant, session
     """
-    return Query(sql, [*where.values, tenants, names])
+    return Query(f"{_with_names(sql, 'user_id', 'subject')} ORDER BY latest DESC", [*where.values, tenants, names])
 
 
 def _of_sessions(asked: SessionsQuestion) -> Where:
     where = Where()
     where.equal("tenant", asked.tenant)
-    where.equal("user_id", asked.user)
-    where.equal("subject", asked.subject)
+    where.person("user_id", asked.user)
+    where.person("subject", asked.subject)
     where.within(asked.period)
     return where
 

@@ -1,16 +1,16 @@
 """Answering the questions of the commands from the index and the logs."""
 
 import re
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from trunkline.audit.files.data_dir import LOGS
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.sealing import BodyErased, KeyMissing
 from trunkline.ledger import lists
 from trunkline.ledger.answers import CallsQuestion, Misunderstood, SessionsQuestion, Story, Table, Unanswerable
-from trunkline.ledger.archive import Stored, stored
+from trunkline.ledger.archive import Archive, Stored
 from trunkline.ledger.index import Index
-from trunkline.ledger.schema import CALLS, FACTS, REFUSALS, quoted
+from trunkline.ledger.schema import CALLS, FACTS, PERSONS, REFUSALS, Columns, quoted
 from trunkline.ledger.story import timeline
 from trunkline.ledger.values import plain_value
 from trunkline.model.records import OUTCOMES
@@ -24,6 +24,7 @@ MOST_CALLS = 500_000
 ANSWER_PREFIX = "chatcmpl-"
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 GONE = "the log does not have its records any more"
+ERASED = "what was asked and answered has been erased: its key is destroyed"
 
 
 def list_calls(index: Index, asked: CallsQuestion) -> Table:
@@ -71,17 +72,17 @@ def call_id_of(named: str) -> str:
     return found
 
 
-def show_call(index: Index, data_dir: Path, named: str, *, bodies: bool) -> Story:
+def show_call(index: Index, archive: Archive, named: str, *, bodies: bool) -> Story:
     """Return a call's story. Raises Misunderstood or Unanswerable."""
     call = call_id_of(named)
-    found = _ended(index, data_dir, call, bodies=bodies) or _running(index, data_dir, call, bodies=bodies)
+    found = _ended(index, archive, call, bodies=bodies) or _running(index, archive, call, bodies=bodies)
     found = found or _refused(index, call)
     if found is None:
         raise Unanswerable(f"there is no call {call} in the index; `trunkline calls list` shows the latest")
     return found
 
 
-def _ended(index: Index, data_dir: Path, call: str, *, bodies: bool) -> Story | None:
+def _ended(index: Index, archive: Archive, call: str, *, bodies: bool) -> Story | None:
     names = ", ".join(f"c.{quoted(name)}" for name in CALLS)
     sql = f"""
         SELECT {names}, l.directory, c.segment, c."offset", c.end_segment, c.end_offset, j.segment, j."offset"
@@ -90,21 +91,21 @@ def _ended(index: Index, data_dir: Path, call: str, *, bodies: bool) -> Story | 
         WHERE c.id = ?::UUID
     """
     for *row, directory, segment, offset, end_segment, end_offset, said_segment, said_offset in index.ask(sql, [call]):
-        path = data_dir / LOGS / directory
-        opened, ended = stored(path, segment, offset), stored(path, end_segment, end_offset)
-        said = stored(path, said_segment, said_offset) if said_segment is not None else None
-        facts = dict(zip(CALLS, map(plain_value, row), strict=True))
+        opened = archive.stored(directory, segment, offset)
+        ended = archive.stored(directory, end_segment, end_offset)
+        said = archive.stored(directory, said_segment, said_offset) if said_segment is not None else None
+        facts = _facts(index, CALLS, row)
         return _story(call, facts, opened, ended, said.members if said is not None else None, bodies=bodies)
     return None
 
 
-def _running(index: Index, data_dir: Path, call: str, *, bodies: bool) -> Story | None:
+def _running(index: Index, archive: Archive, call: str, *, bodies: bool) -> Story | None:
     sql = f"""
         SELECT l.directory, r.segment, r."offset" FROM {FACTS}.running r JOIN {FACTS}.logs l ON l.log = r.log
         WHERE r.id = ?::UUID
     """
     for directory, segment, offset in index.ask(sql, [call]):
-        opened = stored(data_dir / LOGS / directory, segment, offset)
+        opened = archive.stored(directory, segment, offset)
         return _story(call, {"id": call, "outcome": None}, opened, None, None, bodies=bodies)
     return None
 
@@ -112,11 +113,18 @@ def _running(index: Index, data_dir: Path, call: str, *, bodies: bool) -> Story 
 def _refused(index: Index, call: str) -> Story | None:
     names = ", ".join(map(quoted, REFUSALS))
     for row in index.ask(f"SELECT {names} FROM {FACTS}.refusals WHERE first_call = ?::UUID", [call]):
-        facts = dict(zip(REFUSALS, map(plain_value, row), strict=True))
+        facts = _facts(index, REFUSALS, row)
+        facts["message"] = index.people.in_text(facts["message"]) if facts["message"] is not None else None
         others = f"; {facts['count']} such calls in that second" if facts["count"] > 1 else ""
         said = f"{facts['outcome']}, status {facts['status']}, {facts['error_code']}: {facts['message']}{others}"
         return Story(call, facts, [], note=f"not let in: {said}")
     return None
+
+
+def _facts(index: Index, columns: Columns, row: Sequence[object]) -> dict[str, Any]:
+    """Return a row by its columns, with the names of persons."""
+    facts = dict(zip(columns, map(plain_value, row), strict=True))
+    return facts | {name: index.people.name_of(facts[name]) for name in PERSONS if name in facts}
 
 
 def _story(
@@ -140,4 +148,8 @@ def _story(
                 parts |= {name: data.decode("utf-8", "replace") for name, data in found.items()}
         except CorruptLog as error:
             note = f"its bodies cannot be read: {error}"
+        except BodyErased:
+            parts, note = {}, ERASED
+        except KeyMissing as error:
+            note = f"its bodies cannot be decrypted: {error}"
     return Story(call, facts, moments, first, last, parts, note, judged)

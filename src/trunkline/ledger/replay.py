@@ -1,14 +1,13 @@
 """A call's answer again, byte for byte as it was released, from its record: nothing is asked or made anew."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
-from trunkline.audit.files.data_dir import LOGS
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.sealing import Unopened
 from trunkline.audit.format.timing import decode_timing
 from trunkline.ledger.answers import Unanswerable
-from trunkline.ledger.archive import Piece, Stored, stored
+from trunkline.ledger.archive import Archive, Piece, Stored
 from trunkline.ledger.evidence_answers import Chunk, ReplayEnd
 from trunkline.ledger.index import Index
 from trunkline.ledger.questions import GONE, call_id_of
@@ -33,7 +32,7 @@ class Replay:
             for chunk in chunks_of(self._ended.pieces(RESPONSE), self._ended.members, stream=self._stream):
                 size += len(chunk.data)
                 yield chunk
-        except (CorruptLog, OSError, ValueError) as error:
+        except (CorruptLog, OSError, Unopened, ValueError) as error:
             raise Unanswerable(f"what was released of {self.call} cannot be read: {error}") from None
         abandoned = self._ended.members["type"] == "call.abandoned"
         yield ReplayEnd(size, ABANDONED if abandoned else None)
@@ -62,7 +61,7 @@ def chunks_of(pieces: Iterator[Piece], ended: dict[str, Any], *, stream: bool) -
             at = ms
 
 
-def replay_of(index: Index, data_dir: Path, named: str) -> Replay:
+def replay_of(index: Index, archive: Archive, named: str) -> Replay:
     """Return what was released of a call. Raises Misunderstood or Unanswerable."""
     call = call_id_of(named)
     sql = f"""
@@ -70,7 +69,7 @@ def replay_of(index: Index, data_dir: Path, named: str) -> Replay:
         FROM {FACTS}.calls c JOIN {FACTS}.logs l ON l.log = c.log WHERE c.id = ?::UUID
     """
     for stream, outcome, directory, segment, offset in index.ask(sql, [call]):
-        ended = stored(data_dir / LOGS / directory, segment, offset)
+        ended = archive.stored(directory, segment, offset)
         if ended is None:
             raise Unanswerable(f"the call {call} cannot be replayed: {GONE}")
         _check(call, ended, outcome, stream=stream)

@@ -4,16 +4,15 @@ The queue is what control's log says: `review.sampled` puts calls in, an `audit.
 has taken one, `review.decided` takes it out. Nothing is kept beside, so it is the same after a rebuild.
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from trunkline.audit.files.data_dir import LOGS
 from trunkline.audit.files.settings import CorruptLog
+from trunkline.audit.format.sealing import Unopened
 from trunkline.ledger import review_lists
 from trunkline.ledger.answers import Misunderstood, Table, Unanswerable
-from trunkline.ledger.archive import Stored, stored
+from trunkline.ledger.archive import Archive
 from trunkline.ledger.index import Index
 from trunkline.ledger.lists import Query, Where
 from trunkline.ledger.places import moment
@@ -65,8 +64,8 @@ class Decidable(NamedTuple):
 class Reviews:
     """Answers about the queue of an index."""
 
-    def __init__(self, index: Index, data_dir: Path) -> None:
-        self._index, self._data_dir = index, data_dir
+    def __init__(self, index: Index, archive: Archive) -> None:
+        self._index, self._archive = index, archive
 
     def draw(self, asked: SampleQuestion, until: float) -> tuple[Drawn, int]:
         """Return a sample of the calls that have ended, and how many have not. Raises Misunderstood or Unanswerable.
@@ -117,7 +116,7 @@ class Reviews:
 
     def item(self, taken: Taken, now: float) -> ReviewItem:
         """Return a call as its reviewer reads it. Raises Misunderstood or Unanswerable."""
-        story = show_call(self._index, self._data_dir, taken.call, bodies=True)
+        story = show_call(self._index, self._archive, taken.call, bodies=True)
         bodies = {name: text.encode("utf-8", "surrogatepass") for name, text in story.bodies.items()}
         ended = story.ended or {}
         return ReviewItem(
@@ -200,10 +199,10 @@ class Reviews:
         )
 
     def _noted(self, directory: str, segment: int, offset: int) -> str | None:
-        found: Stored | None = stored(self._data_dir / LOGS / directory, segment, offset)
+        found = self._archive.stored(directory, segment, offset)
         try:
             note = found.bodies().get(review_lists.NOTE) if found is not None else None
-        except CorruptLog:
+        except (CorruptLog, Unopened):
             return None
         return note.decode("utf-8", "replace") if note is not None else None
 

@@ -13,6 +13,7 @@ import duckdb
 import msgspec
 
 from trunkline.ledger.gate import refusal
+from trunkline.ledger.schema import people
 from trunkline.ledger.sql_words import quote_at
 from trunkline.ledger.values import plain_value
 
@@ -21,9 +22,13 @@ MEGABYTE = 1 << 20
 
 
 class Task(msgspec.Struct, frozen=True):
-    """One query and its bounds: megabytes for DuckDB, seconds of processor time, rows, bytes of the answer."""
+    """One query, the open file with the names of persons, and the query's bounds.
+
+    They are megabytes for DuckDB, seconds of processor time, rows, and bytes of the answer.
+    """
 
     path: str
+    names: int
     query: str
     memory_mb: int
     seconds: int
@@ -59,9 +64,7 @@ def answer(task: Task) -> Answered:
 
 
 def _read_only(task: Task) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(
-        task.path,
-        read_only=True,
+    connection = duckdb.connect(  # in memory, where names may be put in; the index beside it is for reading only
         config={
             "threads": 1,
             "memory_limit": f"{task.memory_mb}MB",
@@ -71,6 +74,10 @@ def _read_only(task: Task) -> duckdb.DuckDBPyConnection:
             "allow_community_extensions": False,
         },
     )
+    path = task.path.replace("'", "''")
+    connection.execute(f"ATTACH '{path}' AS ledger (READ_ONLY); USE ledger")
+    for statement in people(f"/proc/self/fd/{task.names}"):
+        connection.execute(statement)
     connection.execute("SET TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true")
     return connection
 

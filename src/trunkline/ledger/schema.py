@@ -8,6 +8,9 @@ from collections.abc import Mapping
 
 SCHEMA_VERSION = 8
 FACTS = "facts"
+# A database in memory, with the name of each pseudonym: `name` by `written`. What is on the disk has none.
+PEOPLE = "people"
+PERSONS = frozenset({"user_id", "subject", "owner"})  # columns of views that name persons
 
 # Exact for every price list that is known: a token's price has at most twelve decimals.
 MONEY = "DECIMAL(38,18)"
@@ -193,6 +196,29 @@ def struct_of(columns: Columns) -> str:
     return f"STRUCT({', '.join(f'{quoted(name)} {kind}' for name, kind in columns.items())})"
 
 
+def named(column: str) -> str:
+    """Return the name of the person in a column, or what is there if it is a name, or one whose name is not known."""
+    return f"coalesce((SELECT n.name FROM {PEOPLE}.names n WHERE n.written = {column}), {column})"
+
+
+def people(path: str) -> list[str]:
+    """Return what makes the database of names, from the lines in a file of ours."""
+    return [
+        f"ATTACH ':memory:' AS {PEOPLE}",
+        f"CREATE TABLE {PEOPLE}.names (written {TEXT}, name {TEXT})",
+        more_people(path),
+    ]
+
+
+def more_people(path: str) -> str:
+    """Return what adds names from the lines in a file of ours."""
+    members = f"{{'written': '{TEXT}', 'name': '{TEXT}'}}"
+    return (
+        f"INSERT INTO {PEOPLE}.names"
+        f" SELECT written, name FROM read_json('{path}', format = 'newline_delimited', columns = {members})"
+    )
+
+
 def quoted(name: str) -> str:
     """Return a name as SQL takes it, whatever words the language has for itself (`at`, `end`)."""
     return f'"{name}"'
@@ -333,7 +359,7 @@ def statements() -> list[str]:
     for name, columns in TABLES.items():
         made.append(f"CREATE TABLE {FACTS}.{name} ({', '.join(f'{quoted(c)} {t}' for c, t in columns.items())})")
     for name, columns in VIEWS.items():
-        names = ", ".join(map(quoted, columns))
+        names = ", ".join(f"{named(one)} AS {one}" if one in PERSONS else quoted(one) for one in columns)
         source = f"({_SOURCES[name]})" if name in _SOURCES else f"{FACTS}.{name}"
         made.append(f"CREATE VIEW {name} AS SELECT {names} FROM {source}")
     made.append(f"INSERT INTO {FACTS}.meta VALUES ({SCHEMA_VERSION}, now())")

@@ -10,7 +10,7 @@ from trunkline.ledger.answers import Misunderstood
 from trunkline.ledger.index import Index
 from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
 from trunkline.ledger.limit_replay import LimitReplay, PastCall
-from trunkline.ledger.schema import FACTS
+from trunkline.ledger.schema import FACTS, named
 from trunkline.model.money import nano_usd, plain
 from trunkline.model.snapshot import Key, Tenant
 from trunkline.policy.limits.rules import Needs
@@ -28,14 +28,14 @@ FAIR_SHARE = "fair_share"
 # Calls that limits had refused, and who heard a sentence, are among the calls; the others are counted in `refusals`.
 # A client that left while it was held wanted to be let in too.
 _SOURCE = f"""
-    SELECT "at", CAST(id AS VARCHAR) AS call, tenant, key_id, route, user_id, team, tags,
+    SELECT "at", CAST(id AS VARCHAR) AS call, tenant, key_id, route, {named("user_id")} AS user_id, team, tags,
            outcome IN ('limited', 'over_budget') AND rule IS DISTINCT FROM '{FAIR_SHARE}' AS unmet,
            coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0) AS tokens, coalesce(cost, 0) AS cost,
            coalesce(total_ms, 0) / 1000 AS seconds, 1 AS "count", judged_call IS NOT NULL AS judging
     FROM {FACTS}.calls WHERE {{where}}
     UNION ALL
-    SELECT "at", CAST(first_call AS VARCHAR), tenant, key_id, route, user_id, NULL, MAP {{{{}}}}, true, 0, 0, 0,
-           "count", false
+    SELECT "at", CAST(first_call AS VARCHAR), tenant, key_id, route, {named("user_id")}, NULL, MAP {{{{}}}}, true,
+           0, 0, 0, "count", false
     FROM {FACTS}.refusals
     WHERE {{where}} AND tenant IS NOT NULL AND key_id IS NOT NULL AND route IS NOT NULL
       AND outcome IN ('limited', 'over_budget', 'cancelled_before')

@@ -32,8 +32,8 @@ def run_sql(index: Index, query: str, rows: int) -> Table:
         raise Misunderstood(f"the limit has to be between 1 and {MOST_ROWS:,}")
     if len(query) > LONGEST_QUERY:
         raise Misunderstood(f"a query has at most {LONGEST_QUERY:,} characters")
-    with index.lent() as path:
-        answered = _ask(Task(str(path.resolve()), query, MEMORY_MB, SECONDS, rows, ANSWER_BYTES))
+    with index.lent() as path, index.people.listed() as names:
+        answered = _ask(Task(str(path.resolve()), names, query, MEMORY_MB, SECONDS, rows, ANSWER_BYTES))
     if answered.error is not None:
         kind = Misunderstood if answered.misunderstood else Unanswerable
         raise kind(f"the query was not answered: {answered.error}")
@@ -44,7 +44,13 @@ def _ask(task: Task) -> Answered:
     arguments = [sys.executable, "-P", "-m", "trunkline.ledger.sandbox"]
     # Nothing of our environment: it has secrets.
     with subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/"
+        arguments,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={},
+        cwd="/",
+        pass_fds=(task.names,),
     ) as child:
         try:
             return _talk(child, task)

@@ -286,13 +286,15 @@ class Audit(msgspec.Struct, frozen=True):
     """How durable a record is before the answer leaves; the file of the key that signs, unset where it is ours.
 
     `retention` is for how many seconds records of calls are kept, unset where it is `RETENTION`. `copies` are the
-    directories that the checkpoint which covers all logs is copied to, unset where there are none.
+    directories that the checkpoint which covers all logs is copied to, unset where there are none. `vault` is unset
+    where bodies are encrypted.
     """
 
     durability: Literal["before_response"] = "before_response"
     key_file: str | msgspec.UnsetType = msgspec.UNSET
     retention: float | msgspec.UnsetType = msgspec.UNSET
     copies: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    vault: Literal["off"] | msgspec.UnsetType = msgspec.UNSET
 
 
 class LimitsSection(msgspec.Struct, frozen=True, omit_defaults=True):

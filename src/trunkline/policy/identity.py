@@ -7,7 +7,7 @@ from typing import Final, cast, get_args
 from trunkline.errors import InvalidRequest, UserRequired
 from trunkline.model.chat import ChatRequest
 from trunkline.model.identity import Identity, Purpose, UserSource
-from trunkline.model.names import CONTROL, NAME_LIMIT
+from trunkline.model.names import CONTROL, NAME_LIMIT, PSEUDONYM
 from trunkline.model.snapshot import Key, Tenant
 from trunkline.policy.teams import Roster
 
@@ -95,6 +95,8 @@ def _name(value: str | None, param: str) -> str | None:
         raise InvalidRequest(
             f"`{param}` must be at most {NAME_LIMIT} characters without control characters.", param=param
         )
+    if PSEUDONYM.fullmatch(value):  # in a record it would be taken for somebody else's
+        raise InvalidRequest(f"`{param}` is a pseudonym of the record log, not a name.", param=param)
     return value
 
 

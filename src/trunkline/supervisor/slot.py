@@ -12,6 +12,8 @@ from trunkline.channel.link import LinkBroken
 from trunkline.channel.messages import (
     Drain,
     Drained,
+    Forget,
+    Forgot,
     FromWorker,
     Hear,
     Heard,
@@ -20,6 +22,7 @@ from trunkline.channel.messages import (
     Loaded,
     LoadFailed,
     NotReady,
+    OpenVault,
     Ready,
     Report,
     ShowLimits,
@@ -44,19 +47,27 @@ DRAINING, DRAINED = "draining", "drained"
 class Ears(NamedTuple):
     """Who listens to a worker: `changed` is called whenever its state has, `news` with what others should know.
 
-    `limits` is called with how its limits are used, which control has asked for.
+    `limits` is called with how its limits are used, which control has asked for, `forgot` with what became of keys.
     """
 
     changed: Callable[[], None]
     news: Callable[[Heard], None]
     limits: Callable[[LimitsShown], None]
+    forgot: Callable[[Forgot], None]
+
+
+class Given(NamedTuple):
+    """What a new worker gets: the vault that it opens its log with, and the load in force, None while there is none."""
+
+    vault: Callable[[], OpenVault | None]
+    load: Callable[[], Load | None]
 
 
 class Slot:
     """Keeps one worker running and in step with what is in force.
 
     `command` makes the worker's command line from the number of its end of the channel; `descriptors` are passed on
-    to it. `in_force` returns the load that a new worker gets, None while there is none yet.
+    to it.
     """
 
     def __init__(
@@ -64,7 +75,7 @@ class Slot:
         index: int,
         command: Callable[[int], Sequence[str]],
         descriptors: Sequence[int],
-        in_force: Callable[[], Load | None],
+        given: Given,
         ears: Ears,
         desk: LeaseDesk,
         log: OperationalLog,
@@ -72,7 +83,8 @@ class Slot:
         self.index = index
         self.given: Load | None = None
         self._command, self._descriptors = command, descriptors
-        self._in_force, self._ears, self._desk, self._log = in_force, ears, desk, log
+        self._vault, self._in_force = given
+        self._ears, self._desk, self._log = ears, desk, log
         self._child: Child[FromWorker] | None = None
         self._answers: deque[asyncio.Future[str | None]] = deque()
         self._running, self._stopping = asyncio.Event(), asyncio.Event()
@@ -156,6 +168,10 @@ class Slot:
         if self.carrying:
             self._send(news)
 
+    def tell_running(self, order: OpenVault | Forget) -> None:
+        """Say something that a worker has to know of whether or not it has anything in force."""
+        self._send(order)
+
     def kill(self) -> None:
         """End the worker at once."""
         if self._child is not None:
@@ -178,6 +194,8 @@ class Slot:
         self._set(pid=child.pid, started_at=time.time(), reason="starting", report=None)
         if self._stopping.is_set():
             child.kill()
+        if (vault := self._vault()) is not None:
+            self._send(vault)
         self.follow()
         watching = asyncio.create_task(self._watch(child))
         broken = await child.messages(self._take)
@@ -205,7 +223,7 @@ class Slot:
         self._send(load)
         return answer
 
-    def _send(self, message: Load | Drain | Hear | ShowLimits) -> None:
+    def _send(self, message: Load | Drain | Hear | ShowLimits | OpenVault | Forget) -> None:
         """Say something to the worker, if it runs; one that takes nothing is ended."""
         if self._child is None:
             return
@@ -257,6 +275,8 @@ class Slot:
                 self._ears.news(message)
             case LimitsShown():
                 self._ears.limits(message)
+            case Forgot():
+                self._ears.forgot(message)
 
     def _answer(self, failure: str | None) -> None:
         if self._answers and not (answer := self._answers.popleft()).done():

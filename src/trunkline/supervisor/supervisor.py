@@ -16,6 +16,10 @@ from trunkline.audit.files.data_dir import DataDirError, Lock, open_data_dir
 from trunkline.channel.messages import (
     Begin,
     Begun,
+    Forget,
+    ForgetAsked,
+    Forgot,
+    ForgotBy,
     FromControl,
     Hear,
     Heard,
@@ -24,11 +28,13 @@ from trunkline.channel.messages import (
     LimitsShown,
     Load,
     Logging,
+    OpenVault,
     Publish,
     Published,
     PublishFailed,
     ReloadRequested,
     ShowLimits,
+    VaultOpened,
     WorkerChanged,
 )
 from trunkline.model.snapshot import Secrets
@@ -37,7 +43,7 @@ from trunkline.supervisor.child import python
 from trunkline.supervisor.control import ControlPlace
 from trunkline.supervisor.lease_desk import LeaseDesk
 from trunkline.supervisor.listener import CannotListen, listen, name_of
-from trunkline.supervisor.slot import DRAINING, START_WITHIN, Ears, Slot
+from trunkline.supervisor.slot import DRAINING, START_WITHIN, Ears, Given, Slot
 
 # A snapshot is in force on every worker within this, or on none. Seconds.
 PUBLISH_WITHIN = 1.0
@@ -66,6 +72,7 @@ class Supervisor:
         self._slots: list[Slot] = []
         self._desk = LeaseDesk()
         self._in_force: Load | None = None
+        self._vault: OpenVault | None = None
         self._logging: Logging | None = None
         self._drain_seconds = 0.0
         self._publishing = asyncio.Lock()
@@ -97,6 +104,10 @@ class Supervisor:
                 self._spawn(self._publish(message))
             case ShowLimits():
                 self._ask_for_limits(message)
+            case OpenVault():
+                self._open_vault(message)
+            case Forget():
+                self._have_forgotten(message)
 
     def _begin(self, begin: Begin) -> None:
         if self._begun is not None or self._ended.done():
@@ -114,11 +125,12 @@ class Supervisor:
                 index,
                 partial(self._worker_command, index, sock.fileno()),
                 [sock.fileno()],
-                lambda: self._in_force,
+                Given(lambda: self._vault, lambda: self._in_force),
                 Ears(
                     partial(self._worker_changed, index),
                     partial(self._pass_on, index),
                     partial(self._limits_shown, index),
+                    partial(self._forgot, index),
                 ),
                 self._desk,
                 self._log,
@@ -197,6 +209,9 @@ class Supervisor:
         self._announce()
 
     def _tell_workers(self) -> None:
+        """Tell a new control process how things stand: the vault first, with which it opens its log."""
+        if self._vault is not None:
+            self._control.send(VaultOpened(self._vault.vault))
         for slot in self._slots:
             self._tell_worker(slot)
 
@@ -218,6 +233,22 @@ class Supervisor:
 
     def _limits_shown(self, index: int, shown: LimitsShown) -> None:
         self._control.send(LimitsOf(index, shown))
+
+    def _open_vault(self, order: OpenVault) -> None:
+        """Give every worker, also one that starts, the vault to open its log with or to go on with."""
+        self._vault = order
+        for slot in self._slots:
+            slot.tell_running(order)
+
+    def _have_forgotten(self, order: Forget) -> None:
+        """Have every worker that runs let go of keys; each answers control by itself."""
+        asked = [slot for slot in self._slots if slot.running]
+        self._control.send(ForgetAsked(order.number, tuple(slot.index for slot in asked)))
+        for slot in asked:
+            slot.tell_running(order)
+
+    def _forgot(self, index: int, forgot: Forgot) -> None:
+        self._control.send(ForgotBy(index, forgot))
 
     def _announce(self) -> None:
         """Say once that the gateway is ready."""

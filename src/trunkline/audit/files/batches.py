@@ -18,6 +18,7 @@ from trunkline.audit.format.frames import RECORD
 from trunkline.audit.format.lookup import find_body, read_frame
 from trunkline.audit.format.references import BodyRef
 from trunkline.audit.format.scan import Batch, DurableBytesLost, Scan
+from trunkline.audit.format.sealing import NO_KEYS, OpeningKeys
 from trunkline.audit.format.segment import HEADER_BYTES
 
 # A body stands in front of its record, mostly in the same batch: looked for so far before it, in bytes, then farther,
@@ -130,7 +131,9 @@ def record_at(directory: Path, segment: int, offset: int) -> bytes:
         return read_frame(file.read, offset).payload
 
 
-def body_of(directory: Path, reference: BodyRef, segment: int, offset: int) -> dict[str, bytes]:
+def body_of(
+    directory: Path, reference: BodyRef, segment: int, offset: int, keys: OpeningKeys = NO_KEYS
+) -> dict[str, bytes]:
     """Return the parts of a body that the record at this place names, as `read_body` does, but soon."""
     if reference.segment in (None, segment):
         with SegmentFile(segment_path(directory, segment)) as file:
@@ -138,10 +141,10 @@ def body_of(directory: Path, reference: BodyRef, segment: int, offset: int) -> d
                 body = _body_before(file, offset, distance, reference.key)
                 if body is not None:
                     try:
-                        return parts_of(body._replace(parts=reference.parts))
+                        return parts_of(body._replace(parts=reference.parts), keys)
                     except BadBody:
                         break  # what stands there is not it, or damaged: the whole segment decides
-    return read_body(directory, reference, segment)
+    return read_body(directory, reference, segment, keys)
 
 
 def _body_before(file: SegmentFile, offset: int, distance: int, key: bytes) -> StoredBody | None:

@@ -14,6 +14,7 @@ from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.flush_times import FlushTimes
 from trunkline.audit.files.segments import NextSegment, Segment
 from trunkline.audit.files.settings import LogFailed, LogSettings
+from trunkline.audit.files.vault.key_file import KeyFile
 
 MOST_ITEMS: Final = 4096  # in one batch
 LOOK_EVERY = 1.0  # seconds between looks at the room on the disk
@@ -29,6 +30,12 @@ class Item:
         self.frames, self.records = frames, records
 
 
+class KeyEntries(NamedTuple):
+    """Entries for the file of keys: durable before anything that comes after them is written."""
+
+    data: bytes
+
+
 class Roll(NamedTuple):
     """The frame of `log.sealed`; after it the log goes on in the next segment, or ends."""
 
@@ -42,19 +49,28 @@ class Barrier(NamedTuple):
     passed: threading.Event
 
 
-Work = Item | Roll | Barrier
+Work = Item | KeyEntries | Roll | Barrier
 
 
 class Flusher:
     """Owns the segment that is written. `put` is for one thread, everything public may be read by any.
 
     `taken` counts the bytes that no longer wait, `durable` the items that are durable, `busy_since` is when the disk
-    was last asked for something that it has not done yet (monotonic ns), else 0.
+    was last asked for something that it has not done yet (monotonic ns), else 0. `keys_end` is how far the file of keys
+    goes, where there is one.
     """
 
     def __init__(
-        self, segment: Segment, next_index: int, following: NextSegment, settings: LogSettings, disk: Disk
+        self,
+        segment: Segment,
+        next_index: int,
+        following: NextSegment,
+        settings: LogSettings,
+        disk: Disk,
+        key_file: KeyFile | None,
     ) -> None:
+        self._key_file = key_file
+        self.keys_end = key_file.end if key_file is not None else 0
         self.segment, self._index, self._following = segment, next_index, following
         self._settings, self._disk = settings, disk
         self._queue: SimpleQueue[list[Work]] = SimpleQueue()
@@ -141,6 +157,8 @@ class Flusher:
             if isinstance(one, Item):
                 frames.append(one.frames)
                 records += one.records
+            elif isinstance(one, KeyEntries):
+                self._keep_keys(one.data)  # before the batch, for what needs them comes after them
             elif isinstance(one, Roll):
                 self._flush([*frames, one.frame], records + 1)
                 self.segment.seal(self.segment.offset - len(one.frame), self._index)
@@ -152,6 +170,13 @@ class Flusher:
         if frames:
             self._flush(frames, records)
         return True
+
+    def _keep_keys(self, data: bytes) -> None:
+        if self._key_file is not None:
+            self.busy_since = time.monotonic_ns()
+            self._key_file.append(data)
+            self.busy_since = 0
+            self.keys_end = self._key_file.end
 
     def _flush(self, frames: list[bytes], records: int) -> None:
         started = self.busy_since = time.monotonic_ns()
@@ -185,6 +210,8 @@ class Flusher:
 
     def _let_go(self, *, sealed: bool) -> None:
         self._following.end()
+        if self._key_file is not None:
+            self._key_file.close()
         if not sealed:
             self.segment.close()
             while not self._queue.empty():

@@ -21,6 +21,7 @@ from trunkline.audit.format.lookup import find_body
 from trunkline.audit.format.records import SPILLED_PART, restore
 from trunkline.audit.format.references import BodyRef
 from trunkline.audit.format.scan import Batch, DurableBytesLost, Scan
+from trunkline.audit.format.sealing import NO_KEYS, OpeningKeys
 from trunkline.audit.format.segment import HEADER_BYTES
 
 Upto = Literal["claimed", "whole"]
@@ -170,10 +171,11 @@ def read_records(directory: Path, start: Place | None = None, upto: Upto = "clai
         reader.close()
 
 
-def read_body(directory: Path, reference: BodyRef, segment: int) -> dict[str, bytes]:
+def read_body(directory: Path, reference: BodyRef, segment: int, keys: OpeningKeys = NO_KEYS) -> dict[str, bytes]:
     """Return a body's parts by name; `segment` is that of the record which names it.
 
-    Raises CorruptLog if the body is missing or is not what its digest says.
+    Raises CorruptLog if the body is missing or is not what its digest says, KeyMissing or BodyErased if it is encrypted
+    and there is no key for it, or no more.
     """
     path = segment_path(directory, segment if reference.segment is None else reference.segment)
     with SegmentFile(path) as file:
@@ -182,14 +184,16 @@ def read_body(directory: Path, reference: BodyRef, segment: int) -> dict[str, by
         raise CorruptLog(path, 0, f"the body {reference.digest} is missing or damaged")
     try:
         # By the record's table: of two bodies with the same bytes either is found, and their parts may differ.
-        return parts_of(body._replace(parts=reference.parts))
+        return parts_of(body._replace(parts=reference.parts), keys)
     except BadBody as error:
         raise CorruptLog(path, 0, f"{error}: {reference.digest}") from None
 
 
-def read_whole(directory: Path, record: StoredRecord) -> bytes:
-    """Return a record with what was spilled of it; raises CorruptLog if that is missing or damaged."""
+def read_whole(directory: Path, record: StoredRecord, keys: OpeningKeys = NO_KEYS) -> bytes:
+    """Return a record with what was spilled of it; raises CorruptLog if that is missing or damaged, KeyMissing and
+    BodyErased like `read_body`.
+    """
     head = decode_head(record.bytes)
     if head.spilled is None:
         return record.bytes
-    return restore(record.bytes, read_body(directory, head.spilled, record.segment)[SPILLED_PART])
+    return restore(record.bytes, read_body(directory, head.spilled, record.segment, keys)[SPILLED_PART])

@@ -20,6 +20,7 @@ from trunkline.audit.format.open_call import OpenCall
 from trunkline.audit.format.open_calls import OpenCalls
 from trunkline.audit.format.records import OPENED, SEALED, SPILLED_PART, restore
 from trunkline.audit.format.scan import Batch, DurableBytesLost, Scan
+from trunkline.audit.format.sealing import OpeningKeys
 from trunkline.audit.format.segment import Seal
 
 __all__ = ["OpenCall", "Recovery", "is_at_rest", "recover"]
@@ -40,11 +41,11 @@ class Recovery(NamedTuple):
     cut_at: int = 0
 
 
-def recover(directory: Path, origin: str, disk: Disk) -> Recovery:
+def recover(directory: Path, origin: str, disk: Disk, keys: OpeningKeys) -> Recovery:
     """Read a log's end, cut what was never acknowledged, and finish a seal that was begun.
 
-    Raises CorruptLog if bytes that had been durable, or records that have been signed, are damaged or missing, and
-    OSError.
+    Raises CorruptLog if bytes that had been durable, or records that have been signed, are damaged or missing,
+    KeyMissing if there is no key for a record of a call that has not ended, and OSError.
     """
     signed = _signed(directory.absolute())
     paths = segments_of(directory)
@@ -57,8 +58,8 @@ def recover(directory: Path, origin: str, disk: Disk) -> Recovery:
         seal = last.seal()
         if seal is not None:
             _miss(last.path, seal.next_index, signed)
-            return Recovery(_carried(last, seal), seal.next_index)
-        return _recover_open(last, _before(paths, first_index_of(last.path)), signed, disk)
+            return Recovery(_carried(last, seal, keys), seal.next_index)
+        return _recover_open(last, _before(paths, first_index_of(last.path), keys), signed, disk, keys)
 
 
 def _signed(directory: Path) -> int:
@@ -82,20 +83,20 @@ def _miss(file: Path, next_index: int, signed: int) -> None:
         raise CorruptLog(file, 0, f"records {next_index} to {signed - 1} have been signed and are missing")
 
 
-def is_at_rest(directory: Path) -> bool:
+def is_at_rest(directory: Path, keys: OpeningKeys) -> bool:
     """Return whether a log was sealed with no call open, or never begun, so that nobody has to look after it.
 
-    Raises CorruptLog and OSError.
+    Raises CorruptLog, KeyMissing and OSError.
     """
     paths = segments_of(directory)
     if not paths:
         return True
     with SegmentFile(paths[-1]) as last:
         seal = last.seal()
-        return seal is not None and not _carried(last, seal)
+        return seal is not None and not _carried(last, seal, keys)
 
 
-def _before(paths: list[Path], index: int) -> list[OpenCall]:
+def _before(paths: list[Path], index: int, keys: OpeningKeys) -> list[OpenCall]:
     """Return the calls that were open when the segment before the last one was sealed."""
     if len(paths) == 1:
         return []
@@ -105,10 +106,10 @@ def _before(paths: list[Path], index: int) -> list[OpenCall]:
             raise CorruptLog(previous.path, previous.size, "its seal is missing, though a later segment exists")
         if seal.next_index != index:
             raise CorruptLog(previous.path, seal.offset, f"record {seal.next_index} is not where the next begins")
-        return _carried(previous, seal)
+        return _carried(previous, seal, keys)
 
 
-def _carried(file: SegmentFile, seal: Seal) -> list[OpenCall]:
+def _carried(file: SegmentFile, seal: Seal, keys: OpeningKeys) -> list[OpenCall]:
     try:
         record = read_frame(file.read, seal.sealed_record).payload
         spilled = decode_head(record).spilled
@@ -116,7 +117,7 @@ def _carried(file: SegmentFile, seal: Seal) -> list[OpenCall]:
             body = find_body(file.read, spilled.key)
             if body is None:
                 raise BadBody("the body of log.sealed is missing")
-            record = restore(record, parts_of(body)[SPILLED_PART])
+            record = restore(record, parts_of(body, keys)[SPILLED_PART])
         return OpenCalls.from_payload(record).calls()
     except (BadFrame, ValueError) as error:
         raise CorruptLog(file.path, seal.sealed_record, str(error)) from None
@@ -125,8 +126,8 @@ def _carried(file: SegmentFile, seal: Seal) -> list[OpenCall]:
 class _Fold:
     """Follows a segment's batches for what recovery has to know."""
 
-    def __init__(self, file: SegmentFile, carried: list[OpenCall]) -> None:
-        self._file = file
+    def __init__(self, file: SegmentFile, carried: list[OpenCall], keys: OpeningKeys) -> None:
+        self._file, self._keys = file, keys
         self._first = first_index_of(file.path)
         self.calls = OpenCalls(carried)
         self.records = 0
@@ -149,26 +150,26 @@ class _Fold:
         self.records += 1
         self.last, self.last_type = frame, head.type
         if head.type == OPENED:
-            self.calls.record(OPENED, head.id, _whole(frame.payload, head, batch), self._first)
+            self.calls.record(OPENED, head.id, _whole(frame.payload, head, batch, self._keys), self._first)
         else:
             self.calls.record(head.type, head.call, frame.payload, self._first)
 
 
-def _whole(record: bytes, head: RecordHead, batch: Batch) -> bytes:
+def _whole(record: bytes, head: RecordHead, batch: Batch, keys: OpeningKeys) -> bytes:
     """Return a record with what was spilled; the body of a spilled record is in its own batch."""
     if head.spilled is None:
         return record
     key = head.spilled.key
     for frame in batch.frames:
         if frame.kind == BODY and frame.payload.startswith(key):
-            return restore(record, parts_of(decode_body(frame))[SPILLED_PART])
+            return restore(record, parts_of(decode_body(frame), keys)[SPILLED_PART])
     raise BadBody("the body of a spilled record is missing")
 
 
-def _recover_open(file: SegmentFile, carried: list[OpenCall], signed: int, disk: Disk) -> Recovery:
+def _recover_open(file: SegmentFile, carried: list[OpenCall], signed: int, disk: Disk, keys: OpeningKeys) -> Recovery:
     """Recover a segment without a seal at its end."""
     scan = Scan(file.read, file.header.salt, index=first_index_of(file.path))
-    fold = _Fold(file, carried)
+    fold = _Fold(file, carried, keys)
     for batch in scan.batches():
         fold.take(batch)
     try:

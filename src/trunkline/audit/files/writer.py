@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
@@ -15,11 +15,16 @@ from trunkline import __version__
 from trunkline.audit.files.directories import lock_directory, make_private_directory
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.flush_times import FlushTimes
-from trunkline.audit.files.flusher import Barrier, Flusher, Item, Roll
+from trunkline.audit.files.flusher import Barrier, Flusher, Item, KeyEntries, Roll
 from trunkline.audit.files.handover import Handover
 from trunkline.audit.files.recovery import Recovery, recover
 from trunkline.audit.files.segments import NextSegment
 from trunkline.audit.files.settings import CorruptLog, LogFailed, LogSettings
+from trunkline.audit.files.vault.key_encryption import VaultUnusable
+from trunkline.audit.files.vault.key_file import KeyFile
+from trunkline.audit.files.vault.keys_in_use import KeysInUse
+from trunkline.audit.files.vault.log_vault import LogVault
+from trunkline.audit.files.vault.names_in_use import NamesInUse
 from trunkline.audit.files.waiters import Waiters
 from trunkline.audit.format.bodies import Bodies
 from trunkline.audit.format.codecs import zstd_codec
@@ -27,8 +32,11 @@ from trunkline.audit.format.composer import Composer, Draft, record_frame
 from trunkline.audit.format.open_calls import OpenCalls
 from trunkline.audit.format.records import HEARTBEAT, MAX_RECORD, NANOSECONDS, SEALED, STARTED
 from trunkline.audit.format.references import BodyRef
+from trunkline.audit.format.sealing import NO_KEYS, NOBODY, OpeningKeys, Owner, Unopened
 from trunkline.audit.format.segment import BATCH_BYTES, HEADER_BYTES
 from trunkline.model.ids import prefix_of, uuid7
+from trunkline.model.names import PersonKind
+from trunkline.model.vault import VaultKeys
 
 __all__ = ["Bodies", "BodyRef", "CorruptLog", "LogFailed", "LogSettings", "LogWriter", "Recovery"]
 
@@ -40,7 +48,10 @@ EMPTY: Final = b"{}"
 
 
 class OnEvent(Protocol):
-    """Told what happens to a log: `log_failed` with its reason, `log_tail_cut` with file, offset and bytes."""
+    """Told what happens to a log: `log_failed` with its reason, `log_tail_cut` with file, offset and bytes.
+
+    `log_tail_cut` also of the file of its keys.
+    """
 
     def __call__(self, name: str, /, **facts: object) -> None: ...
 
@@ -54,19 +65,32 @@ class _Surroundings(NamedTuple):
     clock: Callable[[], int]
     on_event: OnEvent
     disk: Disk
+    vault: LogVault | None
+
+
+class _Begun(NamedTuple):
+    """Where the log ended, what it goes on in, the keys that it seals with, and the names that it does not write."""
+
+    found: Recovery
+    following: NextSegment
+    flusher: Flusher
+    keys: KeysInUse | None
+    names: NamesInUse | None
 
 
 class LogWriter:
     """Appends to one log. It belongs to one thread, that of the event loop whose coroutines wait."""
 
-    def __init__(self, around: _Surroundings, found: Recovery, flusher: Flusher, lock: int) -> None:
+    def __init__(self, around: _Surroundings, begun: _Begun, lock: int) -> None:
         settings = around.settings
+        found, _, flusher, self._keys, self._names = begun
         self.directory = around.directory
+        self.opening: OpeningKeys = around.vault.opening if around.vault is not None else NO_KEYS
         self._settings, self._clock, self._on_event = settings, around.clock, around.on_event
         self._lock, self._flusher = lock, flusher
         self._handover = Handover(flusher.put)
         self._waiters = Waiters(flusher, self._handover, settings.flush_bound, self._say_failed)
-        self._composer = Composer(around.origin, zstd_codec(settings.compress_from))
+        self._composer = Composer(around.origin, zstd_codec(settings.compress_from), self._keys)
         self._open = OpenCalls(found.open_calls)
         self._index = found.next_index
         self._position = self._queued = 0
@@ -86,29 +110,30 @@ class LogWriter:
         clock: Callable[[], int] = time.time_ns,
         on_event: OnEvent,
         disk: Disk | None = None,
+        vault: LogVault | None = None,
     ) -> tuple["LogWriter", Recovery]:
         """Recover the log in this directory, or begin it, and append `log.started`; blocks until that is durable.
 
         Raises CorruptLog if durable bytes are damaged, LogFailed if the log cannot be written or another process
-        writes it. `clock` gives Unix nanoseconds.
+        writes it. `clock` gives Unix nanoseconds. Without a vault nothing is encrypted.
         """
-        around = _Surroundings(directory, origin, settings, clock, on_event, disk or Disk())
+        around = _Surroundings(directory, origin, settings, clock, on_event, disk or Disk(), vault)
         try:
             make_private_directory(directory)
             lock = lock_directory(directory)
         except OSError as error:
             raise LogFailed(str(error)) from None
         try:
-            found, following, flusher = _take_up(around)
-        except OSError as error:
+            begun = _take_up(around)
+        except (OSError, Unopened, VaultUnusable) as error:
             os.close(lock)
             raise LogFailed(str(error)) from None
         except (CorruptLog, LogFailed):
             os.close(lock)
             raise
-        writer = cls(around, found, flusher, lock)
-        writer._begin(found, following)
-        return writer, found
+        writer = cls(around, begun, lock)
+        writer._begin(begun.found, begun.following)
+        return writer, begun.found
 
     def _begin(self, found: Recovery, following: NextSegment) -> None:
         """Append `log.started`; where that fails a thread may be writing all the same, and the lock goes with it."""
@@ -130,25 +155,26 @@ class LogWriter:
         payload: bytes,
         bodies: Bodies | None = None,
         frames: Sequence[BodyRef] | None = None,
+        owner: Owner = NOBODY,
     ) -> int:
         """Put a record on its way, and the bodies of its own in one frame before it; return the position to wait for.
 
         `payload` is a JSON object without the envelope's members; for `call.opened`, `call.closed` and
-        `call.abandoned` its first member is `call`. `frames` are bodies that `append_body` kept earlier. Never
-        blocks. Raises LogFailed if the log has failed or as much waits for the disk as may.
+        `call.abandoned` its first member is `call`. `frames` are bodies that `append_body` kept earlier. `owner` is
+        whose the bodies are. Never blocks. Raises LogFailed if the log has failed or as much waits for the disk as may.
         """
         self._admit()
-        draft = self._composer.draft(kind, record_id, payload, bodies, frames)
+        draft = self._composer.draft(kind, record_id, payload, bodies, frames, owner)
         self._make_room(draft.size)
         return self._put_record(draft)
 
-    def append_body(self, call: str, bodies: Bodies) -> BodyRef:
+    def append_body(self, call: str, bodies: Bodies, owner: Owner = NOBODY) -> BodyRef:
         """Put parts of a call on their way for which there is no record yet; return what the record will name them by.
 
         Raises LogFailed like `append`.
         """
         self._admit()
-        frame, named = self._composer.body(call, bodies, self._segment)
+        frame, named = self._composer.body(call, bodies, self._segment, owner)
         if self._make_room(len(frame)):
             named = msgspec.structs.replace(named, segment=self._segment)
         self._put(Item(frame, 0))
@@ -205,6 +231,15 @@ class LogWriter:
         """How long the last flush took."""
         return self._flusher.times.last_seconds
 
+    def written(self, tenant: str, kind: PersonKind, name: str, *, kept: bool = True) -> str:
+        """Return how a record of this log names a person: by a pseudonym where there is a vault, else by the name.
+
+        The name is kept with the next record, unless it was only asked for (`kept` is false).
+        """
+        if self._names is None:
+            return name
+        return self._names.written(tenant, kind, name) if kept else self._names.unkept(tenant, kind, name)
+
     @property
     def backlog(self) -> int:
         """The bytes that wait for the disk."""
@@ -230,6 +265,31 @@ class LogWriter:
         if self.durable < self._position:
             self._waiters.settle()
             raise LogFailed(self.failure)
+
+    async def forget(self, persons: Collection[bytes]) -> int | None:
+        """Let go of the keys of these persons; return how far the key file goes that may have them.
+
+        Bodies that are appended from here on are sealed with new keys, behind that. None where nothing is sealed, and
+        nothing is written to that file. Raises LogFailed.
+        """
+        if self._keys is None:
+            return None
+        self._keys.forget(persons)
+        if self._names is not None:
+            self._names.forget(persons)
+        if self._keys.has_new:  # for a record that was not taken: it is to be found where keys are destroyed
+            self._handover.add(KeyEntries(self._keys.take_new()))
+        passed = Event()
+        self._handover.add(Barrier(passed))
+        self._handover.now()
+        if not await asyncio.to_thread(passed.wait, self._settings.flush_bound) or self.failure is not None:
+            raise LogFailed(self.failure or "the disk does not answer")
+        return self._flusher.keys_end
+
+    def adopt_keys(self, keys: VaultKeys) -> None:
+        """Wrap new keys with the newest of these root keys."""
+        if self._keys is not None:
+            self._keys.adopt(keys)
 
     async def close(self) -> None:
         """Append `log.sealed`, make all durable and end; a log that has failed just ends."""
@@ -274,6 +334,8 @@ class LogWriter:
         return self._put(Item(draft.frames + record_frame(record), 1))
 
     def _put(self, item: Item) -> int:
+        if self._keys is not None and self._keys.has_new:
+            self._handover.add(KeyEntries(self._keys.take_new()))
         size = len(item.frames)
         self._queued += size
         self._used += size + BATCH_BYTES
@@ -290,7 +352,7 @@ class LogWriter:
 
     def _roll(self, *, ends: bool = False) -> None:
         """Seal the segment, with the calls that are open now, and go on in the next one."""
-        draft = self._composer.draft(SEALED, self._new_id(), self._open.payload(), None, None)
+        draft = self._composer.draft(SEALED, self._new_id(), self._open.payload(), None, None, NOBODY)
         if draft.frames:
             self._put(Item(draft.frames, 0))
         now = self._clock()
@@ -321,15 +383,35 @@ class LogWriter:
         self._on_event("log_failed", reason=reason)
 
 
-def _take_up(around: _Surroundings) -> tuple[Recovery, NextSegment, Flusher]:
-    """Find where the log ended and what it goes on in; raises CorruptLog, LogFailed and OSError."""
-    directory, origin, settings, clock, on_event, disk = around
-    found = recover(directory, origin, disk)
+def _take_up(around: _Surroundings) -> _Begun:
+    """Find where the log ended and what it goes on in; raises CorruptLog, LogFailed, Unopened and OSError."""
+    directory, origin, settings, clock, on_event, disk, vault = around
+    found = recover(directory, origin, disk, vault.opening if vault is not None else NO_KEYS)
     if found.segment is not None and found.cut_bytes:
         on_event("log_tail_cut", file=str(found.segment.path), offset=found.cut_at, bytes=found.cut_bytes)
     following = NextSegment(directory, origin, settings, clock, disk)
-    segment = found.segment or following.take(found.next_index)
-    return found, following, Flusher(segment, found.next_index, following, settings, disk)
+    key_file, keys, names = _take_up_keys(vault, around)
+    try:
+        segment = found.segment or following.take(found.next_index)
+    except (OSError, LogFailed):
+        if key_file is not None:
+            key_file.close()
+        raise
+    flusher = Flusher(segment, found.next_index, following, settings, disk, key_file)
+    return _Begun(found, following, flusher, keys, names)
+
+
+def _take_up_keys(
+    vault: LogVault | None, around: _Surroundings
+) -> tuple[KeyFile | None, KeysInUse | None, NamesInUse | None]:
+    if vault is None or not vault.seals:
+        return None, None, None
+    opened = KeyFile.open(vault.key_file, around.disk)
+    if opened.cut_bytes:
+        file = str(vault.key_file)
+        around.on_event("log_tail_cut", file=file, offset=opened.file.end, bytes=opened.cut_bytes)
+    keys = KeysInUse(vault.keys, opened.entries, around.clock)
+    return opened.file, keys, NamesInUse(keys, opened.entries)
 
 
 def _started(found: Recovery) -> dict[str, object]:

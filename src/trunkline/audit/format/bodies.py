@@ -4,6 +4,7 @@ The parts of one body (a request, a response, its timing) are stored one after t
 a record costs one compression and one digest. A body frame's payload is the SHA-256 of the stored bytes (32 bytes),
 the length of the call's id (u16), the length of the table of parts (u32), the id, the table, the stored bytes. The
 table is the JSON object that stands in the record too: `{"request":[0,353]}`, offset and length before storing.
+With a vault the stored bytes are encrypted (`sealing`).
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from trunkline.audit.format import codecs
 from trunkline.audit.format.codecs import BadBody, Codec
 from trunkline.audit.format.frames import BODY, Frame, encode_frame
 from trunkline.audit.format.references import DIGEST_PREFIX, BodyRef, Table
+from trunkline.audit.format.sealing import NO_KEYS, DataKey, OpeningKeys, bound_to, opened
 
 Part = bytes | Sequence[bytes]
 Bodies = Mapping[str, Part]
@@ -26,23 +28,32 @@ _pack_fixed: Final = _FIXED.pack
 _decode_table: Final = msgspec.json.Decoder(Table).decode
 _sha256: Final = hashlib.sha256
 
-CODEC_NAMES: Final = {codecs.PLAIN: "none", codecs.ZSTD: "zstd"}
+CODEC_NAMES: Final = {
+    codecs.PLAIN: "none",
+    codecs.ZSTD: "zstd",
+    codecs.PLAIN + codecs.ENCRYPTED: "none" + codecs.AES256GCM,
+    codecs.ZSTD + codecs.ENCRYPTED: "zstd" + codecs.AES256GCM,
+}
 HASHED_WITH_LOCK: Final = 2047
 QUICKLY_HASHED: Final = 32 * 1024
 
 
 class StoredBody(NamedTuple):
-    """A body frame as read."""
+    """A body frame as read; `bound` is what an encrypted one is bound to."""
 
     digest: bytes
     call: str
     parts: Table
     codec: int
     stored: bytes
+    bound: bytes
 
 
-def encode_body(call: str, bodies: Bodies, codec: Codec) -> tuple[bytes, bytes]:
-    """Return the frame that holds these parts of a call, and the JSON object by which a record names it."""
+def encode_body(call: str, bodies: Bodies, codec: Codec, key: DataKey | None = None) -> tuple[bytes, bytes]:
+    """Return the frame that holds these parts of a call, and the JSON object by which a record names it.
+
+    With a key they are encrypted.
+    """
     pieces: list[bytes] = []
     table = "{"
     size = 0
@@ -60,12 +71,17 @@ def encode_body(call: str, bodies: Bodies, codec: Codec) -> tuple[bytes, bytes]:
     how = codecs.PLAIN_CODEC
     if size >= codec.least:
         how = codec
-        stored = codec.seal(stored)
-    digest = _digest(stored)
+        stored = codec.pack(stored)
     labels = (call + table).encode()
-    fixed = _pack_fixed(digest, len(labels) - len(table), len(table))
-    frame = encode_frame(BODY, how.number, b"".join((fixed, labels, stored)))
-    reference = f'{{"digest":"sha256:{digest.hex()}","codec":"{how.label}","size":{len(stored)},"parts":{table}}}'
+    call_length = len(labels) - len(table)
+    number, label = how.number, how.label
+    if key is not None:
+        number, label = how.encrypted_number, how.encrypted_label
+        stored = key.seal(stored, bound_to(number, call_length, labels))
+    digest = _digest(stored)
+    fixed = _pack_fixed(digest, call_length, len(table))
+    frame = encode_frame(BODY, number, b"".join((fixed, labels, stored)))
+    reference = f'{{"digest":"sha256:{digest.hex()}","codec":"{label}","size":{len(stored)},"parts":{table}}}'
     return frame, reference.encode()
 
 
@@ -92,7 +108,7 @@ def _digest(stored: bytes) -> bytes:
 
 
 def decode_body(frame: Frame) -> StoredBody:
-    """Return what a body frame holds, not yet unsealed; raises BadBody if it is not laid out as one."""
+    """Return what a body frame holds, not yet opened; raises BadBody if it is not laid out as one."""
     payload = frame.payload
     if len(payload) < _FIXED.size:
         raise BadBody("a body frame is too short")
@@ -106,7 +122,8 @@ def decode_body(frame: Frame) -> StoredBody:
         parts = _decode_table(payload[table_at:stored_at])
     except (UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise BadBody(f"a body frame's table cannot be read: {error}") from None
-    return StoredBody(digest, call, parts, frame.codec, payload[stored_at:])
+    bound = bound_to(frame.codec, call_length, payload[_FIXED.size : stored_at])
+    return StoredBody(digest, call, parts, frame.codec, payload[stored_at:], bound)
 
 
 def reference_of(body: StoredBody, segment: int) -> BodyRef:
@@ -115,8 +132,11 @@ def reference_of(body: StoredBody, segment: int) -> BodyRef:
     return BodyRef(DIGEST_PREFIX + body.digest.hex(), name, len(body.stored), body.parts, segment)
 
 
-def parts_of(body: StoredBody) -> dict[str, bytes]:
-    """Return a body's parts by name; raises BadBody if the digest or the table does not fit the stored bytes."""
+def parts_of(body: StoredBody, keys: OpeningKeys = NO_KEYS) -> dict[str, bytes]:
+    """Return a body's parts by name; raises BadBody if the digest or the table does not fit the stored bytes.
+
+    Raises KeyMissing or BodyErased if it is encrypted and there is no key for it, or no more.
+    """
     if _sha256(body.stored).digest() != body.digest:
         raise BadBody("a body's digest is wrong")
     spans = sorted(body.parts.values())
@@ -125,5 +145,8 @@ def parts_of(body: StoredBody) -> dict[str, bytes]:
         if offset != end or length < 0:
             raise BadBody("a body's parts do not lie one after the other")
         end += length
-    data = codecs.unseal(body.codec, body.stored, end)
+    codec, stored = body.codec, body.stored
+    if codec in CODEC_NAMES and codec >= codecs.ENCRYPTED:
+        codec, stored = codec - codecs.ENCRYPTED, opened(stored, body.bound, keys)
+    data = codecs.unpack(codec, stored, end)
     return {name: data[offset : offset + length] for name, (offset, length) in body.parts.items()}

@@ -1,7 +1,7 @@
-"""How the bytes of a body are stored: as they are, or compressed.
+"""How the bytes of a body are stored: as they are, or compressed; and either of them encrypted.
 
 A codec has a number, which stands in the frame, and a name, which stands in the record. A writer is given the one
-to use; a reader knows all of them.
+to use; a reader knows all of them. Encrypting is its own affair (`sealing`): here are only the names that it has.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,8 @@ import zstandard
 
 PLAIN: Final = 0
 ZSTD: Final = 1
+ENCRYPTED: Final = 2  # added to either
+AES256GCM: Final = "+aes256gcm"
 
 # Below this, compressing costs more time than the bytes are worth: a voice turn's few hundred bytes would take a fifth
 # of all that the gateway may spend on a call, and a conversation that has grown longer is above it.
@@ -25,12 +27,16 @@ class BadBody(ValueError):
 
 @final
 class Codec:
-    """One way to store a body; `label` is its name. Bodies of fewer than `least` bytes are stored plain."""
+    """One way to store a body; `label` is its name. Bodies of fewer than `least` bytes are stored plain.
 
-    __slots__ = ("label", "least", "number", "seal")
+    Encrypted beside that, a body has `encrypted_number` and `encrypted_label`.
+    """
 
-    def __init__(self, number: int, label: str, least: int, seal: Callable[[bytes], bytes]) -> None:
-        self.number, self.label, self.least, self.seal = number, label, least, seal
+    __slots__ = ("encrypted_label", "encrypted_number", "label", "least", "number", "pack")
+
+    def __init__(self, number: int, label: str, least: int, pack: Callable[[bytes], bytes]) -> None:
+        self.number, self.label, self.least, self.pack = number, label, least, pack
+        self.encrypted_number, self.encrypted_label = number + ENCRYPTED, label + AES256GCM
 
 
 def zstd_codec(least: int = ZSTD_LEAST) -> Codec:
@@ -44,7 +50,7 @@ def zstd_codec(least: int = ZSTD_LEAST) -> Codec:
 PLAIN_CODEC: Final = Codec(PLAIN, "none", 0, bytes)
 
 
-def unseal(codec: int, stored: bytes, size: int) -> bytes:
+def unpack(codec: int, stored: bytes, size: int) -> bytes:
     """Return the `size` bytes that were stored; raises BadBody if it is not exactly these, or the codec unknown."""
     if codec == PLAIN:
         data = stored

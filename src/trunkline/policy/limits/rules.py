@@ -12,6 +12,7 @@ ONE: Final = 0
 TOKENS: Final = 1
 MONEY: Final = 2
 NOBODY: Final = "(none)"  # the owner of what calls without a user or a team use: they share it
+OF_USERS: Final = ("user_limits.", "user_budget")  # the names of rules whose owners are users begin so
 OTHERS: Final = "(others)"  # the owner of what users beyond the bound on new ones use
 
 
@@ -83,6 +84,11 @@ class Needs:
 
     def __init__(self, tokens: int, money: int) -> None:
         self.tokens, self.money = tokens, money
+
+
+def is_of_users(name: str) -> bool:
+    """Return whether a rule of this name, or id, is one whose owners are users."""
+    return (name.partition("/")[2] or name).startswith(OF_USERS)
 
 
 def units_of(rule: Rule, needs: Needs) -> int:

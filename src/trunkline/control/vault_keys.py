@@ -1,0 +1,24 @@
+"""The keys of a vault where no running control has them: from the configuration file, when they are first needed."""
+
+from pathlib import Path
+
+from trunkline.audit.files.vault.key_encryption import VaultUnusable
+from trunkline.audit.files.vault.opening import unlock
+from trunkline.audit.files.vault.stored_keys import StoredKeys
+from trunkline.config.problems import ConfigInvalid
+from trunkline.control.configuration import Configuration
+from trunkline.model.vault import VaultKeys
+
+
+def stored_keys(configuration: Configuration, data_dir: Path) -> StoredKeys:
+    """Return what opens the bodies in the logs of a data directory."""
+
+    def keys() -> VaultKeys:
+        try:
+            settings = configuration.compile().vault
+        except ConfigInvalid as invalid:
+            reason = str(invalid.problems[0])
+            raise VaultUnusable(f"the vault key is missing, for the configuration is not good: {reason}") from None
+        return unlock(data_dir, settings)
+
+    return StoredKeys(data_dir, keys)
