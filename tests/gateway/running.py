@@ -187,7 +187,9 @@ class Gateway:
     def frames(self, record: dict) -> list[dict[str, bytes]]:
         """Return the parts of a record's bodies, frame by frame."""
         references = msgspec.convert(record.get("bodies", []), list[BodyRef])
-        return [read_body(self.log_directory, reference, record["segment"], self.log.opening) for reference in references]
+        return [
+            read_body(self.log_directory, reference, record["segment"], self.log.opening) for reference in references
+        ]
 
     def parts(self, record: dict) -> dict[str, bytes]:
         """Return the parts of a record's bodies, those of several frames joined; timings must add up."""
