@@ -44,8 +44,8 @@ class PastScan(msgspec.Struct, frozen=True):
     `not_let_in` were over a limit or a budget, `of_judges` were made by a check to ask a model about another call,
     `unreadable` cannot be understood, `erased` have been erased. `effects` are calls by the strictest thing that would
     have come of one. `not_run` are policies that would have to ask somebody; `idle` are in force for none of the calls.
-    `strangers` are calls of tenants that the file does not have: for them what is in force everywhere is. `left_out` are
-    findings of rules beyond the most that are counted; `behind` is how many bytes of the logs the index has yet to
+    `strangers` are calls of tenants that the file does not have: for them what is in force everywhere is. `left_out`
+    are findings of rules beyond the most that are counted; `behind` is how many bytes of the logs the index has yet to
     read.
     """
 
