@@ -52,7 +52,7 @@ def break_bodies(gateway, at):
     """Give the log a codec that has no memory left for whatever has these bytes in it."""
     composer = gateway.log._composer
     codec = composer._codec
-    seal = codec.seal
+    seal = codec.pack
 
     def seal_others(data):
         if at in data:

@@ -6,7 +6,9 @@ from decimal import Decimal
 import pytest
 
 from ledger.logs import Machine, asked, call_id, closed, follow, open_index, opened
+from trunkline.audit.format.sealing import NO_KEYS
 from trunkline.ledger.answers import SessionsQuestion
+from trunkline.ledger.archive import Archive
 from trunkline.ledger.place_answers import PlacesQuestion
 from trunkline.ledger.places import places_of
 from trunkline.ledger.questions import list_sessions
@@ -61,6 +63,6 @@ def test_it_is_part_of_what_a_session_costs_and_not_of_its_calls(index):
 
 
 def test_it_is_not_part_of_a_conversation(machine, index):
-    shown = show_session(index, machine.path, "s", None)
+    shown = show_session(index, Archive(machine.path, NO_KEYS), "s", None)
     assert (shown.calls, Decimal(shown.cost)) == (1, Decimal("0.000034"))
     assert [line.text for line in shown.lines] == ["Hello?", "Hello!"]

@@ -4,7 +4,9 @@ import msgspec
 import pytest
 
 from ledger.logs import Machine, abandoned, asked, call_id, closed, follow, open_index, opened
+from trunkline.audit.format.sealing import NO_KEYS
 from trunkline.ledger.answers import CallsQuestion
+from trunkline.ledger.archive import Archive
 from trunkline.ledger.questions import list_calls, show_call
 from trunkline.ledger.story import timeline
 from trunkline.model.records import CallJudged, Finding, PolicyJudged
@@ -106,7 +108,7 @@ def test_one_with_very_many_findings_is_read_from_where_it_was_spilled(machine, 
     machine.flush()
     follow(index, machine.path)
     assert asked(index, f"SELECT count(*) FROM findings WHERE call_id = '{call_id(MISSING)}'") == [(200,)]
-    shown = show_call(index, machine.path, call_id(MISSING), bodies=False)
+    shown = show_call(index, Archive(machine.path, NO_KEYS), call_id(MISSING), bodies=False)
     assert len(shown.judged["findings"]) == 200
 
 
@@ -128,7 +130,7 @@ def test_what_the_index_forgets_of_calls_it_forgets_of_what_was_said_of_them(mac
 
 
 def test_the_story_of_a_call_tells_what_was_said_of_it(machine, index):
-    shown = show_call(index, machine.path, call_id(FOUND), bodies=False)
+    shown = show_call(index, Archive(machine.path, NO_KEYS), call_id(FOUND), bodies=False)
     assert [(one.ms, one.event, one.detail) for one in shown.timeline[-3:]] == [
         (911.25, "judged", "p@v1: found in 2 questions, after it had left"),
         (911.25, "judged by", f"the calls {call_id(90)}"),
@@ -139,7 +141,7 @@ def test_the_story_of_a_call_tells_what_was_said_of_it(machine, index):
 
 @pytest.mark.parametrize(("number", "events"), [(MISSING, ["not judged"]), (GONE, []), (NONE, []), (CLEAR, ["judged"])])
 def test_the_story_says_where_nothing_was(machine, index, number, events):
-    shown = show_call(index, machine.path, call_id(number), bodies=False)
+    shown = show_call(index, Archive(machine.path, NO_KEYS), call_id(number), bodies=False)
     assert [one.event for one in shown.timeline if "judged" in one.event] == events
 
 
