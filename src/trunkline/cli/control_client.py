@@ -18,6 +18,8 @@ from trunkline.cli.ledger_client import LiveLedger
 from trunkline.cli.review_client import LiveReviews
 from trunkline.control.answers import (
     Applied,
+    Erase,
+    Erasure,
     ExpiredLog,
     HoldView,
     ImportedCosts,
@@ -30,6 +32,7 @@ from trunkline.control.answers import (
     NewKey,
     NewUsers,
     ProposedGuardrails,
+    Rotated,
     Simulate,
     UserList,
     UserQuery,
@@ -55,6 +58,8 @@ CHANGING = (
     "/api/costs/import",
     "/api/index/forget",
     "/api/review",
+    "/api/audit/erase",
+    "/api/audit/keys",
 )
 MAX_ANSWER = 64 * 1024 * 1024
 
@@ -143,6 +148,14 @@ class Gateway(ABC):
                 case SimulationFailed(reason):
                     raise Failed(reason)
         raise Failed("control ended before it had answered: try again")
+
+    def erase(self, asked: Erase) -> Erasure:
+        """Destroy the keys and names of a person. Raises Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("POST", "/api/audit/erase", msgspec.to_builtins(asked)), Erasure)
+
+    def rotate_vault(self) -> Rotated:
+        """Change the key-encryption key of the vault. Raises ConfigurationFailed, Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("POST", "/api/audit/keys/rotate"), Rotated)
 
     def guardrails(self) -> ProposedGuardrails:
         """Return the policies of the file. Raises ConfigurationFailed, Failed or NobodyAnswers."""

@@ -137,6 +137,7 @@ def _tenant(name: str, section: schema.Tenant, directory: model.Directory | None
         enforce=section.enforce,
         guardrails=names_in_force(section.guardrails),
         retention=section.retention,
+        erase_before_retention=section.erase_before_retention,
     )
 
 

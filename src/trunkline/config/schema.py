@@ -390,6 +390,11 @@ class Tenant(Section):
     retention: float | None = option(
         kinds.KEPT, None, says="how long its records are kept, at least, instead of `audit.retention`"
     )
+    erase_before_retention: bool = option(
+        flag,
+        default=TENANT.erase_before_retention,
+        says="whether a person may be [erased](vault.md) before their records have been kept for so long",
+    )
     keys: dict[str, Key] | None = option(
         Named(kinds.NAME, SectionReader(Key), "keys"),
         None,

@@ -6,13 +6,14 @@ apart.
 
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 
 from trunkline.config.places import nearest
-from trunkline.control.answers import HoldView, NewHold, Refused
+from trunkline.config.units import LATEST_EXPIRY
+from trunkline.control.answers import Erase, HoldView, NewHold, Refused
 from trunkline.control.state import HoldEntry, HoldPlaced, State
 from trunkline.model.names import NAME_LIMIT
 from trunkline.model.snapshot import Snapshot
@@ -90,6 +91,32 @@ def standing(hold: str, reason: str, state: State) -> HoldEntry:
 def covering(holds: Iterable[HoldPlaced], scope: Scope) -> list[HoldPlaced]:
     """Return the holds that may keep something of what is to be taken away."""
     return [hold for hold in holds if _may_cover(hold, scope)]
+
+
+def why_not_erase(
+    holds: Iterable[HoldPlaced], names: Names, snapshot: Snapshot, now: float, asked: Erase, months: Collection[int]
+) -> str | None:
+    """Return why a person may not be erased, None where they may; `months` (202706) are those of what there is."""
+    found = covering([named(hold, names) for hold in holds], Scope(asked.tenant, asked.user, asked.subject))
+    if found:
+        first = found[0]
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        return f"{first.hold}{more} keeps it ({first.reason}); `trunkline audit hold list` shows what is held"
+    tenant = snapshot.tenants.get(asked.tenant)
+    if tenant is None or tenant.erase_before_retention or not months:
+        return None
+    until = _end_of(max(months)) + snapshot.retention_of(asked.tenant)
+    if until <= now:
+        return None
+    day = datetime.fromtimestamp(min(until, LATEST_EXPIRY), UTC).date()
+    return f"records of {asked.tenant} are kept until {day}; `erase_before_retention` of the tenant could allow it"
+
+
+def _end_of(month: int) -> float:
+    """Return the second at which a month such as 202706 ends."""
+    year, number = divmod(month, 100)
+    following = (year + 1, 1) if number == 12 else (year, number + 1)
+    return datetime(*following, 1, tzinfo=UTC).timestamp()
 
 
 def keeps(hold: HoldPlaced, record: Recorded) -> bool:

@@ -5,7 +5,7 @@ import contextlib
 import importlib
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,16 @@ import msgspec
 from trunkline import __version__
 from trunkline.audit.files.data_dir import PROOF
 from trunkline.audit.files.disk import Disk
+from trunkline.audit.files.settings import CorruptLog
 from trunkline.audit.files.tile_files import TileFiles
 from trunkline.audit.files.vault.opening import open_vault
+from trunkline.audit.format.sealing import Unopened
 from trunkline.channel.link import Link
 from trunkline.channel.messages import (
     Begin,
     Begun,
+    ForgetAsked,
+    ForgotBy,
     LimitsAsked,
     LimitsOf,
     OpenVault,
@@ -36,8 +40,11 @@ from trunkline.channel.messages import (
 )
 from trunkline.config.compiled import Compiled
 from trunkline.config.problems import ConfigInvalid
+from trunkline.control.answers import Erase
 from trunkline.control.configuration import Configuration
 from trunkline.control.copying import Copying
+from trunkline.control.forgetting import ForgettingDesk
+from trunkline.control.holds import why_not_erase
 from trunkline.control.journal import Journal, Unrecorded
 from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.limits_desk import LimitsDesk
@@ -46,6 +53,8 @@ from trunkline.control.publisher import ChannelPublisher, logging_of
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.sockets import AdminSockets, admin_sockets
+from trunkline.control.vault_desk import VaultDesk
+from trunkline.control.vault_keeper import VaultKeeper
 from trunkline.model.vault import Vault
 from trunkline.operations import OperationalLog
 
@@ -77,6 +86,7 @@ class ControlProcess:
         self._configuration, self._link, self._log = configuration, link, log
         self._publisher = ChannelPublisher(link)
         self._limits = LimitsDesk(link)
+        self._forgetting = ForgettingDesk(link)
         self._workers: dict[int, WorkerState] = {}
         self._started_at = time.time()
         self._supervisor = os.getppid()
@@ -218,6 +228,8 @@ class ControlProcess:
                     self._workers[worker.index] = worker
                 case LimitsAsked() | LimitsOf():
                     self._limits.take(message)
+                case ForgetAsked() | ForgotBy():
+                    self._forgetting.take(message)
                 case ReloadRequested():
                     self._spawn(self._reload(registry))
                 case StopRequested():
@@ -254,8 +266,19 @@ class ControlProcess:
         _be_nice(NICENESS)
         desk = LedgerDesk(registry.data_dir, self._log, journal.opening)
         self._spawn(desk.run())
+        keeper = VaultKeeper(registry.data_dir, journal, self._forgetting, partial(_why_not, registry, journal))
+        self._spawn(self._finish_erasures(keeper))
+        registry.vault = VaultDesk(keeper, self._configuration, self._link)
         status = partial(self._status, registry, journal, proof, copying)
         await serve_admin(registry, status, sockets, self._log, desk, self._known_workers, self._limits)
+
+    async def _finish_erasures(self, keeper: VaultKeeper) -> None:
+        """Destroy what an erasure that was cut off has left."""
+        try:
+            if left := await keeper.finish():
+                self._log.event("warning", "erasure_finished", entries=left)
+        except (CorruptLog, OSError, Unopened) as error:
+            self._log.event("error", "erasure_unfinished", reason=" ".join(str(error).split()))
 
     def _known_workers(self) -> list[WorkerState]:
         return [self._workers[index] for index in sorted(self._workers)]
@@ -314,6 +337,14 @@ def _be_nice(niceness: int) -> None:
     os.nice(max(0, niceness - os.nice(0)))
     with contextlib.suppress(OSError):  # not every kernel has it, and it takes one change in a tenth of a second
         Path(AUTOGROUP).write_text(str(niceness))
+
+
+def _why_not(registry: Registry, journal: Journal, asked: Erase, months: Collection[int]) -> str | None:
+    """Return why a person may not be erased now."""
+    in_force, holds = registry.snapshot, journal.state.holds_in_force()
+    if in_force is None:
+        return "no configuration is in force"
+    return why_not_erase(holds, journal.opening.names, in_force, time.time(), asked, months)
 
 
 def _import_admin() -> Callable[..., Coroutine[None, None, None]]:

@@ -43,6 +43,7 @@ from trunkline.control.other_costs import PART, prepared
 from trunkline.control.refusals import AdminRefusals, AdminRefused
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.state import HoldReleased, KeyRevoked, OperatorsPut, SnapshotPut
+from trunkline.control.vault_desk import VaultDesk
 from trunkline.model.operators import Operator
 from trunkline.model.snapshot import Key, Secrets, Snapshot
 
@@ -85,6 +86,7 @@ class Registry:
         self.configuration = configuration
         self.operators: Mapping[str, Operator] = {}
         self.refusals = AdminRefusals()
+        self.vault: VaultDesk | None = None  # who changes the vault, where that can be
         self._journal, self._store, self._publisher = journal, store, publisher
         self.data_dir, self._console = data_dir, console
         self._directories = Directories(journal, store, data_dir)

@@ -18,6 +18,7 @@ class Right(Enum):
     CONTENT = "see what was said in calls: texts, transcripts, answers, exports"
     REVIEW = "choose calls for review, take them, decide on them"
     HOLD = "place and release legal holds"
+    ERASE = "erase persons, change the key that keys are wrapped with"
     OPERATE = "see metrics and limits; change keys, users, costs, configuration and index; delete what has expired"
 
 
@@ -61,6 +62,8 @@ NEEDED: Mapping[str, Right] = {
     "POST /api/holds": Right.HOLD,
     "POST /api/holds/{hold}/release": Right.HOLD,
     "POST /api/retention": Right.OPERATE,
+    "POST /api/audit/erase": Right.ERASE,
+    "POST /api/audit/keys/rotate": Right.ERASE,
     "POST /api/sql": Right.RECORDS,
     "POST /api/costs": Right.RECORDS,
     "POST /api/costs/paid": Right.RECORDS,

@@ -175,7 +175,8 @@ class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
     `limits` and `budget` hold for all of its calls together, the others for each user, team, route or tag. `wait_up_to`
     is how long a call over a limit is held before it is refused; `weight` is the tenant's part in the sharing of a
     provider's capacity; with `enforce` observe everything is counted and nothing refused. `retention` is for how many
-    seconds its records are kept, None for as long as any.
+    seconds its records are kept, None for as long as any; before they have been, a person may be erased only with
+    `erase_before_retention`.
     """
 
     name: str
@@ -197,6 +198,7 @@ class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
     enforce: Literal["limits", "observe"] = "limits"
     guardrails: tuple[str, ...] = ()
     retention: float | None = None
+    erase_before_retention: bool = True
 
 
 class Key(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -44,6 +44,11 @@ class StoredKeys:
         self._open: OrderedDict[bytes, tuple[Path, int, DataKey]] = OrderedDict()
         self._turn = Lock()
 
+    def adopt(self, keys: VaultKeys) -> None:
+        """Unwrap with these root keys from here on."""
+        with self._turn:
+            self._unlock, self._wrapping = lambda: keys, None
+
     def key(self, key_id: bytes) -> DataKey:
         """Return the data key of this id; raises KeyMissing or BodyErased."""
         with self._turn:
