@@ -166,7 +166,7 @@ def test_a_name_whose_record_was_never_taken_is_found_where_names_are_destroyed(
         upto = await log.forget([digest_in(ann)])
         assert upto is not None
         before = [path.read_bytes()[:upto] for path in key_files(tmp_path)]
-        assert any(entry.entry.id == digest_in(ann) for data in before for entry in entries(data))
+        assert any(entry.entry.person == digest_in(ann) for data in before for entry in entries(data))
         await log.close()
 
     asyncio.run(main())
@@ -222,7 +222,7 @@ def test_a_damaged_entry_hides_none_of_the_others(tmp_path):
     log.close_sync()
     (path,) = key_files(tmp_path)
     data = bytearray(path.read_bytes())
-    place = next(placed.offset for placed in entries(bytes(data)) if placed.entry.id == digest_in(many[1]))
+    place = next(placed.offset for placed in entries(bytes(data)) if placed.entry.person == digest_in(many[1]))
     data[place + 20] ^= 1
     path.write_bytes(data)
     names = StoredNames(tmp_path, keys_of(tmp_path).name_in)

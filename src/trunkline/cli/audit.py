@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trunkline.cli import audit_export
+from trunkline.cli import audit_erase, audit_export, audit_keys
 from trunkline.cli.becoming import DEFAULT_CONFIG
 from trunkline.cli.failure import Failed, Misused
 from trunkline.cli.files import text_of
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(rich_markup_mode=None)
 commands.command("export")(audit_export.command)
+commands.command("erase")(audit_erase.command)
+commands.add_typer(audit_keys.commands, name="keys")
 
 INTACT, DAMAGED, COULD_NOT_TELL = 0, 1, 2
 MEGABYTE = 1_000_000
@@ -120,12 +122,14 @@ def check_proof(
     return INTACT
 
 
-@commands.command()
-def keys(config: Config = DEFAULT_CONFIG, data_dir: DataDir = None) -> None:
+@audit_keys.commands.callback(invoke_without_command=True)
+def keys(context: typer.Context, config: Config = DEFAULT_CONFIG, data_dir: DataDir = None) -> None:
     """Print the public key that checks all proofs, and that of each log as other tools take it.
 
     Where there is no key yet that signs the logs, it is made.
     """
+    if context.invoked_subcommand is not None:
+        return
     from trunkline.audit.files.data_dir import LOGS, DataDirError, open_data_dir  # noqa: PLC0415
     from trunkline.audit.files.key_file import (  # noqa: PLC0415
         KEY_FILE,

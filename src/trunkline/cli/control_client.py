@@ -16,6 +16,8 @@ from trunkline.cli.failure import ConfigurationFailed, Failed, Misused
 from trunkline.cli.ledger_client import LiveLedger
 from trunkline.control.answers import (
     Applied,
+    Erase,
+    Erasure,
     ImportedCosts,
     ImportedUsers,
     KeyView,
@@ -25,6 +27,7 @@ from trunkline.control.answers import (
     NewKey,
     NewUsers,
     ProposedGuardrails,
+    Rotated,
     Simulate,
     UserList,
     UserQuery,
@@ -41,7 +44,15 @@ from trunkline.ledger.limit_answers import (
 # A change waits for the log and for every worker; a control process that has just started imports first.
 ANSWER_WITHIN = 60.0
 # Requests that change something, perhaps also where their answer does not come.
-CHANGING = ("/api/apply", "/api/keys", "/api/users", "/api/costs/import", "/api/index/forget")
+CHANGING = (
+    "/api/apply",
+    "/api/keys",
+    "/api/users",
+    "/api/costs/import",
+    "/api/index/forget",
+    "/api/audit/erase",
+    "/api/audit/keys",
+)
 MAX_ANSWER = 64 * 1024 * 1024
 
 
@@ -111,6 +122,14 @@ class Live:
                 case SimulationFailed(reason):
                     raise Failed(reason)
         raise Failed("control ended before it had answered: try again")
+
+    def erase(self, asked: Erase) -> Erasure:
+        """Destroy the keys and names of a person. Raises Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("POST", "/api/audit/erase", msgspec.to_builtins(asked)), Erasure)
+
+    def rotate_vault(self) -> Rotated:
+        """Change the key-encryption key of the vault. Raises ConfigurationFailed, Failed or NobodyAnswers."""
+        return msgspec.convert(self._ask("POST", "/api/audit/keys/rotate"), Rotated)
 
     def guardrails(self) -> ProposedGuardrails:
         """Return the policies of the file. Raises ConfigurationFailed, Failed or NobodyAnswers."""

@@ -21,6 +21,8 @@ from trunkline.config.differences import diff
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
     Applied,
+    Erase,
+    Erasure,
     ImportedCosts,
     ImportedUsers,
     KeyView,
@@ -31,17 +33,20 @@ from trunkline.control.answers import (
     NewUsers,
     ProposedGuardrails,
     Refused,
+    Rotated,
     UserList,
     UserQuery,
 )
 from trunkline.control.configuration import Configuration
 from trunkline.control.directories import looked_up
+from trunkline.control.forgetting import NobodyWrites
 from trunkline.control.journal import Journal, Unrecorded, read_directory, read_state
 from trunkline.control.keys import views
 from trunkline.control.reads import AuditRead
 from trunkline.control.registry import NoWorkers, Registry
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.users import user_name
+from trunkline.control.vault_keeper import VaultKeeper, nothing_held
 from trunkline.control.vault_keys import stored_keys
 from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
 from trunkline.model.vault import NO_VAULT, Vault
@@ -136,6 +141,29 @@ class InProcess:
         with _failures(self._data_dir):
             snapshot = self._configuration.compile(read_state(self._data_dir)).snapshot
         return self.ledger.simulate(snapshot, asked, on_step)
+
+    def erase(self, asked: Erase) -> Erasure:
+        """Destroy the keys and names of a person. Raises Failed."""
+        with _failures(self._data_dir):
+            compiled = self._configuration.compile(read_state(self._data_dir))
+            return asyncio.run(self._kept(compiled, lambda keeper: keeper.erase(asked, self._who)))
+
+    def rotate_vault(self) -> Rotated:
+        """Change the key-encryption key of the vault. Raises Failed."""
+        with _failures(self._data_dir):
+            compiled = self._configuration.compile(read_state(self._data_dir))
+            done = asyncio.run(self._kept(compiled, lambda keeper: keeper.rotate(compiled.vault, self._who)))
+            return Rotated(done.before, done.after)
+
+    async def _kept(self, compiled: Compiled, work: Callable[[VaultKeeper], Awaitable[Result]]) -> Result:
+        vault = open_vault(self._data_dir, compiled.vault)
+        journal = Journal.open(self._data_dir, compiled.snapshot.node, lambda _name, /, **_facts: None, vault)
+        try:
+            keeper = VaultKeeper(self._data_dir, journal, NobodyWrites(), nothing_held)
+            await keeper.finish()
+            return await work(keeper)
+        finally:
+            await journal.close()
 
     def guardrails(self) -> ProposedGuardrails:
         """Return the policies of the file. Raises Failed."""

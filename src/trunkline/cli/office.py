@@ -15,6 +15,8 @@ from trunkline.cli.ledger_client import LedgerOffice
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
     Applied,
+    Erase,
+    Erasure,
     ImportedCosts,
     ImportedUsers,
     KeyView,
@@ -24,6 +26,7 @@ from trunkline.control.answers import (
     NewKey,
     NewUsers,
     ProposedGuardrails,
+    Rotated,
     UserList,
     UserQuery,
 )
@@ -71,6 +74,12 @@ class Office(Protocol):
 
     def simulate(self, asked: SimulationQuestion, on_step: Callable[[SimulationStep], None]) -> SimulationReport:
         """Return what the limits of the file would have done to past calls."""
+
+    def erase(self, asked: Erase) -> Erasure:
+        """Destroy the keys and names of a person."""
+
+    def rotate_vault(self) -> Rotated:
+        """Change the key-encryption key of the vault."""
 
     def guardrails(self) -> ProposedGuardrails:
         """Return the policies of the file, and for whose calls they are."""

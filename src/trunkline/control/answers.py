@@ -10,6 +10,33 @@ from trunkline.ledger.limit_answers import SimulationQuestion
 from trunkline.model.snapshot import Guardrail, Snapshot
 
 
+class Erase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose content is to be erased: a tenant's subject or user. With `dry_run` nothing is."""
+
+    tenant: str
+    subject: str | None = None
+    user: str | None = None
+    dry_run: bool = False
+
+
+class Erasure(msgspec.Struct, frozen=True):
+    """What was destroyed, or with `dry_run` would be: data keys, of these months (such as 202611), and names."""
+
+    tenant: str
+    kind: str
+    keys: int
+    names: int
+    months: tuple[int, ...]
+    dry_run: bool
+
+
+class Rotated(msgspec.Struct, frozen=True):
+    """The ids of the key-encryption keys that the vault was wrapped with, and of the one that it is now."""
+
+    before: tuple[str, ...]
+    after: str
+
+
 class Refused(Exception):
     """What was asked for is not done; the message says why and what to do, `problems` what is to be mended first."""
 

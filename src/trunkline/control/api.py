@@ -25,6 +25,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from trunkline.audit.files.vault.key_encryption import VaultUnusable
 from trunkline.channel.messages import WorkerState
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.answers import (
@@ -45,6 +46,7 @@ from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.limits_api import add_limits
 from trunkline.control.limits_desk import LimitsDesk
 from trunkline.control.registry import NotPublished, Registry
+from trunkline.control.vault_api import add_vault
 from trunkline.ledger.answers import Misunderstood, Unanswerable
 from trunkline.operations import OperationalLog
 
@@ -88,6 +90,7 @@ def build(
     reading = Reading(who, registry)
     add_ledger(app, desk, Answer, _asked)
     add_evidence(app, desk, reading, Answer, _asked)
+    add_vault(app, registry, reading, Answer, _asked)
     _handle_errors(app, log)
     return app
 
@@ -184,6 +187,10 @@ def _handle_errors(app: FastAPI, log: OperationalLog) -> None:
     async def not_recorded(_: Request, error: Unrecorded) -> Response:
         log.event("error", "not_changed", reason=str(error))
         return _error(503, f"{error}. {RECOVER.format(pid=os.getpid())}")
+
+    @app.exception_handler(VaultUnusable)
+    async def vault_unusable(_: Request, error: VaultUnusable) -> Response:
+        return _error(400, str(error))
 
     @app.exception_handler(NotPublished)
     @app.exception_handler(OSError)

@@ -3,7 +3,7 @@
 import heapq
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -62,6 +62,17 @@ class Journal:
     def opening(self) -> OpeningKeys:
         """What opens the bodies that the log has."""
         return self._writer.opening
+
+    def person_of(self, owner: Owner) -> bytes | None:
+        """Return the keyed digest by which the key store knows an owner, None where there is no vault."""
+        return self._writer.person_of(owner)
+
+    async def forget(self, persons: Collection[bytes]) -> int | None:
+        """Let go of the keys of these persons; see `LogWriter`. Raises Unrecorded."""
+        try:
+            return await self._writer.forget(persons)
+        except LogFailed as error:
+            raise Unrecorded(f"the record log cannot be written: {error}") from error
 
     def adopt_keys(self, keys: VaultKeys) -> None:
         """Wrap new keys with the newest of these root keys."""

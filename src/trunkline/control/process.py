@@ -14,11 +14,15 @@ from typing import Any
 import msgspec
 
 from trunkline import __version__
+from trunkline.audit.files.settings import CorruptLog
 from trunkline.audit.files.vault.opening import open_vault
+from trunkline.audit.format.sealing import Unopened
 from trunkline.channel.link import Link
 from trunkline.channel.messages import (
     Begin,
     Begun,
+    ForgetAsked,
+    ForgotBy,
     LimitsAsked,
     LimitsOf,
     OpenVault,
@@ -34,6 +38,7 @@ from trunkline.channel.messages import (
 from trunkline.config.compiled import Compiled
 from trunkline.config.problems import ConfigInvalid
 from trunkline.control.configuration import Configuration
+from trunkline.control.forgetting import ForgettingDesk
 from trunkline.control.journal import Journal, Unrecorded
 from trunkline.control.ledger_desk import LedgerDesk
 from trunkline.control.limits_desk import LimitsDesk
@@ -42,6 +47,8 @@ from trunkline.control.publisher import ChannelPublisher, logging_of
 from trunkline.control.registry import NotPublished, Registry
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.sockets import AdminSockets, admin_sockets
+from trunkline.control.vault_desk import VaultDesk
+from trunkline.control.vault_keeper import VaultKeeper, nothing_held
 from trunkline.model.vault import Vault
 from trunkline.operations import OperationalLog
 
@@ -73,6 +80,7 @@ class ControlProcess:
         self._configuration, self._link, self._log = configuration, link, log
         self._publisher = ChannelPublisher(link)
         self._limits = LimitsDesk(link)
+        self._forgetting = ForgettingDesk(link)
         self._workers: dict[int, WorkerState] = {}
         self._started_at = time.time()
         self._supervisor = os.getppid()
@@ -199,6 +207,8 @@ class ControlProcess:
                     self._workers[worker.index] = worker
                 case LimitsAsked() | LimitsOf():
                     self._limits.take(message)
+                case ForgetAsked() | ForgotBy():
+                    self._forgetting.take(message)
                 case ReloadRequested():
                     self._spawn(self._reload(registry))
                 case StopRequested():
@@ -233,8 +243,19 @@ class ControlProcess:
         _be_nice(NICENESS)
         desk = LedgerDesk(registry.data_dir, self._log, journal.opening)
         self._spawn(desk.run())
+        keeper = VaultKeeper(registry.data_dir, journal, self._forgetting, nothing_held)
+        self._spawn(self._finish_erasures(keeper))
+        registry.vault = VaultDesk(keeper, self._configuration, self._link)
         status = partial(self._status, registry, journal, proof)
         await serve_admin(registry, status, sockets, self._log, desk, self._known_workers, self._limits)
+
+    async def _finish_erasures(self, keeper: VaultKeeper) -> None:
+        """Destroy what an erasure that was cut off has left."""
+        try:
+            if left := await keeper.finish():
+                self._log.event("warning", "erasure_finished", entries=left)
+        except (CorruptLog, OSError, Unopened) as error:
+            self._log.event("error", "erasure_unfinished", reason=" ".join(str(error).split()))
 
     def _known_workers(self) -> list[WorkerState]:
         return [self._workers[index] for index in sorted(self._workers)]

@@ -37,6 +37,7 @@ from trunkline.control.other_costs import PART, prepared
 from trunkline.control.reads import AuditRead
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.state import KeyRevoked, SnapshotPut
+from trunkline.control.vault_desk import VaultDesk
 from trunkline.model.snapshot import Key, Secrets, Snapshot
 
 
@@ -76,6 +77,7 @@ class Registry:
     ) -> None:
         self.configuration = configuration
         self.admin_token_digest: str | None = None
+        self.vault: VaultDesk | None = None  # who changes the vault, where that can be
         self._journal, self._store, self._publisher = journal, store, publisher
         self.data_dir, self._console = data_dir, console
         self._directories = Directories(journal, store, data_dir)

@@ -25,6 +25,7 @@ from trunkline.audit.files.vault.key_file import KeyFile
 from trunkline.audit.files.vault.keys_in_use import KeysInUse
 from trunkline.audit.files.vault.log_vault import LogVault
 from trunkline.audit.files.vault.names_in_use import NamesInUse
+from trunkline.audit.files.vault.wrapping import Wrapping
 from trunkline.audit.files.waiters import Waiters
 from trunkline.audit.format.bodies import Bodies
 from trunkline.audit.format.codecs import zstd_codec
@@ -85,6 +86,7 @@ class LogWriter:
         settings = around.settings
         found, _, flusher, self._keys, self._names = begun
         self.directory = around.directory
+        self._vault = around.vault
         self.opening: OpeningKeys = around.vault.opening if around.vault is not None else NO_KEYS
         self._settings, self._clock, self._on_event = settings, around.clock, around.on_event
         self._lock, self._flusher = lock, flusher
@@ -286,10 +288,18 @@ class LogWriter:
             raise LogFailed(self.failure or "the disk does not answer")
         return self._flusher.keys_end
 
+    def person_of(self, owner: Owner) -> bytes | None:
+        """Return the keyed digest by which the key store knows an owner, None where there is no vault."""
+        if self._vault is None:
+            return None
+        return Wrapping(self._vault.keys).person_of(owner)
+
     def adopt_keys(self, keys: VaultKeys) -> None:
         """Wrap new keys with the newest of these root keys."""
         if self._keys is not None:
             self._keys.adopt(keys)
+        if self._vault is not None:
+            self._vault.opening.adopt(keys)
 
     async def close(self) -> None:
         """Append `log.sealed`, make all durable and end; a log that has failed just ends."""

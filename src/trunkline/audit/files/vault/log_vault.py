@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from trunkline.audit.files.vault.key_file import key_file_path
 from trunkline.audit.files.vault.stored_keys import StoredKeys
-from trunkline.audit.format.sealing import OpeningKeys
 from trunkline.model.vault import Vault, VaultKeys
 
 
@@ -14,7 +13,7 @@ class LogVault(NamedTuple):
 
     key_file: Path
     keys: VaultKeys
-    opening: OpeningKeys
+    opening: StoredKeys
     seals: bool = True
 
 

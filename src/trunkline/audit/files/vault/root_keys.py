@@ -46,11 +46,22 @@ def roots_path(data_dir: Path) -> Path:
 def read_roots(path: Path) -> RootFile | None:
     """Return what the file of root keys says, None where there is none; raises VaultUnusable."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=RootFile)
+        return decode_roots(path.read_bytes(), path)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise VaultUnusable(f"the key store {path} cannot be read: {error.strerror}") from None
+
+
+def encode_roots(made: RootFile) -> bytes:
+    """Return the bytes of the file."""
+    return msgspec.json.encode(made)
+
+
+def decode_roots(data: bytes, path: Path) -> RootFile:
+    """Return what the bytes of the file at this path say; raises VaultUnusable."""
+    try:
+        found = msgspec.json.decode(data, type=RootFile)
     except msgspec.MsgspecError as error:
         raise VaultUnusable(f"the key store {path} is damaged: {error}: restore its backup") from None
     if found.format != FORMAT or not found.roots:
@@ -66,7 +77,7 @@ def make_roots(path: Path, current: KeyEncryption) -> RootFile:
     made = RootFile(FORMAT, (_new(os.urandom(ROOT_BYTES).hex(), current),), _new(PERSONS, current))
     try:
         make_private_directory(path.parent)
-        write_new(path, msgspec.json.encode(made))
+        write_new(path, encode_roots(made))
     except FileExistsError:
         return read_roots(path) or made
     except OSError as error:
@@ -99,7 +110,7 @@ def is_wrapped_by(found: RootFile, current: KeyEncryption) -> bool:
 def write_roots(path: Path, made: RootFile) -> None:
     """Put the file in its place; raises VaultUnusable."""
     try:
-        replace_file(path, msgspec.json.encode(made))
+        replace_file(path, encode_roots(made))
     except OSError as error:
         raise VaultUnusable(f"the key store {path} cannot be written: {error.strerror}") from None
 

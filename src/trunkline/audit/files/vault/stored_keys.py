@@ -44,6 +44,11 @@ class StoredKeys:
         self._open: OrderedDict[bytes, tuple[Path, int, DataKey]] = OrderedDict()
         self._turn = Lock()
 
+    def adopt(self, keys: VaultKeys) -> None:
+        """Unwrap with these root keys from here on."""
+        with self._turn:
+            self._unlock, self._wrapping = lambda: keys, None
+
     def key(self, key_id: bytes) -> DataKey:
         """Return the data key of this id; raises KeyMissing or BodyErased."""
         with self._turn:
@@ -67,9 +72,9 @@ class StoredKeys:
             with suppress(OSError, KeyMissing):
                 for placed in entries(path.read_bytes()):
                     entry = placed.entry
-                    if entry is not None and entry.kind == NAME and entry.id in wanted:
+                    if entry is not None and entry.kind == NAME and entry.person in wanted:
                         kind, name = kind_and_name(self.name_in(entry))
-                        found[pseudonym(kind, entry.id)] = name
+                        found[pseudonym(kind, entry.person)] = name
         return found
 
     def written(self, tenant: str, kind: PersonKind, name: str) -> str:

@@ -63,7 +63,7 @@ class StoredNames:
                     file.damaged.add(file.end)  # or being written
                 if placed.entry is not None and placed.entry.kind == NAME:
                     self._take(placed.entry, added)
-                    file.digests.add(placed.entry.id)
+                    file.digests.add(placed.entry.person)
                 file.end += placed.end
             file.kinds = data[SLOT : file.end : SLOT]
         # A file that was changed just now may be changed again within the same tick of its clock.
@@ -71,10 +71,10 @@ class StoredNames:
             file.changed = changed
 
     def _take(self, entry: KeyEntry, added: dict[str, str]) -> None:
-        known = self._names.get(entry.id)
+        known = self._names.get(entry.person)
         if known is None:
             kind, name = kind_and_name(self._name_in(entry))
-            known = self._names[entry.id] = pseudonym(kind, entry.id), name
+            known = self._names[entry.person] = pseudonym(kind, entry.person), name
             added[known[0]] = name
 
 
