@@ -7,6 +7,7 @@ from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.reader import StoredRecord, read_body, read_records, read_whole
 from trunkline.audit.files.writer import LogSettings, LogWriter, Recovery
 from trunkline.audit.format.heads import decode_head
+from trunkline.audit.format.sealing import NO_KEYS, OpeningKeys
 from trunkline.audit.format.segment import HEADER_BYTES, BatchHead, decode_header, encode_batch_head, encode_header
 
 ORIGIN = "deployment/node/worker-0"
@@ -53,9 +54,9 @@ def whole(directory: Path, record: StoredRecord) -> dict:
     return json.loads(read_whole(directory, record))
 
 
-def bodies(directory: Path, record: StoredRecord) -> list[dict[str, bytes]]:
-    head = decode_head(read_whole(directory, record))
-    return [read_body(directory, reference, record.segment) for reference in head.bodies]
+def bodies(directory: Path, record: StoredRecord, keys: OpeningKeys = NO_KEYS) -> list[dict[str, bytes]]:
+    head = decode_head(read_whole(directory, record, keys))
+    return [read_body(directory, reference, record.segment, keys) for reference in head.bodies]
 
 
 def rewrite(path: Path, frames: list[bytes], count: int) -> None:

@@ -52,14 +52,14 @@ def break_bodies(gateway, at):
     """Give the log a codec that has no memory left for whatever has these bytes in it."""
     composer = gateway.log._composer
     codec = composer._codec
-    seal = codec.pack
+    pack = codec.pack
 
-    def seal_others(data):
+    def pack_others(data):
         if at in data:
             raise MemoryError
-        return seal(data)
+        return pack(data)
 
-    composer._codec = Codec(codec.number, codec.label, codec.least, seal_others)
+    composer._codec = Codec(codec.number, codec.label, codec.least, pack_others)
 
 
 def test_a_call_whose_bodies_cannot_be_written_is_closed_without_them(tmp_path):
