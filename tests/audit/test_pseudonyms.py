@@ -17,7 +17,7 @@ from trunkline.audit.files.vault.stored_keys import StoredKeys
 from trunkline.audit.files.vault.stored_names import StoredNames
 from trunkline.audit.files.vault.wrapping import Wrapping
 from trunkline.audit.files.writer import LogSettings, LogWriter
-from trunkline.audit.format.key_entries import NAME, entries
+from trunkline.audit.format.key_entries import NAME, SLOT, entries
 from trunkline.audit.format.pseudonyms import digest_in, kind_and_name, person, pseudonym
 from trunkline.model.names import PSEUDONYM
 from trunkline.model.vault import KeySettings, RootKey, VaultKeys
@@ -166,7 +166,7 @@ def test_a_name_whose_record_was_never_taken_is_found_where_names_are_destroyed(
         upto = await log.forget([digest_in(ann)])
         assert upto is not None
         before = [path.read_bytes()[:upto] for path in key_files(tmp_path)]
-        assert any(entry.entry.id == digest_in(ann) for data in before for entry in entries(data))
+        assert any(entry.entry.person == digest_in(ann) for data in before for entry in entries(data))
         await log.close()
 
     asyncio.run(main())
@@ -194,3 +194,37 @@ def test_names_are_followed_as_they_come_and_go_whichever_process_kept_them(tmp_
     assert names.changes() == ({}, set())
     first.close_sync()
     second.close_sync()
+
+
+def test_an_entry_that_is_being_written_is_taken_when_it_is_there(tmp_path):
+    log = opened_log(tmp_path)
+    names = StoredNames(tmp_path, keys_of(tmp_path).name_in)
+    ann = log.written("harbor", "user", "ann")
+    zoe = log.written("harbor", "user", "zoe " + "z" * 500)  # of several slots
+    note(log, ann, 1)
+    log.close_sync()
+    (path,) = key_files(tmp_path)
+    whole = path.read_bytes()
+    end = max(placed.end for placed in entries(whole))
+    for upto in range(SLOT + 100, end, 90):
+        path.write_bytes(whole[:upto] + bytes(len(whole) - upto))
+        names.changes()
+    path.write_bytes(whole)
+    names.changes()
+    assert StoredNames(tmp_path, keys_of(tmp_path).name_in).changes()[0] == {ann: "ann", zoe: "zoe " + "z" * 500}
+    assert {written for written, _ in names._names.values()} == {ann, zoe}
+
+
+def test_a_damaged_entry_hides_none_of_the_others(tmp_path):
+    log = opened_log(tmp_path)
+    many = [log.written("harbor", "user", name) for name in ("ann", "bob", "zoe")]
+    note(log, many[0], 1)
+    log.close_sync()
+    (path,) = key_files(tmp_path)
+    data = bytearray(path.read_bytes())
+    place = next(placed.offset for placed in entries(bytes(data)) if placed.entry.person == digest_in(many[1]))
+    data[place + 20] ^= 1
+    path.write_bytes(data)
+    names = StoredNames(tmp_path, keys_of(tmp_path).name_in)
+    found = names.changes()[0] | names.changes()[0]
+    assert found == {many[0]: "ann", many[2]: "zoe"}

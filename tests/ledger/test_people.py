@@ -229,3 +229,14 @@ def test_a_name_that_comes_while_the_index_is_open_is_there_with_its_first_call(
     office._call(7, writer.written("harbor", "user", "Zoë Canary"), None, "worker-1")
     office.machine.flush()
     assert office.calls(user="Zoë Canary") == [(call_id(7), "Zoë Canary", "Zoë Canary")]
+
+
+@pytest.mark.parametrize("name", ['O"Neil \\ Canary', "u~canary", "李雷 Canary", "{}", "n" * 512])
+def test_a_name_is_shown_as_it_is_whatever_is_in_it(office, name):
+    writer = office.machine.log("worker-1")
+    office._call(7, writer.written("harbor", "user", name), None, "worker-1")
+    office.machine.flush()
+    assert office.calls(user=name) == [(call_id(7), name, name)]
+    assert office.ledger.call(call_id(7), bodies=False).opened["user"] == name
+    (line,) = exported(office, "jsonl", user=name).splitlines()
+    assert name in json.loads(line)["names"].values()

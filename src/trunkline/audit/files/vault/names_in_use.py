@@ -4,11 +4,12 @@ A name is kept once by each process, in front of the first record that has its p
 in memory, so that a call pays for two looks into a dictionary.
 """
 
+import os
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple, final
 
 from trunkline.audit.files.vault.keys_in_use import KeysInUse
-from trunkline.audit.format.key_entries import NAME, KeyEntry
+from trunkline.audit.format.key_entries import ID_BYTES, NAME, KeyEntry
 from trunkline.audit.format.pseudonyms import person, pseudonym
 from trunkline.model.names import PersonKind
 
@@ -28,7 +29,7 @@ class NamesInUse:
     def __init__(self, keys: KeysInUse, found: Iterable[KeyEntry]) -> None:
         self._keys = keys
         self._written: dict[tuple[str, str, str], _Written] = {}
-        self._kept = set([entry.id for entry in found if entry.kind == NAME][-MOST_KEPT:])
+        self._kept = set([entry.person for entry in found if entry.kind == NAME][-MOST_KEPT:])
 
     def written(self, tenant: str, kind: PersonKind, name: str) -> str:
         """Return how a record names a person; a new name has an entry that is to be taken before that record."""
@@ -43,7 +44,7 @@ class NamesInUse:
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
             self._kept.add(made.digest)
-            self._keys.keep_name(made.digest, owner, owner.person)
+            self._keys.keep_name(os.urandom(ID_BYTES), owner, owner.person)
         if len(self._written) >= MOST_WRITTEN:
             self._written.clear()
         self._written[place] = made

@@ -72,9 +72,9 @@ class StoredKeys:
             with suppress(OSError, KeyMissing):
                 for placed in entries(path.read_bytes()):
                     entry = placed.entry
-                    if entry is not None and entry.kind == NAME and entry.id in wanted:
+                    if entry is not None and entry.kind == NAME and entry.person in wanted:
                         kind, name = kind_and_name(self.name_in(entry))
-                        found[pseudonym(kind, entry.id)] = name
+                        found[pseudonym(kind, entry.person)] = name
         return found
 
     def written(self, tenant: str, kind: PersonKind, name: str) -> str:

@@ -1,27 +1,30 @@
 """The names in the key files, followed: what other processes add to them, and what an erasure takes away."""
 
 import mmap
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from trunkline.audit.files.vault.key_file import key_files
-from trunkline.audit.format.key_entries import NAME, SLOT, KeyEntry, entry_at
+from trunkline.audit.format.key_entries import MOST_SLOTS, NAME, SLOT, KeyEntry, entry_at
 from trunkline.audit.format.pseudonyms import kind_and_name, pseudonym
 from trunkline.audit.format.sealing import KeyMissing
 
-LONGEST: Final = 64 * SLOT
+LONGEST: Final = MOST_SLOTS * SLOT
+SETTLED_NS: Final = 1_000_000_000
 
 
 class _File:
-    """How far a file was read, what its slots began with then, and the digests of the names in it."""
+    """How far a file was read, what its slots began with then, the digests of the names in it, what was damaged."""
 
     def __init__(self) -> None:
         self.changed = (0, 0)
         self.end = SLOT
         self.kinds = b""
         self.digests: set[bytes] = set()
+        self.damaged: set[int] = set()
 
 
 class StoredNames:
@@ -49,29 +52,32 @@ class StoredNames:
         if changed == file.changed:
             return
         with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            if data[SLOT : file.end : SLOT] != file.kinds:  # something before that has been destroyed
-                lost |= file.digests
-                file.end, file.digests = SLOT, set()
+            if data[SLOT : file.end : SLOT] != file.kinds or any(_is_whole(data, place) for place in file.damaged):
+                lost |= file.digests  # something before that has been destroyed, or written to its end
+                file.end, file.digests, file.damaged = SLOT, set(), set()
             while file.end < len(data):
                 placed = entry_at(data[file.end : file.end + LONGEST], 0)
                 if placed is None:
                     break
-                if placed.entry is None and _is_free(data, file.end + SLOT):
-                    break  # it is being written
+                if placed.entry is None:
+                    file.damaged.add(file.end)  # or being written
                 if placed.entry is not None and placed.entry.kind == NAME:
                     self._take(placed.entry, added)
-                    file.digests.add(placed.entry.id)
+                    file.digests.add(placed.entry.person)
                 file.end += placed.end
             file.kinds = data[SLOT : file.end : SLOT]
-        file.changed = changed
+        # A file that was changed just now may be changed again within the same tick of its clock.
+        if not file.damaged and time.time_ns() - status.st_mtime_ns > SETTLED_NS:
+            file.changed = changed
 
     def _take(self, entry: KeyEntry, added: dict[str, str]) -> None:
-        known = self._names.get(entry.id)
+        known = self._names.get(entry.person)
         if known is None:
             kind, name = kind_and_name(self._name_in(entry))
-            known = self._names[entry.id] = pseudonym(kind, entry.id), name
+            known = self._names[entry.person] = pseudonym(kind, entry.person), name
             added[known[0]] = name
 
 
-def _is_free(data: mmap.mmap, offset: int) -> bool:
-    return not any(data[offset : offset + SLOT])
+def _is_whole(data: mmap.mmap, offset: int) -> bool:
+    placed = entry_at(data[offset : offset + LONGEST], 0)
+    return placed is not None and placed.entry is not None
