@@ -41,7 +41,7 @@ class Erased(msgspec.Struct, frozen=True):
 class VaultKeeper:
     """Use within one event loop.
 
-    `why_not` returns why somebody may not be erased, None where they may; it is told of which months there is something.
+    `why_not` returns why somebody may not be erased, None where they may; it is told of which months there is data.
     """
 
     def __init__(self, data_dir: Path, journal: Journal, forgetting: Forgetting, why_not: WhyNot) -> None:
