@@ -104,7 +104,7 @@ def build(
     add_ledger(app, desk, Answer, _asked)
     add_evidence(app, desk, reading, Answer, _asked)
     add_reviews(app, ReviewDesk(registry, desk), desk, who, Answer, _asked)
-    add_vault(app, registry, reading, Answer, _asked)
+    add_vault(app, registry, who, Answer, _asked)
     _handle_errors(app, log)
     return app
 
