@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 import re
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -123,13 +123,19 @@ def commands() -> set[str]:
     for name, entry in COMMANDS.items():
         group = getattr(importlib.import_module(entry.module), "commands", None)
         if isinstance(group, typer.Typer):
-            inner = typer.main.get_command(group)
-            found |= {f"{name} {below}" for below in inner.commands}  # type: ignore[attr-defined]
-            if group.info.invoke_without_command is True:
-                found.add(name)
+            found |= within(name, typer.main.get_command(group))
         else:
             found.add(name)
     return found
+
+
+def within(name: str, command: Any) -> set[str]:
+    """The command itself, where it does something, and those below it."""
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        return {name}
+    below = {found for word, one in inner.items() for found in within(f"{name} {word}", one)}
+    return below | ({name} if command.invoke_without_command else set())
 
 
 def test_every_exit_code_is_on_the_page():
