@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from audit.logs import Events, bodies, closed, opened, records
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.logs import Events, bodies, closed, opened, records
 from trunkline.audit.files.disk import Disk
 from trunkline.audit.files.vault.backup import back_up, restore
 from trunkline.audit.files.vault.erasing import destroy_entries, entries_of, stock
@@ -264,7 +264,9 @@ def keys_of(data_dir: Path) -> StoredKeys:
 
 
 def say(log: LogWriter, call: str, owner: Owner) -> None:
-    log.append("call.opened", call, b'{"call":"%b"}' % call.encode(), {"request": b"canary " + call.encode()}, owner=owner)
+    log.append(
+        "call.opened", call, b'{"call":"%b"}' % call.encode(), {"request": b"canary " + call.encode()}, owner=owner
+    )
     log.append("call.closed", f"e-{call}", b'{"call":"%b"}' % call.encode(), {"response": b"canary too"}, owner=owner)
 
 

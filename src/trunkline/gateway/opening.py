@@ -22,6 +22,8 @@ KEY_HEADERS: Final = (b"x-api-key", b"api-key")  # beside Authorization: Bearer
 NOT_PARAMETERS: Final = frozenset(
     {"model", "messages", "tools", "functions", "metadata", "user", "safety_identifier", "stream"}
 )
+# What a record has of the others: a prediction is a text, and what nobody knows may be one. The body has all of them.
+RECORDED: Final = frozenset(ChatRequest.__struct_fields__) - {"prediction", "web_search_options"}
 MOST_GUARDRAILS: Final = 20  # that a request may ask for
 REFERENCE_LIMIT: Final = 256  # characters kept of a client's own request id
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
@@ -113,7 +115,7 @@ def opened_record(call: Call, chat: ChatRequest, known: Estimate, persons: Perso
         model_asked=chat.model,
         stream=chat.stream,
         prompt_fingerprint=prompt_fingerprint(chat, parameters),
-        parameters=parameters,
+        parameters={name: value for name, value in parameters.items() if name in RECORDED},
         tools=tuple(tool.function.name for tool in chat.tools) if chat.tools else (),
         traceparent=traceparent,
         tracestate=tracestate,
