@@ -1,5 +1,6 @@
 """The vault: what is sealed opens with its key and for its call alone, and no acknowledged key is ever lost."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -102,8 +103,6 @@ def test_any_changed_byte_of_the_ciphertext_is_found_also_where_the_digest_was_m
     body = read(sealed("call-1", {"request": b"what is asked, " * 9}, key))
     turned = bytearray(body.stored)
     turned[where % len(turned)] ^= bit
-    import hashlib
-
     forged = body._replace(stored=bytes(turned), digest=hashlib.sha256(bytes(turned)).digest())
     with pytest.raises((BadBody, KeyMissing)):
         parts_of(forged, One(key))

@@ -14,7 +14,7 @@ def command(
     tenant: Annotated[str, typer.Option(metavar="TENANT", help="Whose calls they are.")],
     subject: Annotated[str | None, typer.Option(metavar="ID", help="The person that calls were about.")] = None,
     user: Annotated[str | None, typer.Option(metavar="ID", help="The user who made calls about nobody else.")] = None,
-    dry_run: Annotated[
+    dry_run: Annotated[  # noqa: FBT002
         bool, typer.Option("--dry-run", help="Say what would be destroyed, and destroy nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002
