@@ -32,6 +32,7 @@ SCENES = [
     "A limited advisor",
     advice.TITLE,
     "The record",
+    "Can it be shown?",
 ]
 
 
@@ -147,6 +148,15 @@ def test_who_asks_too_much_is_limited_and_told_and_the_others_are_served(played)
     assert f"  assistant  {LIMITED}\n" in shown
     assert "  $ trunkline limits show --rule user_limits\n" in shown
     assert re.search(r"^  ann +user_limits\.requests_per_minute +100\.0 +12 +12 +0 ", shown, flags=re.MULTILINE)
+
+
+def test_the_logs_are_checked_a_call_is_proved_and_a_letter_that_was_changed_is_found(played):
+    shown = scene(played, "Can it be shown?")
+    assert re.search(r"^  intact: 2 logs with \d+ records", shown, flags=re.MULTILINE)
+    assert re.search(r"^  proven: call.opened at \S+ is record \d+ of", shown, flags=re.MULTILINE)
+    assert re.search(
+        r"damaged: tampered/log/demo/worker-0/\d{20}\.seg at offset \d+, record \d+", " ".join(shown.split())
+    )
 
 
 def test_a_recommendation_is_stopped_and_the_approved_sentence_said_and_the_record_tells_why(played):

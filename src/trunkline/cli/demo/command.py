@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from trunkline.cli.demo.audits import show_audit
 from trunkline.cli.demo.flood import Flood
 from trunkline.cli.demo.guarded import Guarded
 from trunkline.cli.demo.inquiries import Inquiries
@@ -42,20 +43,21 @@ def command(
     setting: AbstractContextManager[Stage] = real() if with_real else simulated()
     try:
         with setting as stage:
-            play(stage, narrator)
+            call = play(stage, narrator)
             if not once:
                 _wait(console, stage)
             status = stop(stage.gateway)
             expect(status == 0, "the gateway drains and ends with status 0")
             show_records(narrator, stage.directory / "data")
+            show_audit(stage, narrator, call)
     except (StageFailed, DemoFailed) as error:
         print(f"trunkline demo: {error}", file=sys.stderr)  # noqa: T201 - the one line that a user reads
         raise typer.Exit(1) from None
     narrator.close(CLOSING)
 
 
-def play(stage: Stage, narrator: Narrator) -> None:
-    """Play every scene for which the gateway has to run. Raises StageFailed and DemoFailed."""
+def play(stage: Stage, narrator: Narrator) -> str:
+    """Play every scene for which the gateway has to run; return the id of a call. Raises StageFailed and DemoFailed."""
     inquiries = Inquiries(stage, narrator)
     inquiries.directory()
     call = Scenes(stage, narrator).play()
@@ -66,6 +68,7 @@ def play(stage: Stage, narrator: Narrator) -> None:
     if stage.simulator is not None:  # with the real ones it would cost what it shows
         Flood(stage, narrator).play()
         Guarded(stage, narrator).play()
+    return call
 
 
 def _wait(console: Console, stage: Stage) -> None:

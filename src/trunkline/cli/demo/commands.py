@@ -14,8 +14,8 @@ def written(words: tuple[str, ...]) -> str:
     return " ".join(("trunkline", *(f'"{word}"' if " " in word else word for word in words)))
 
 
-def output_of(stage: Stage, words: tuple[str, ...]) -> str:
-    """Run `trunkline` with these words beside the running gateway and return what it prints. Raises StageFailed.
+def output_of(stage: Stage, words: tuple[str, ...], ends_with: int = 0) -> str:
+    """Run `trunkline` with these words in the gateway's directory and return what it prints. Raises StageFailed.
 
     What the calls left is in the answer: a command has the index read what the logs have got since.
     """
@@ -31,6 +31,6 @@ def output_of(stage: Stage, words: tuple[str, ...]) -> str:
         )
     except subprocess.TimeoutExpired:
         raise StageFailed(f"`{written(words)}` did not end within {COMMAND_SECONDS:.0f} s.") from None
-    if ended.returncode != 0:
+    if ended.returncode != ends_with:
         raise StageFailed(f"`{written(words)}` ended with {ended.returncode}:\n{ended.stderr}")
     return ended.stdout
