@@ -56,7 +56,7 @@ from trunkline.control.users import user_name
 from trunkline.control.vault_keeper import VaultKeeper
 from trunkline.control.vault_keys import stored_keys
 from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
-from trunkline.model.vault import NO_VAULT, Vault
+from trunkline.model.vault import NO_VAULT, KeySettings, Vault
 
 Result = TypeVar("Result")
 
@@ -238,8 +238,12 @@ class InProcess:
     def _vault(self) -> Vault:
         """Return the vault for a record without bodies: without a key it is written all the same."""
         try:
-            return open_vault(self._data_dir, self._configuration.compile().vault)
-        except (ConfigInvalid, VaultUnusable):
+            settings = self._configuration.compile().vault
+        except ConfigInvalid:
+            settings = KeySettings()
+        try:
+            return open_vault(self._data_dir, settings)
+        except VaultUnusable:
             return NO_VAULT
 
     def _node(self) -> str:
