@@ -171,7 +171,7 @@ def test_who_has_looked_can_be_listed(chosen):
     place.run("review", "next")
     place.run("calls", "show", calls["plain"], "--bodies")
     place.run("sessions", "show", "s-1")
-    place.run("audit", "export", "--since", "1h", "--user", "ann", "--out", "ann.jsonl")
+    place.run("audit", "export", "--since", "1h", "--tenant", "acme", "--user", "ann", "--out", "ann.jsonl")
     looks = place.listed("audit", "reads")
     assert [(one["action"], one["calls"], one["call"]) for one in looks] == [
         ("export", 3, None), ("session", 4, None), ("bodies", 1, calls["plain"]), ("review", 1, calls["flagged"])

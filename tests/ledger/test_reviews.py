@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from ledger.logs import Machine, call_id, closed, follow, open_index, opened, tables
 from ledger.rows import Book, second
+from trunkline.audit.format.sealing import NO_KEYS
 from trunkline.control.reads import AuditRead
 from trunkline.control.reviews import ReviewDecided, ReviewSampled
 from trunkline.ledger.answers import Misunderstood, Period, Unanswerable
+from trunkline.ledger.archive import Archive
 from trunkline.ledger.review_answers import (
     DecideQuestion,
     QueueQuestion,
@@ -87,7 +89,7 @@ def test_the_queue_is_a_fold_of_control_s_log_however_it_is_read(machine, index)
     decided(machine, 1, "ok", "01a214f8-0000-7000-8000-000000000003")
     machine.flush()
     follow(index, machine.path, most=1)
-    reviews = Reviews(index, machine.path)
+    reviews = Reviews(index, Archive(machine.path, NO_KEYS))
     assert states(reviews) == {"01": ("decided", "ok"), "02": ("decided", "ok"), "03": ("open", None)}
     assert reviews.left() == 1
     assert index.ask("SELECT why, verdict, decisions FROM reviews WHERE call_id = ?::UUID", [call_id(1)]) == [
@@ -108,7 +110,7 @@ def test_a_call_that_is_chosen_again_is_open_again_and_its_decisions_stay(machin
     sampled(machine, AGAIN, [1])
     machine.flush()
     follow(index, machine.path)
-    reviews = Reviews(index, machine.path)
+    reviews = Reviews(index, Archive(machine.path, NO_KEYS))
     assert states(reviews) == {"01": ("open", None), "02": ("open", None)}
     assert reviews.decidable(DecideQuestion(call=call_id(1), verdict="ok"), "x", SOON).sample == AGAIN
     assert len(reviews.history(call_id(1)).decisions) == 1
@@ -124,7 +126,7 @@ def test_a_call_is_its_reviewer_s_for_half_an_hour_and_then_anybody_s(machine, i
     note(machine, AuditRead(who="jane", action="review", calls=1, call=call_id(1)), SAMPLE[:-1] + "c")
     machine.flush()
     follow(index, machine.path)
-    reviews = Reviews(index, machine.path)
+    reviews = Reviews(index, Archive(machine.path, NO_KEYS))
     ((at,),) = index.ask(f'SELECT "at" FROM {FACTS}.reads')
     now = at.timestamp() + 1
     assert reviews.next(None, "jane", now).call == call_id(1)
@@ -170,7 +172,7 @@ def test_whatever_was_chosen_and_decided_in_whatever_order_stands_as_the_last_wo
         machine.flush()
         follow(index, machine.path)
         wanted = {f"{call:02d}": ("decided" if verdict else "open", verdict) for call, (_, verdict) in model.items()}
-        assert states(Reviews(index, machine.path)) == wanted
+        assert states(Reviews(index, Archive(machine.path, NO_KEYS))) == wanted
         index.close()
         machine.stop()
 
@@ -185,10 +187,10 @@ def test_flagged_are_calls_with_findings_and_those_whose_outcome_is_a_reason_to_
     machine.write(opened(7))
     machine.flush()
     follow(index, machine.path)
-    drawn, running = Reviews(index, machine.path).draw(sample(all_flagged=True), SOON)
+    drawn, running = Reviews(index, Archive(machine.path, NO_KEYS)).draw(sample(all_flagged=True), SOON)
     assert drawn.chosen == {call_id(number): "flagged" for number in (2, 3, 4, 5)}
     assert (drawn.population, drawn.flagged, drawn.rest, running) == (5, 4, 1, 1)
-    drawn, _ = Reviews(index, machine.path).draw(sample(percent="100"), SOON)
+    drawn, _ = Reviews(index, Archive(machine.path, NO_KEYS)).draw(sample(percent="100"), SOON)
     assert drawn.chosen == {call_id(number): "drawn" for number in (1, 2, 3, 4, 5)}
 
 
@@ -200,7 +202,7 @@ def test_a_population_of_several_pages_is_drawn_from_as_a_whole(machine, index, 
     calls(machine, 25)
     machine.flush()
     follow(index, machine.path)
-    reviews = Reviews(index, machine.path)
+    reviews = Reviews(index, Archive(machine.path, NO_KEYS))
     whole = reviews.draw(sample(percent="20"), SOON)
     monkeypatch.setattr("trunkline.ledger.reviews.PAGE", 7)
     assert reviews.draw(sample(percent="20"), SOON) == whole
@@ -261,7 +263,7 @@ def test_records_that_are_none_are_counted_as_unreadable_and_change_nothing(mach
     follow(index, machine.path)
     ((unreadable,),) = index.ask(f'SELECT count(DISTINCT (log, segment, "offset")) FROM {FACTS}.unreadable')
     assert unreadable == len(broken) + 1
-    assert states(Reviews(index, machine.path)) == {"01": ("open", None)}
+    assert states(Reviews(index, Archive(machine.path, NO_KEYS))) == {"01": ("open", None)}
 
 
 def test_a_report_counts_each_call_once_and_hours_of_waiting(tmp_path):
@@ -318,8 +320,8 @@ def test_a_look_by_export_or_scan_counts_for_the_calls_that_its_filter_lets_thro
         note(machine, record, f"01a214f8-0000-7000-8000-0000000001{number:02d}")
     machine.flush()
     follow(index, machine.path)
-    found = Reviews(index, machine.path).reads(ReadsQuestion(call=call_id(1)))
+    found = Reviews(index, Archive(machine.path, NO_KEYS)).reads(ReadsQuestion(call=call_id(1)))
     assert sorted(row[1] for row in found.rows) == ["w0", "w1", "w2", "w3"]
-    assert len(Reviews(index, machine.path).reads(ReadsQuestion()).rows) == 8
+    assert len(Reviews(index, Archive(machine.path, NO_KEYS)).reads(ReadsQuestion()).rows) == 8
     with pytest.raises(Misunderstood, match="is no call id"):
-        Reviews(index, machine.path).reads(ReadsQuestion(call="x"))
+        Reviews(index, Archive(machine.path, NO_KEYS)).reads(ReadsQuestion(call="x"))

@@ -13,7 +13,7 @@ from trunkline.ledger.review_answers import (
     ReportQuestion,
     SamplesQuestion,
 )
-from trunkline.ledger.schema import FACTS, quoted
+from trunkline.ledger.schema import FACTS, named, quoted
 
 # The part of a decision's body that has what was noted.
 NOTE = "note"
@@ -122,12 +122,12 @@ def queue(asked: QueueQuestion, held_since: datetime) -> Query:
     where.equal("verdict", asked.verdict)
     where.equal("reviewer", asked.reviewer)
     where.equal("tenant", asked.tenant)
-    where.equal("user_id", asked.user)
+    where.person("user_id", asked.user)
     where.equal("route", asked.route)
     where.within(asked.period)
     sql = f"""
-        SELECT call, "at", tenant, user_id, route, outcome, why, sampled_at, state, taken_by, verdict, reviewer,
-               decided_at
+        SELECT call, "at", tenant, {named("user_id")}, route, outcome, why, sampled_at, state, taken_by, verdict,
+               reviewer, decided_at
         FROM (SELECT CAST(l.call AS VARCHAR) AS call, c."at" AS "at", c.tenant, c.user_id, c.route, c.outcome, l.why,
                      l.sampled_at, CASE WHEN l.decision IS NOT NULL THEN 'decided' WHEN h.who IS NOT NULL THEN 'taken'
                                    ELSE 'open' END AS state,
@@ -184,7 +184,8 @@ def report(asked: ReportQuestion, now: datetime) -> tuple[tuple[str, ...], Query
         round(median({hours.format("decided_at")}), 2), round(max({hours.format("coalesce(decided_at, ?)")}), 2)
     """
     reviewed = f"""
-        SELECT c.tenant, c.team, c.user_id, c.route, l.reviewer, l.sampled_at, l.why, l.verdict, l.decided_at
+        SELECT c.tenant, c.team, {named("c.user_id")} AS user_id, c.route, l.reviewer, l.sampled_at, l.why, l.verdict,
+               l.decided_at
         FROM (SELECT * FROM {FACTS}.calls WHERE {where}) c LEFT JOIN ({_LATEST}) l ON l.call = c.id
     """
     groups = ", ".join(names.values())
@@ -216,6 +217,7 @@ def reads(asked: ReadsQuestion) -> Query:
 
 # A look that may have shown a call: at itself, at its session, or an export or a scan whose filter it passes. What was
 # found in a call does not count for that, so that too many are listed rather than too few.
+PERSONS = ("user", "subject")
 _FILTERS = {
     "tenant": "tenant",
     "user": "user_id",
@@ -224,9 +226,18 @@ _FILTERS = {
     "route": "route",
     "outcome": "outcome",
 }
-_PASSES = " AND ".join(
-    f"(NOT map_contains(r.filter, '{name}') OR r.filter['{name}'] = c.{column})" for name, column in _FILTERS.items()
-)
+
+
+def _passes(name: str, column: str) -> str:
+    """Return the condition that a call passes a part of a look's filter, or that it may."""
+    said = f"r.filter['{name}']"
+    passes = f"NOT map_contains(r.filter, '{name}') OR {said} = c.{column}"
+    if name in PERSONS:  # without a tenant it is a pseudonym of that question alone: the person may be anybody
+        passes += f" OR (NOT map_contains(r.filter, 'tenant') AND {said} LIKE '_~%')"
+    return f"({passes})"
+
+
+_PASSES = " AND ".join(_passes(name, column) for name, column in _FILTERS.items())
 _SHOWED = f"""
     EXISTS (SELECT 1 FROM {FACTS}.calls c WHERE c.id = ?::UUID AND (
         r.call = c.id

@@ -177,7 +177,18 @@ class Reviews:
         """Return who has looked at conversations, the latest first. Raises Misunderstood."""
         call = call_id_of(asked.call) if asked.call is not None else None
         query = review_lists.reads(msgspec.structs.replace(asked, call=call))
-        return self._table(review_lists.READ_COLUMNS, query, asked.limit)
+        table = self._table(review_lists.READ_COLUMNS, query, asked.limit)
+        place = review_lists.READ_COLUMNS.index("filter")
+        for row in table.rows:
+            row[place] = self._named(row[place])
+        return table
+
+    def _named(self, chosen: object) -> object:
+        """Return a filter with the names of those whom it names by pseudonyms."""
+        if not isinstance(chosen, dict):
+            return chosen
+        name_of = self._index.people.name_of
+        return {key: name_of(value) if key in review_lists.PERSONS else value for key, value in chosen.items()}
 
     def history(self, named: str) -> History:
         """Return all that was decided of a call, with the notes. Raises Misunderstood or Unanswerable."""
@@ -230,7 +241,7 @@ def _millisecond(second: float) -> float:
 def _population(asked: SampleQuestion, until: float) -> Where:
     where = Where()
     where.equal("tenant", asked.tenant)
-    where.equal("user_id", asked.user)
+    where.person("user_id", asked.user)
     where.equal("route", asked.route)
     if asked.period.since is not None:
         where.holds('"at" >= ?', moment(asked.period.since))
