@@ -13,7 +13,7 @@ from trunkline.audit.format.key_entries import DATA_KEY, KeyEntry, encode_entry
 from trunkline.audit.format.sealing import DataKey, KeyMissing, Owner
 from trunkline.model.vault import VaultKeys
 
-MOST_OPEN: Final = 8192  # keys in memory, a kilobyte each
+MOST_OPEN: Final = 4096  # keys in memory, three kilobytes each
 MOST_KNOWN: Final = 32_768  # of an earlier run of this process, still wrapped
 
 

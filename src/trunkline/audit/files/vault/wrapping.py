@@ -12,6 +12,23 @@ from trunkline.audit.format.sealing import ID_BYTES, KEY_BYTES, NONCE_BYTES, Dat
 from trunkline.model.vault import VaultKeys
 
 NANOSECONDS: Final = 1_000_000_000
+AT_ONCE: Final = 6144
+
+
+@final
+class RandomBytes:
+    """Random bytes of the system for one thread, many at a time: asking for them hands the interpreter's lock over."""
+
+    def __init__(self) -> None:
+        self._data, self._at = b"", 0
+
+    def take(self, count: int) -> bytes:
+        """Return so many, at most AT_ONCE; none is ever returned twice."""
+        start, end = self._at, self._at + count
+        if end > len(self._data):
+            self._data, start, end = os.urandom(AT_ONCE), 0, count
+        self._at = end
+        return self._data[start:end]
 
 
 @final
@@ -22,6 +39,7 @@ class Wrapping:
         self._persons = keys.persons
         self._ciphers: dict[bytes, AESGCM] = {}
         self._current = b""
+        self._random = RandomBytes()
         self.adopt(keys)
 
     def adopt(self, keys: VaultKeys) -> None:
@@ -44,7 +62,7 @@ class Wrapping:
         """Return a new data key, and the entry that keeps it."""
         key_id, key = os.urandom(ID_BYTES), os.urandom(KEY_BYTES)
         blank = KeyEntry(DATA_KEY, now_ns // NANOSECONDS, key_id, person, month, self._current, owner.tenant, b"")
-        return DataKey(key_id, key, os.urandom), self._wrapped(blank, key)
+        return DataKey(key_id, key, self._random.take), self._wrapped(blank, key)
 
     def new_name(self, entry_id: bytes, tenant: str, person: bytes, name: str, now_ns: int) -> KeyEntry:
         """Return the entry that keeps a name under an id of 16 bytes."""
@@ -53,7 +71,7 @@ class Wrapping:
 
     def data_key(self, entry: KeyEntry) -> DataKey:
         """Return the data key of an entry; raises KeyMissing."""
-        return DataKey(entry.id, self._unwrapped(entry), os.urandom)
+        return DataKey(entry.id, self._unwrapped(entry), self._random.take)
 
     def name(self, entry: KeyEntry) -> str:
         """Return the name of an entry; raises KeyMissing."""
