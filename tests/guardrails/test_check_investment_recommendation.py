@@ -1,7 +1,7 @@
 """What recommends is found by its rule, written or spoken, however it is cut; what only sounds like it is not."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trunkline.guardrails.check import BadSettings
@@ -65,6 +65,7 @@ def test_a_sentence_is_read_with_what_it_points_back_to():
     assert [one.start for one in found("You asked about Apple. You should get more of it.")] == [23]
 
 
+@settings(deadline=None)
 @given(PIECES, st.data())
 def test_any_cut_gives_the_same_findings(pieces, data):
     text = " ".join(pieces)
