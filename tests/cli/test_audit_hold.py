@@ -44,3 +44,19 @@ def test_what_cannot_be_held_or_released_is_said(tmp_path):
     assert (none.returncode, "there is no hold `hold-1`" in none.stderr) == (1, True)
     when = command(tmp_path, *PLACE, "--since", "soon")
     assert (when.returncode, "'soon' is no time" in when.stderr) == (64, True)
+
+
+def test_who_is_held_cannot_be_erased_and_no_name_stands_in_the_record(tmp_path):
+    write_configuration(tmp_path)
+    hold = command(tmp_path, *PLACE, "--user", "ann-of-the-first-desk").stdout.split()[0]
+    erase = ("audit", "erase", "--tenant", "acme", "--yes", "--user")
+    refused = command(tmp_path, *erase, "ann-of-the-first-desk")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"trunkline: {hold} keeps it (case 17)")
+    assert command(tmp_path, *erase, "joe").returncode == 0
+    (listed,) = holds(command(tmp_path, "audit", "hold", "list", "--format", "json"))
+    assert listed["user"] == "ann-of-the-first-desk"
+    files = [path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert not any(b"ann-of-the-first-desk" in data for data in files)
+    assert command(tmp_path, "audit", "hold", "release", hold, "--reason", "settled").returncode == 0
+    assert command(tmp_path, *erase, "ann-of-the-first-desk").returncode == 0
