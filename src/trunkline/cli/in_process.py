@@ -54,9 +54,9 @@ from trunkline.control.registry import NoWorkers, Registry
 from trunkline.control.snapshots import SnapshotStore
 from trunkline.control.users import user_name
 from trunkline.control.vault_keeper import VaultKeeper
-from trunkline.control.vault_keys import stored_keys
+from trunkline.control.vault_keys import key_settings_of, stored_keys
 from trunkline.ledger.limit_answers import SimulationQuestion, SimulationReport, SimulationStep
-from trunkline.model.vault import NO_VAULT, KeySettings, Vault
+from trunkline.model.vault import NO_VAULT, Vault
 
 Result = TypeVar("Result")
 
@@ -238,12 +238,8 @@ class InProcess:
     def _vault(self) -> Vault:
         """Return the vault for a record without bodies: without a key it is written all the same."""
         try:
-            settings = self._configuration.compile().vault
-        except ConfigInvalid:
-            settings = KeySettings()
-        try:
-            return open_vault(self._data_dir, settings)
-        except VaultUnusable:
+            return open_vault(self._data_dir, key_settings_of(self._configuration.path))
+        except (ConfigInvalid, VaultUnusable):
             return NO_VAULT
 
     def _node(self) -> str:

@@ -71,7 +71,7 @@ def _load(
     check_keys(root, keys, problems)
     check_limits(root, problems)
     guardrails = check_guardrails(root, problems)
-    vault = key_settings(root, sources, problems)
+    vault = key_settings(root.audit.vault, sources, problems)
     prices = price_all(root, partial(current, sources.now), sources.now, problems)
     directories = read_all(root, sources, imported, problems)
     if problems.found:

@@ -1,16 +1,15 @@
 """The section of the vault: one source of its key, and that a key."""
 
 from trunkline.config.places import Problems
-from trunkline.config.schema import Root, Vault
+from trunkline.config.schema import Vault
 from trunkline.config.sources import Sources, Unreadable
 from trunkline.model.vault import HOW, BadKey, KeySettings, parse_key
 
 SOURCES = ("key", "key_file", "service")
 
 
-def key_settings(root: Root, sources: Sources, problems: Problems) -> KeySettings:
+def key_settings(section: Vault | None, sources: Sources, problems: Problems) -> KeySettings:
     """Return where the vault's key comes from; report what is wrong with it."""
-    section = root.audit.vault
     if section is None:
         return KeySettings(seals=False)
     named = [name for name in SOURCES if getattr(section, name) is not None]
