@@ -124,7 +124,7 @@ class Follower:
     def _add(self, lines: Lines, moved: list[_Log]) -> None:
         positions = [(log.number, log.name, log.reader.position) for log in moved if log.reader.position is not None]
         ended = lines.ended & self._known
-        begun = lines.opened - lines.ended
+        begun = {key for key in lines.opened if key in self._fold.running}
         self._index.add(lines, map(self._fold.running_line, begun), sorted(ended), positions)
         self._known = self._known - ended | begun
 
